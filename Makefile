@@ -1,0 +1,32 @@
+# make demo    .venv with what a restoring box needs (no torch), then a rainy clip restored before your eyes
+# make test    .venv-test with everything that needs no GPU, then the tests
+# make check   ruff and mypy, as CI runs them
+PYTHON ?= python3
+TORCH := torch==2.13.0
+
+.PHONY: demo test check clean
+
+demo: .venv/installed
+	.venv/bin/clearway demo --out demo
+
+test: .venv-test/installed
+	.venv-test/bin/python -m pytest
+
+check: .venv-test/installed
+	.venv-test/bin/ruff check .
+	.venv-test/bin/mypy .
+
+.venv/installed: pyproject.toml constraints.txt
+	$(PYTHON) -m venv .venv
+	.venv/bin/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[cpu]'
+	touch $@
+
+# torch first and by its exact version: any other request for it brings gigabytes of CUDA.
+.venv-test/installed: pyproject.toml constraints.txt
+	$(PYTHON) -m venv .venv-test
+	.venv-test/bin/python -m pip install --quiet --disable-pip-version-check $(TORCH)
+	.venv-test/bin/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[cpu,rtx,train,export,live,dev]'
+	touch $@
+
+clean:
+	rm -rf .venv .venv-test demo build dist *.egg-info

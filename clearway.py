@@ -1,0 +1,90 @@
+"""The front door: the public names and the `clearway` command. Knows which room to send you to, and nothing else.
+
+    import clearway
+    restore = clearway.load("derain")
+    restored = restore(frame)            # uint8 [H, W, 3] BGR in; restored.image out
+    clearway.restore_video("in.mp4", "out.mp4", model="derain")
+"""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from runtime.errors import ClearwayError
+
+if TYPE_CHECKING:
+    from runtime.restorer import Restored as Restored
+    from runtime.restorer import Restorer as Restorer
+    from video.restore import VideoReport
+
+__all__ = ["ClearwayError", "load", "main", "restore_video"]
+
+# word → (room, what it does), in the order in which `clearway --help` lists them
+_WORDS = {
+    "demo": ("benchmarks", "make a rainy clip, restore it, show what it did and how fast"),
+    "restore": ("video", "restore a video, a picture, or a folder of either"),
+    "models": ("runtime", "list the shipped models and their facts"),
+    "train": ("training", "train a recipe on a folder of pictures"),
+    "evaluate": ("training", "score a model on pictures, with the protocol named"),
+    "export": ("export", "make a verified bundle from a checkpoint"),
+    "verify": ("export", "check a bundle's answers on this machine"),
+    "bench": ("benchmarks", "measure a model on every backend of this machine"),
+}
+
+
+def load(model: str | Path, backend: str = "auto") -> Restorer:
+    """Opens a shipped model by name, or a bundle by path."""
+    from runtime.restorer import load as load_restorer
+
+    return load_restorer(model, backend)
+
+
+def restore_video(source: str | Path, target: str | Path, model: str | Path = "derain", backend: str = "auto") -> VideoReport:
+    """Restores a video file; timestamps, sound and colour tags come out as they went in."""
+    from video.restore import restore_video as restore
+
+    with load(model, backend) as restorer:
+        return restore(Path(source), Path(target), restorer)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    if not words or words[0] in {"-h", "--help"}:
+        print(_usage())
+        return 0
+    if words[0] == "--version":
+        from importlib.metadata import version
+
+        print(f"clearway {version('clearway')}")
+        return 0
+    word, *rest = words
+    if word not in _WORDS:
+        print(f"clearway: no command is called {word!r}; there are: {', '.join(_WORDS)}", file=sys.stderr)
+        return 2
+    return _run(word, rest)
+
+
+def _run(word: str, arguments: list[str]) -> int:
+    """Sends the word to its room and turns what it raises into one line and an exit code."""
+    try:
+        room = importlib.import_module(f"{_WORDS[word][0]}.cli")
+        return int(room.run(word, arguments))
+    except ClearwayError as error:
+        print(f"clearway: {error}", file=sys.stderr)
+        return error.exit_code
+    except KeyboardInterrupt:
+        print("clearway: interrupted; no half-made file is left under a final name", file=sys.stderr)
+        return 130
+
+
+def _usage() -> str:
+    lines = [f"  {word:<10}{does}" for word, (_room, does) in _WORDS.items()]
+    return "\n".join(["usage: clearway COMMAND ...", "", *lines, "", "clearway COMMAND --help says more."])
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,83 @@
+"""Owns every error that Clearway raises on purpose; knows nothing of what raises them.
+
+    ClearwayError                 exit code 1
+    ├── UsageError                exit code 2: the arguments contradict each other or name something unknown
+    ├── MissingExtra              a package is not installed; the message is the line that installs it
+    ├── PictureError              a picture that cannot be read, written, or handed to a network
+    ├── BundleError               a bundle that is absent, incomplete, changed, or from a newer Clearway
+    ├── BackendError              an engine that was asked for and cannot be had, or that failed
+    ├── VideoError
+    │   ├── SourceError           a video that cannot be read
+    │   └── SinkError             a video that cannot be written
+    ├── TrainingError
+    │   ├── DataError             training or scoring pictures that do not fit together
+    │   └── CheckpointError       weights that are absent, broken, or of another network
+    └── ExportError
+        └── ParityError           two ways to one picture that do not agree
+
+A message is one line: what was expected, what came, what to do, with the path or the tensor's name in it. Errors of
+other packages are translated where they enter (`raise SourceError(...) from error`).
+"""
+
+from __future__ import annotations
+
+
+class ClearwayError(Exception):
+    """The root: catching it catches everything that Clearway raises on purpose."""
+
+    exit_code = 1
+
+
+class UsageError(ClearwayError):
+    exit_code = 2
+
+
+class MissingExtra(ClearwayError):
+    """A package that an extra brings is not installed."""
+
+    def __init__(self, module: str, extra: str) -> None:
+        super().__init__(f"{module} is not installed; it comes with: pip install 'clearway[{extra}]'")
+
+
+class PictureError(ClearwayError):
+    pass
+
+
+class BundleError(ClearwayError):
+    pass
+
+
+class BackendError(ClearwayError):
+    pass
+
+
+class VideoError(ClearwayError):
+    pass
+
+
+class SourceError(VideoError):
+    pass
+
+
+class SinkError(VideoError):
+    pass
+
+
+class TrainingError(ClearwayError):
+    pass
+
+
+class DataError(TrainingError):
+    pass
+
+
+class CheckpointError(TrainingError):
+    pass
+
+
+class ExportError(ClearwayError):
+    pass
+
+
+class ParityError(ExportError):
+    pass

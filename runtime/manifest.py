@@ -1,0 +1,163 @@
+"""Owns the facts about a model that travel with its weights; knows nothing of files, hashes or engines.
+
+`ModelManifest` is the one description of a model: written by export, read by runtime, printed by `clearway models`.
+It is frozen, it validates itself when made, and its JSON is strict in both directions: a field that is missing or
+unknown is an error that names it, and a newer schema is refused with what to do.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import types
+import typing
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
+
+from runtime.errors import BundleError
+
+SCHEMA = 1  # raised whenever a field changes its meaning; an older Clearway then refuses instead of guessing
+GRAPH_CONTRACT = 1  # the tensors of the ONNX graph: see docs/bundle.md
+MINIMUM_SIDE = 16
+
+_T = TypeVar("_T")
+
+
+@dataclass(frozen=True)
+class NetworkFacts:
+    """Which network made the graph, and how large it is."""
+
+    name: str  # a key of training.networks.NETWORKS
+    preset: str
+    config: dict[str, Any]  # the fields of that network's frozen Config
+    parameters: int
+    gflops_720p: float  # 2 × multiply-adds of one 1280×720 frame
+
+
+@dataclass(frozen=True)
+class GraphFacts:
+    """What the host must know of the graph; everything else is inside it."""
+
+    contract: int
+    opset: int
+    stride: int  # the graph pads to a multiple of this by itself
+    scale: int  # output side ÷ input side
+    outputs: tuple[str, ...]  # "restored", "health", and "interference" where the network separates it
+    sees_whole_picture: bool  # an operation averages over the whole picture, so tiles would change the result
+    receptive_field: int | None  # pixels that one output pixel depends on, across; None where it is the whole picture
+
+    def __post_init__(self) -> None:
+        if self.contract != GRAPH_CONTRACT:
+            raise BundleError(f"graph contract {GRAPH_CONTRACT} was expected, the manifest says {self.contract}; export the model again")
+        if self.stride < 1 or self.scale < 1:
+            raise BundleError(f"stride and scale are at least 1, the manifest says {self.stride} and {self.scale}")
+        for needed in ("restored", "health"):
+            if needed not in self.outputs:
+                raise BundleError(f"the graph must have an output {needed!r}, the manifest lists {', '.join(self.outputs)}")
+
+
+@dataclass(frozen=True)
+class ParityRecord:
+    """How far one way of running the model was from PyTorch in FP32, and on what."""
+
+    backend: str  # "onnxruntime", "openvino"
+    precision: str  # "fp32", "bf16"
+    pictures: str  # what was compared, in words: "12 photographs, 3 sizes"
+    max_levels: int  # largest difference anywhere, in grey levels of 255
+    psnr_db: float | None  # None where the two are identical
+    task_psnr_drop_db: float | None  # PSNR against the clean truth, PyTorch minus this backend; None without a truth
+
+
+@dataclass(frozen=True)
+class Score:
+    """One score with its protocol beside it: a PSNR without one says nothing."""
+
+    data: str
+    pictures: int
+    protocol: str
+    psnr_input_db: float | None  # mean; None where the input is the truth itself
+    psnr_db: float
+    psnr_worst_db: float
+    ssim_input: float
+    ssim: float
+
+
+@dataclass(frozen=True)
+class ModelCard:
+    """Where the weights come from, what they may be used for, and what they are bad at."""
+
+    recipe: str
+    seed: int
+    steps: int
+    data: tuple[str, ...]
+    licence: str
+    weaknesses: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class ModelManifest:
+    """All of it. `files` maps every other file of the bundle to its sha256."""
+
+    schema: int
+    name: str
+    version: str
+    task: str
+    summary: str
+    network: NetworkFacts
+    graph: GraphFacts
+    card: ModelCard
+    scores: tuple[Score, ...] = ()
+    parity: tuple[ParityRecord, ...] = ()
+    files: dict[str, str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if self.schema != SCHEMA:
+            newer = " (a newer one)" if self.schema > SCHEMA else ""
+            raise BundleError(f"manifest schema {SCHEMA} was expected, {self.schema}{newer} came; update Clearway or export again")
+        if not self.name or "/" in self.name:
+            raise BundleError(f"a model's name is a plain word, the manifest says {self.name!r}")
+
+    def to_json(self) -> str:
+        return json.dumps(dataclasses.asdict(self), indent=2) + "\n"
+
+    @classmethod
+    def from_json(cls, text: str) -> ModelManifest:
+        try:
+            raw = json.loads(text)
+        except json.JSONDecodeError as error:
+            raise BundleError(f"manifest.json is not JSON ({error}); the bundle is damaged, copy or export it again") from error
+        if isinstance(raw, dict) and isinstance(raw.get("schema"), int) and raw["schema"] > SCHEMA:
+            # Said before the fields are read: a newer schema may well have fields that are unknown here.
+            raise BundleError(f"manifest schema {SCHEMA} was expected, {raw['schema']} (a newer one) came; update Clearway")
+        return _decode(cls, raw, "manifest")
+
+
+def _decode(kind: type[_T], raw: Any, where: str) -> _T:
+    """JSON values → a dataclass, with the path of whatever does not fit."""
+    if not isinstance(raw, dict):
+        raise BundleError(f"{where}: an object was expected, {type(raw).__name__} came; the bundle is damaged")
+    hints = typing.get_type_hints(kind)
+    names = {f.name for f in dataclasses.fields(kind)}  # type: ignore[arg-type]
+    if missing := sorted(names - raw.keys()):
+        raise BundleError(f"{where}: {', '.join(missing)} is missing; the bundle is damaged or older than this Clearway, export it again")
+    if unknown := sorted(raw.keys() - names):
+        raise BundleError(f"{where}: {', '.join(unknown)} is unknown to this Clearway; update it or export the bundle again")
+    return kind(**{name: _decode_value(hints[name], raw[name], f"{where}.{name}") for name in names})
+
+
+def _decode_value(hint: Any, raw: Any, where: str) -> Any:
+    if dataclasses.is_dataclass(hint):
+        return _decode(typing.cast("type[Any]", hint), raw, where)
+    origin, arguments = typing.get_origin(hint), typing.get_args(hint)
+    if origin is types.UnionType:  # only `X | None` is used above
+        return None if raw is None else _decode_value(arguments[0], raw, where)
+    if origin is tuple:
+        if not isinstance(raw, list):
+            raise BundleError(f"{where}: a list was expected, {type(raw).__name__} came; the bundle is damaged")
+        return tuple(_decode_value(arguments[0], item, f"{where}[{i}]") for i, item in enumerate(raw))
+    plain = origin or hint
+    if plain is float and type(raw) is int:
+        return float(raw)
+    if not isinstance(raw, plain) or (plain is int and isinstance(raw, bool)):
+        raise BundleError(f"{where}: {plain.__name__} was expected, {type(raw).__name__} came; the bundle is damaged")
+    return raw

@@ -1,0 +1,110 @@
+"""Every degradation: seeded, in range, and doing to a picture what its physics says."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from training.degradations.blur import Blur, blur_kernel
+from training.degradations.compression import Jpeg
+from training.degradations.degradation import Degradation, Light, to_light, to_picture
+from training.degradations.haze import Haze
+from training.degradations.mixture import Mixture, degrade_picture
+from training.degradations.noise import Noise
+from training.degradations.rain import Rain, StreakBank, drawn_streaks, layer_of, smeared_streaks
+from training.drawn import drawn_scene
+from training.metrics import psnr
+
+BANK = StreakBank(seed=4, count=6, side=96)
+ALL: dict[str, Degradation] = {
+    "rain": Rain(BANK),
+    "haze": Haze(),
+    "noise": Noise(read=(2, 8)),
+    "blur": Blur(),
+    "jpeg": Jpeg(),
+    "mixture": Mixture((("rain", 1.0, Rain(BANK)), ("jpeg", 1.0, Jpeg()))),
+}
+
+
+@pytest.fixture
+def clean() -> Light:
+    return to_light(drawn_scene(np.random.default_rng(5), 64, 80))
+
+
+@pytest.mark.parametrize("name", ALL)
+def test_the_same_seed_makes_the_same_picture(name: str, clean: Light) -> None:
+    first, again, other = (ALL[name](clean, np.random.default_rng(seed)).picture for seed in (1, 1, 2))
+    np.testing.assert_array_equal(first, again)
+    assert not np.array_equal(first, other)
+
+
+@pytest.mark.parametrize("name", ALL)
+def test_size_type_and_target_are_kept(name: str, clean: Light) -> None:
+    before = clean.copy()
+    came = ALL[name](clean, np.random.default_rng(1))
+    assert came.picture.shape == clean.shape
+    assert came.picture.dtype == np.float32
+    np.testing.assert_array_equal(came.clean, before)
+    np.testing.assert_array_equal(clean, before)  # the caller's picture is untouched
+
+
+def test_rain_only_adds_light_and_its_layer_explains_it(clean: Light) -> None:
+    came = Rain(BANK, veil=(0, 0))(clean, np.random.default_rng(1))
+    np.testing.assert_allclose(came.picture, clean + came.layers["streaks"], atol=1e-6)
+    assert came.layers["streaks"].min() >= 0
+    assert came.layers["streaks"].max() > 0.1
+
+
+def test_the_layer_of_a_pair_is_found_again(clean: Light) -> None:
+    layer = BANK.layer(np.random.default_rng(2), 64, 80) * np.float32(0.4)
+    rainy = np.clip(clean * 0.5 + layer[..., None], 0, 1)
+    np.testing.assert_allclose(layer_of(rainy, clean * 0.5), layer, atol=1e-5)
+
+
+@pytest.mark.parametrize("make", [drawn_streaks, smeared_streaks])
+def test_streaks_are_longer_than_wide(make: object) -> None:
+    assert callable(make)
+    rng = np.random.default_rng(9)
+    layer = sum(np.abs(np.fft.fft2(make(rng, 128, 128))) ** 2 for _ in range(8))
+    # Streaks fall steeply, so the picture varies faster across than down: more energy at high horizontal frequencies.
+    assert layer[0, 8:56].sum() > 1.5 * layer[8:56, 0].sum()
+
+
+def test_haze_takes_contrast_most_at_the_horizon(clean: Light) -> None:
+    came = Haze(density=(1.5, 1.5), unevenness=0)(clean, np.random.default_rng(1))
+    transmission = came.layers["transmission"]
+    assert transmission[0].mean() < transmission[-1].mean()
+    airlight = came.parameters["airlight"]
+    np.testing.assert_allclose(came.picture, clean * transmission[..., None] + airlight * (1 - transmission[..., None]), atol=1e-5)
+
+
+def test_noise_has_the_strength_that_it_says() -> None:
+    flat = np.full((200, 200, 3), 0.25, np.float32)
+    came = Noise(read=(6, 6), shot=(8, 8))(flat, np.random.default_rng(1))
+    expected = np.sqrt(6**2 + 8**2 * 0.25) / 255
+    assert came.layers["noise"].std() == pytest.approx(expected, rel=0.02)
+
+
+def test_blur_keeps_the_light_and_lowers_the_contrast(clean: Light) -> None:
+    assert blur_kernel(1.5, 6, 30).sum() == pytest.approx(1, abs=1e-6)
+    came = Blur(sigma=(2, 2))(clean, np.random.default_rng(1))
+    assert came.picture.mean() == pytest.approx(clean.mean(), abs=0.01)
+    assert came.picture.std() < clean.std()
+
+
+def test_worse_jpeg_is_further_from_the_truth(clean: Light) -> None:
+    truth = to_picture(clean)
+    fine, coarse = (degrade_picture(Jpeg(quality=(q, q)), truth, np.random.default_rng(1)) for q in (95, 20))
+    assert psnr(fine, truth) > psnr(coarse, truth) + 5
+
+
+def test_a_mixture_leaves_its_share_of_pictures_alone(clean: Light) -> None:
+    mixture = Mixture((("noise", 1.0, Noise(read=(5, 5))),), untouched=0.25)
+    untouched = [np.array_equal(mixture(clean, np.random.default_rng(seed)).picture, clean) for seed in range(400)]
+    assert 0.15 < np.mean(untouched) < 0.35
+
+
+def test_a_mixture_names_what_it_did(clean: Light) -> None:
+    came = ALL["mixture"](clean, np.random.default_rng(1))
+    assert {"rain.streaks"} <= came.layers.keys()
+    assert {"rain.strength", "jpeg.quality"} <= came.parameters.keys()

@@ -1,0 +1,93 @@
+"""Owns weights on disk: safetensors with a JSON header, written atomically; knows nothing of training or export.
+
+Nothing here can run code from a file: a pickle (`.pth`, `.ckpt`) is refused by name.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor, nn
+
+from runtime.errors import CheckpointError
+from runtime.manifest import ModelCard
+from training.networks import build_network
+
+_HEADER = "clearway"
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """Weights that can be exported, with everything that the model's manifest will say of them."""
+
+    network: str
+    preset: str
+    config: dict[str, Any]
+    task: str
+    summary: str
+    card: ModelCard
+    weights: dict[str, Tensor]
+
+    def build(self) -> nn.Module:
+        """The network with these weights, in evaluation mode."""
+        network = build_network(self.network, self.config)
+        wrong = network.load_state_dict(self.weights, strict=False)
+        if wrong.missing_keys or wrong.unexpected_keys:
+            named = (wrong.missing_keys + wrong.unexpected_keys)[0]
+            raise CheckpointError(f"the weights do not fit the network {self.network} that the checkpoint names (first: {named})")
+        return network.eval()
+
+
+def save_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
+    facts = {f.name: getattr(checkpoint, f.name) for f in dataclasses.fields(checkpoint) if f.name != "weights"}
+    write_tensors(path, checkpoint.weights, {**facts, "card": dataclasses.asdict(checkpoint.card)})
+
+
+def load_checkpoint(path: Path) -> Checkpoint:
+    tensors, facts = read_tensors(path)
+    try:
+        card: dict[str, Any] = {key: tuple(value) if isinstance(value, list) else value for key, value in facts.pop("card").items()}
+        return Checkpoint(**facts, card=ModelCard(**card), weights=tensors)
+    except (KeyError, TypeError, AttributeError) as error:
+        raise CheckpointError(f"{path}: a model from `clearway train` was expected, the header has other facts ({error})") from error
+
+
+def write_tensors(path: Path, tensors: dict[str, Tensor], facts: dict[str, Any]) -> None:
+    """All or nothing: a crash leaves the old file."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        # Cloned: safetensors refuses tensors that share memory (tied weights, views of one buffer).
+        plain = {name: tensor.detach().to("cpu", copy=True).contiguous() for name, tensor in tensors.items()}
+        save_file(plain, temporary, metadata={_HEADER: json.dumps(facts)})
+        with temporary.open("rb") as written:
+            os.fsync(written.fileno())
+        temporary.replace(path)
+    except OSError as error:
+        raise CheckpointError(f"{path} cannot be written: {error.strerror or error}; the file that was there is untouched") from error
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def read_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
+    if not path.is_file():
+        raise CheckpointError(f"{path}: a checkpoint file was expected, there is none")
+    if path.suffix in {".pth", ".pt", ".ckpt", ".pkl"}:
+        raise CheckpointError(f"{path}: a .safetensors checkpoint was expected; a pickle can run code, so it is not opened")
+    try:
+        with safe_open(path, framework="pt") as file:
+            header = (file.metadata() or {}).get(_HEADER)
+            if header is None:
+                raise CheckpointError(f"{path}: a checkpoint from `clearway train` was expected, these weights have no Clearway header")
+            tensors: dict[str, torch.Tensor] = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+    except (SafetensorError, OSError) as error:
+        raise CheckpointError(f"{path}: a safetensors checkpoint was expected, this is not one ({error})") from error
+    return tensors, json.loads(header)

@@ -1,0 +1,98 @@
+"""Owns the words `clearway train` and `clearway evaluate`; knows nothing of networks or losses."""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import json
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from runtime.errors import MissingExtra, UsageError
+from runtime.manifest import Score
+
+if TYPE_CHECKING:
+    from training.loop import Progress
+
+_DATA = "a folder of clean pictures, or one with rain/ and clean/; repeatable"
+_SETTABLE = ("steps", "batch", "patch", "learning_rate", "seed")
+
+
+def run(word: str, arguments: list[str]) -> int:
+    try:
+        import torch  # noqa: F401  the rooms' leaves import it; asked for here so that a box without it gets the pip line
+    except ModuleNotFoundError as error:
+        raise MissingExtra("torch", "train") from error
+    return {"train": _train, "evaluate": _evaluate}[word](arguments)
+
+
+def _train(arguments: list[str]) -> int:
+    from training.data import load_pictures
+    from training.loop import LoopOptions, train
+    from training.recipes import RECIPES, find_recipe
+
+    parser = argparse.ArgumentParser(prog="clearway train", description="Train a recipe; goes on from the state in --out.")
+    parser.add_argument("recipe", help=" | ".join(RECIPES))
+    parser.add_argument("--data", action="append", type=Path, required=True, metavar="DIR", help=_DATA)
+    parser.add_argument("-o", "--out", type=Path, required=True, metavar="DIR", help="where the state, the model and the log go")
+    parser.add_argument("--licence", default="not stated", metavar="TEXT", help="what the pictures' terms allow the weights to be used for")
+    for name in _SETTABLE:
+        kind = float if name == "learning_rate" else int
+        parser.add_argument(f"--{name.replace('_', '-')}", type=kind, help="instead of the recipe's")
+    parser.add_argument("--precision", default="bf16-mixed", choices=["bf16-mixed", "16-mixed", "32-true"], help="default: %(default)s")
+    parser.add_argument("--devices", type=int, default=1, help="processes or GPUs (default: %(default)s)")
+    parsed = parser.parse_args(arguments)
+
+    asked = {name: getattr(parsed, name) for name in _SETTABLE if getattr(parsed, name) is not None}
+    for name, value in asked.items():
+        if value <= 0:
+            raise UsageError(f"--{name.replace('_', '-')} must be above zero, {value} came")
+    recipe = dataclasses.replace(find_recipe(parsed.recipe), **asked)
+    model = train(recipe, load_pictures(parsed.data), LoopOptions(parsed.out, parsed.licence, parsed.precision, parsed.devices), _say)
+    print(f"{model} is trained; next: clearway export {model} -o BUNDLE")
+    return 0
+
+
+def _say(now: Progress) -> None:
+    losses = "  ".join(f"{name} {value:.5f}" for name, value in now.losses.items())
+    left = (now.steps - now.step) / now.steps_per_second / 60
+    line = f"step {now.step:,} of {now.steps:,}  {losses}  {now.steps_per_second:.1f} steps/s, {left:.0f} min left"
+    print(line, file=sys.stderr, flush=True)
+
+
+def _evaluate(arguments: list[str]) -> int:
+    from training.data import load_pictures
+    from training.evaluate import evaluate, open_model, trials_of, write_scores
+    from training.metrics import PROTOCOLS
+    from training.recipes import find_recipe
+
+    parser = argparse.ArgumentParser(prog="clearway evaluate", description="Score a model on the held-out part of the pictures.")
+    parser.add_argument("model", help="a checkpoint, a bundle, or the name of a shipped model")
+    parser.add_argument("--data", action="append", type=Path, required=True, metavar="DIR", help=_DATA)
+    parser.add_argument("--protocol", default="y", choices=list(PROTOCOLS), help="default: %(default)s")
+    parser.add_argument("--scores", type=Path, metavar="FILE", help="write the scores where `clearway export --scores` takes them")
+    parser.add_argument("--json", action="store_true", help="print one line for machines")
+    parsed = parser.parse_args(arguments)
+
+    model = open_model(parsed.model)
+    scores = evaluate(model.restore, trials_of(find_recipe(model.recipe), load_pictures(parsed.data)), parsed.protocol)
+    if parsed.scores:
+        write_scores(parsed.scores, scores)
+    if parsed.json:
+        print(json.dumps({"model": parsed.model, "runs_on": model.runs_on, "scores": [dataclasses.asdict(score) for score in scores]}))
+    else:
+        print(f"{parsed.model} on {model.runs_on}; {PROTOCOLS[parsed.protocol].text}")
+        _print_scores(scores)
+    return 0
+
+
+def _print_scores(scores: Sequence[Score]) -> None:
+    print(f"{'':<34}{'pictures':>9}{'input':>9}{'restored':>10}{'worst':>8}{'SSIM in':>10}{'out':>8}")
+    for score in scores:
+        before = "clean" if score.psnr_input_db is None else f"{score.psnr_input_db:.2f}"
+        print(
+            f"{score.data:<34}{score.pictures:>9}{before:>9}{score.psnr_db:>10.2f}{score.psnr_worst_db:>8.2f}"
+            f"{score.ssim_input:>10.4f}{score.ssim:>8.4f}"
+        )

@@ -1,0 +1,146 @@
+"""Owns training pictures: folders, the held-out rule, and batches of patches; knows nothing of networks or losses.
+
+A batch is a pure function of (seed, step): resuming needs no state of any generator, and two machines with the same pictures
+draw the same patches.
+
+    a folder of clean pictures           every 12th by name is held out for validation
+    a folder with rain/ and clean/       pairs by file name; those named test-* are held out
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+import torch
+from torch import Tensor
+
+from runtime.backend import Picture
+from runtime.errors import DataError
+from runtime.pictures import list_pictures, read_picture
+from training.degradations.degradation import Degradation, to_light, to_picture
+
+HOLD_OUT_EVERY = 12
+_PAIR_FOLDERS = ("rain", "clean")
+
+
+@dataclass(frozen=True)
+class Batch:
+    """float32 [N, 3, H, W] RGB in 0..1."""
+
+    degraded: Tensor
+    clean: Tensor
+
+
+@dataclass(frozen=True)
+class Pair:
+    name: str
+    degraded: Picture
+    clean: Picture
+
+
+@dataclass(frozen=True)
+class TrainingPictures:
+    """What `--data` named, split once and for all into what is trained on and what is only scored."""
+
+    clean: tuple[Picture, ...]
+    held_out: tuple[Picture, ...]
+    pairs: tuple[Pair, ...]
+    held_out_pairs: tuple[Pair, ...]
+    described: tuple[str, ...]  # one line a folder, for the model card
+
+
+def load_pictures(folders: Sequence[Path]) -> TrainingPictures:
+    clean: list[Picture] = []
+    held_out: list[Picture] = []
+    pairs: list[Pair] = []
+    held_out_pairs: list[Pair] = []
+    described = []
+    for folder in folders:
+        if all((folder / name).is_dir() for name in _PAIR_FOLDERS):
+            found = _load_pairs(folder)
+            pairs += [pair for pair in found if not pair.name.startswith("test-")]
+            held_out_pairs += [pair for pair in found if pair.name.startswith("test-")]
+            described.append(f"{folder.name}: {len(found)} pairs, test-* held out")
+        else:
+            paths = list_pictures(folder)
+            pictures = [read_picture(path) for path in paths]
+            clean += [picture for i, picture in enumerate(pictures) if i % HOLD_OUT_EVERY]
+            held_out += pictures[::HOLD_OUT_EVERY]
+            described.append(f"{folder.name}: {len(pictures)} clean pictures, every {HOLD_OUT_EVERY}th by name held out")
+    return TrainingPictures(tuple(clean), tuple(held_out), tuple(pairs), tuple(held_out_pairs), tuple(described))
+
+
+def _load_pairs(folder: Path) -> list[Pair]:
+    degraded, clean = ({path.stem: path for path in list_pictures(folder / name)} for name in _PAIR_FOLDERS)
+    if unpaired := sorted(degraded.keys() ^ clean.keys()):
+        raise DataError(f"{folder}: every picture in rain/ needs one of the same name in clean/; {unpaired[0]} has no partner")
+    pairs = [Pair(name, read_picture(degraded[name]), read_picture(clean[name])) for name in sorted(clean)]
+    for pair in pairs:
+        if pair.degraded.shape != pair.clean.shape:
+            raise DataError(f"{folder}: the two pictures called {pair.name} differ in size: {pair.degraded.shape} and {pair.clean.shape}")
+    return pairs
+
+
+class Patches:
+    """Random patches of clean pictures and what the degradation makes of them."""
+
+    def __init__(self, pictures: Sequence[Picture], degradation: Degradation, *, patch: int, batch: int, seed: int) -> None:
+        if not pictures:
+            raise DataError("no clean picture to train on; name a folder of pictures with --data")
+        for picture in pictures:
+            if min(picture.shape[:2]) < patch:
+                size = f"{picture.shape[1]}×{picture.shape[0]}"
+                raise DataError(f"every picture must hold a patch of {patch}×{patch}, one is {size}; take it out or lower --patch")
+        self._pictures, self._degradation = pictures, degradation
+        self._patch, self._batch, self._seed = patch, batch, seed
+
+    def batch(self, step: int) -> Batch:
+        drawn = [self._draw(np.random.default_rng((self._seed, step, i))) for i in range(self._batch)]
+        return Batch(to_tensor([degraded for degraded, _ in drawn]), to_tensor([clean for _, clean in drawn]))
+
+    def _draw(self, rng: np.random.Generator) -> tuple[Picture, Picture]:
+        picture = self._pictures[int(rng.integers(len(self._pictures)))]
+        # Half of the patches come from a larger crop made smaller: photographs of 481×321 are softer than a 720p camera.
+        largest = min(picture.shape[:2]) / self._patch
+        side = int(self._patch * rng.uniform(1, min(2.0, largest))) if rng.random() < 0.5 else self._patch
+        top, left = (int(rng.integers(extent - side + 1)) for extent in picture.shape[:2])
+        crop = picture[top : top + side, left : left + side]
+        if side != self._patch:
+            crop = np.asarray(cv2.resize(crop, (self._patch, self._patch), interpolation=cv2.INTER_AREA), np.uint8)
+        if rng.random() < 0.5:
+            crop = crop[:, ::-1]
+        came = self._degradation(to_light(np.ascontiguousarray(crop)), rng)
+        return to_picture(came.picture), to_picture(came.clean)
+
+
+def to_tensor(pictures: Sequence[Picture]) -> Tensor:
+    """BGR bytes → float32 [N, 3, H, W] RGB in 0..1, in channels-last memory, which convolutions on CPUs and tensor cores want."""
+    stacked = np.ascontiguousarray(np.stack(pictures)[..., ::-1])
+    return torch.from_numpy(stacked).permute(0, 3, 1, 2).float().div(255)
+
+
+def from_tensor(pictures: Tensor) -> list[Picture]:
+    """The graph's own way back to bytes: clamp, round half to even."""
+    levels = pictures.detach().float().mul(255).clamp(0, 255).round().to(torch.uint8)
+    return list(np.ascontiguousarray(levels.permute(0, 2, 3, 1).cpu().numpy()[..., ::-1]))
+
+
+def prefetched(patches: Patches, first: int, last: int, *, workers: int = 1, ahead: int = 4) -> Iterator[Batch]:
+    """The batches of steps first..last − 1 in order, drawn on other threads (numpy and OpenCV let go of the lock)."""
+    with ThreadPoolExecutor(workers, thread_name_prefix="patches") as pool:
+        futures = deque(pool.submit(patches.batch, step) for step in range(first, min(first + ahead, last)))
+        try:
+            for step in range(first, last):
+                batch = futures.popleft().result()
+                if step + ahead < last:
+                    futures.append(pool.submit(patches.batch, step + ahead))
+                yield batch
+        finally:
+            for future in futures:
+                future.cancel()

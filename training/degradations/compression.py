@@ -1,0 +1,21 @@
+"""Owns lossy compression of a single picture: JPEG; knows nothing else."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+from training.degradations.degradation import Degraded, Light, Range, draw, to_light, to_picture
+
+
+@dataclass(frozen=True)
+class Jpeg:
+    quality: Range = (30.0, 95.0)
+
+    def __call__(self, clean: Light, rng: np.random.Generator) -> Degraded:
+        quality = round(draw(rng, self.quality))
+        _, coded = cv2.imencode(".jpg", to_picture(clean), [cv2.IMWRITE_JPEG_QUALITY, quality])
+        picture = np.asarray(cv2.imdecode(coded, cv2.IMREAD_COLOR), np.uint8)
+        return Degraded(to_light(picture), clean, {}, {"quality": float(quality)})

@@ -1,0 +1,115 @@
+"""Owns rain: streaks of many lengths, widths, angles and depths, and the veil of far drops; knows nothing of files or training.
+
+Rain adds light. A streak layer is a [H, W] picture of that light; a rainy picture is
+
+    clean · (1 − veil) + airlight · veil + Σ strength · layer · tint
+
+Layers are made in two ways, because each alone teaches a network only its own look: single drops drawn as tapered strokes
+(near rain, several directions at once), and noise smeared along the fall (far rain). Real or foreign layers can be put beside
+them. Drawing takes milliseconds a layer and a training patch must take less, so `StreakBank` draws a stock of layers once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from training.degradations.degradation import Degraded, Light, Range, draw
+
+_SUBPIXEL = 4  # bits of a fraction in cv2's drawing coordinates
+
+
+def drawn_streaks(rng: np.random.Generator, height: int, width: int) -> Light:
+    """Near rain: strokes that are wide in the middle and pointed at the ends, of roughly one direction."""
+    layer = np.zeros((height, width), np.float32)
+    angle, spread = np.radians(draw(rng, (-40, 40))), np.radians(draw(rng, (0.5, 4)))
+    length, thickness = draw(rng, (8, 70)), draw(rng, (0.7, 3.2))
+    count = int(draw(rng, (0.05, 0.45)) * height * width / (length * thickness))
+    angles = angle + spread * rng.standard_normal(count)
+    along = np.stack([np.sin(angles), np.cos(angles)], axis=1)
+    half = along * (length * rng.uniform(0.3, 1.0, (count, 1)) / 2)
+    across = along[:, ::-1] * [1, -1] * (thickness * rng.uniform(0.5, 1.0, (count, 1)) / 2)
+    centre = rng.uniform(-length / 2, 1, (count, 2)) + rng.uniform(0, 1, (count, 2)) * [width + length, height + length]
+    corners = np.stack([centre - half, centre + across, centre + half, centre - across], axis=1)
+    fixed = np.rint(corners * (1 << _SUBPIXEL)).astype(np.int32)
+    for corner, light in zip(fixed, rng.uniform(0.35, 1.0, count), strict=True):
+        cv2.fillConvexPoly(layer, corner, float(light), cv2.LINE_4, _SUBPIXEL)
+    return np.asarray(cv2.GaussianBlur(layer, (0, 0), draw(rng, (0.35, 0.9))), np.float32)
+
+
+def smeared_streaks(rng: np.random.Generator, height: int, width: int) -> Light:
+    """Far rain: sparse noise smeared along the fall; thin, dense and faint."""
+    length, thickness = draw(rng, (7, 45)), draw(rng, (0.4, 1.3))
+    sparse = (rng.random((height, width), np.float32) > 1 - draw(rng, (0.004, 0.05))).astype(np.float32)
+    sparse *= rng.random((height, width), np.float32)
+    layer = cv2.filter2D(sparse, -1, _smear(length, thickness, np.radians(draw(rng, (-40, 40)))), borderType=cv2.BORDER_REFLECT)
+    return np.asarray(np.minimum(layer / max(float(np.quantile(layer, 0.995)), 1e-3), 1.0), np.float32)
+
+
+def _smear(length: float, thickness: float, angle: float) -> NDArray[np.float32]:
+    """A line of that length and direction with Gaussian flanks and soft ends."""
+    reach = int(length / 2 + 3 * thickness) + 1
+    y, x = np.mgrid[-reach : reach + 1, -reach : reach + 1].astype(np.float32)
+    along, across = x * np.sin(angle) + y * np.cos(angle), x * np.cos(angle) - y * np.sin(angle)
+    profile = np.exp(-0.5 * (across / thickness) ** 2) / (1 + np.exp((np.abs(along) - length / 2) / max(length / 12, 0.5)))
+    return np.asarray(profile, np.float32)
+
+
+def layer_of(rainy: Light, clean: Light) -> Light:
+    """The streak layer of a pair that was made by adding light: the least clipped channel has the most of it."""
+    return np.asarray(np.clip((rainy - clean).max(axis=2), 0, 1), np.float32)
+
+
+class StreakBank:
+    """A stock of streak layers, as 8-bit pictures: half drawn, half smeared, and `foreign` ones given equal chances with both."""
+
+    def __init__(self, seed: int, count: int = 320, side: int = 320, foreign: Sequence[Light] = ()) -> None:
+        rng = np.random.default_rng(seed)
+        makers = (drawn_streaks, smeared_streaks)
+        self._own = [_stored(makers[i % 2](rng, side, side)) for i in range(count)]
+        self._foreign = [_stored(layer) for layer in foreign]
+
+    def layer(self, rng: np.random.Generator, height: int, width: int) -> Light:
+        """One layer at that size: somewhere out of the stock, turned over, lengthened or shortened."""
+        stock = self._foreign if self._foreign and rng.random() < 1 / 3 else self._own
+        stored = stock[int(rng.integers(len(stock)))]
+        zoom = draw(rng, (0.7, 1.5))
+        stretch = zoom * draw(rng, (0.85, 1.2))
+        rows, columns = min(int(height / stretch) + 1, stored.shape[0]), min(int(width / zoom) + 1, stored.shape[1])
+        top, left = int(rng.integers(stored.shape[0] - rows + 1)), int(rng.integers(stored.shape[1] - columns + 1))
+        patch = cv2.resize(stored[top : top + rows, left : left + columns], (width, height), interpolation=cv2.INTER_LINEAR)
+        if rng.random() < 0.5:
+            patch = patch[:, ::-1]
+        return patch.astype(np.float32) / np.float32(255)
+
+
+def _stored(layer: Light) -> NDArray[np.uint8]:
+    return np.rint(np.clip(layer, 0, 1) * 255).astype(np.uint8)
+
+
+@dataclass(frozen=True)
+class Rain:
+    """Up to `most_layers` layers at once, in a drawn strength, over a veil."""
+
+    bank: StreakBank
+    strength: Range = (0.15, 1.0)
+    most_layers: int = 3
+    veil: Range = (0.0, 0.25)
+    tint: float = 0.04  # how far a streak's colour strays from grey
+
+    def __call__(self, clean: Light, rng: np.random.Generator) -> Degraded:
+        height, width = clean.shape[:2]
+        strength, veil = draw(rng, self.strength), draw(rng, self.veil) * float(rng.random() < 0.5)
+        streaks = np.zeros((height, width), np.float32)
+        for _ in range(int(rng.integers(1, self.most_layers + 1))):
+            streaks += self.bank.layer(rng, height, width) * np.float32(draw(rng, (0.5, 1.0)))
+        tint = (1 + self.tint * rng.standard_normal(3)).astype(np.float32)
+        airlight = np.float32(draw(rng, (0.5, 0.95)))
+        light = np.float32(strength) * streaks[..., None] * tint
+        picture = clean * np.float32(1 - veil) + airlight * np.float32(veil) + light
+        parameters = {"strength": strength, "veil": veil, "airlight": float(airlight)}
+        return Degraded(np.asarray(picture, np.float32), clean, {"streaks": light}, parameters)

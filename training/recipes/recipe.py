@@ -1,0 +1,49 @@
+"""Owns what a recipe is: the seam between the loop and a system; knows no particular network, loss or degradation.
+
+The loop asks a recipe for pictures to learn from and for a `System`: its networks and optimisers, set up for the devices at
+hand, and one training step. A GAN has more networks and a longer step, and the loop is none the wiser.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from lightning_fabric import Fabric
+from torch import Tensor, nn
+from torch.optim import Optimizer
+
+from training.data import Batch, Pair
+from training.degradations.degradation import Degradation
+
+
+class System(Protocol):
+    """Networks and optimisers by name. The network called "generator" is the one that is averaged, validated and shipped."""
+
+    networks: Mapping[str, nn.Module]
+    optimisers: Mapping[str, Optimizer]
+
+    def step(self, batch: Batch) -> dict[str, Tensor]:
+        """Updates everything once; the losses by name, detached, for the log."""
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How one model is trained. The fields are what `clearway train` lets you set."""
+
+    name: str
+    preset: str
+    task: str
+    summary: str
+    weaknesses: tuple[str, ...]
+    degradation: Callable[[int, Sequence[Pair]], Degradation]  # (seed, training pairs) → clean pictures to learn from
+    trials: tuple[tuple[str, Callable[[int], Degradation]], ...]  # what held-out pictures are scored on: (name, seed → degradation)
+    system: Callable[[Fabric, nn.Module, float], System]  # (devices, generator, learning rate)
+    steps: int = 30_000
+    batch: int = 16
+    patch: int = 128
+    learning_rate: float = 1e-3
+    warm_up: int = 500
+    ema: float = 0.999
+    seed: int = 1
