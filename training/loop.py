@@ -21,6 +21,7 @@ from pathlib import Path
 import torch
 from lightning_fabric import Fabric
 from torch import Tensor
+from torch.optim import Optimizer
 
 from runtime.errors import CheckpointError, TrainingError
 from runtime.manifest import ModelCard
@@ -125,6 +126,8 @@ def _means(sums: dict[str, Tensor], count: int, step: int) -> dict[str, float]:
 def _save(
     options: LoopOptions, recipe: Recipe, pictures: TrainingPictures, system: System, average: dict[str, Tensor], step: int
 ) -> None:
+    if not all(value.isfinite().all() for value in average.values()):
+        raise TrainingError(f"the weights are not finite at step {step}; start anew with a lower --learning-rate")
     tensors = {f"average.{name}": value for name, value in average.items()} | {"random": torch.get_rng_state()}
     for key, network in system.networks.items():
         tensors |= {f"network.{key}.{name}": value for name, value in network.state_dict().items()}
@@ -148,15 +151,23 @@ def _restore(path: Path, recipe: Recipe, system: System, average: dict[str, Tens
     for key, network in system.networks.items():
         network.load_state_dict(_under(tensors, f"network.{key}."))
     for key, optimiser in system.optimisers.items():
-        saved: dict[int, dict[str, Tensor]] = {}
-        for name, value in _under(tensors, f"optimiser.{key}.").items():
-            index, field = name.split(".")
-            saved.setdefault(int(index), {})[field] = value
-        optimiser.load_state_dict({"state": saved, "param_groups": optimiser.state_dict()["param_groups"]})
+        _restore_optimiser(optimiser, _under(tensors, f"optimiser.{key}."))
     for name, value in _under(tensors, "average.").items():
         average[name].copy_(value)
     torch.set_rng_state(tensors["random"])
     return int(facts["step"])
+
+
+def _restore_optimiser(optimiser: Optimizer, tensors: dict[str, Tensor]) -> None:
+    parameters = [parameter for group in optimiser.param_groups for parameter in group["params"]]
+    state: dict[int, dict[str, Tensor]] = {}
+    for name, value in tensors.items():
+        index, field = name.split(".")
+        parameter = parameters[int(index)]
+        # Fused optimisers walk raw memory, so a moment must lie as its parameter does: channels-last, not as files keep it.
+        like = torch.empty_like(parameter).copy_(value) if value.shape == parameter.shape else value
+        state.setdefault(int(index), {})[field] = like
+    optimiser.load_state_dict({"state": state, "param_groups": optimiser.state_dict()["param_groups"]})
 
 
 def _under(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:

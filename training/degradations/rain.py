@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 
 from training.degradations.degradation import Degraded, Light, Range, draw
 
+_FOREIGN_SHARE = 0.4  # of the layers that are taken, where there are any
 _SUBPIXEL = 4  # bits of a fraction in cv2's drawing coordinates
 
 
@@ -65,7 +66,7 @@ def layer_of(rainy: Light, clean: Light) -> Light:
 
 
 class StreakBank:
-    """A stock of streak layers, as 8-bit pictures: half drawn, half smeared, and `foreign` ones given equal chances with both."""
+    """A stock of streak layers, as 8-bit pictures: half drawn and half smeared, with `foreign` ones (cut from pairs) among them."""
 
     def __init__(self, seed: int, count: int = 320, side: int = 320, foreign: Sequence[Light] = ()) -> None:
         rng = np.random.default_rng(seed)
@@ -75,7 +76,7 @@ class StreakBank:
 
     def layer(self, rng: np.random.Generator, height: int, width: int) -> Light:
         """One layer at that size: somewhere out of the stock, turned over, lengthened or shortened."""
-        stock = self._foreign if self._foreign and rng.random() < 1 / 3 else self._own
+        stock = self._foreign if self._foreign and rng.random() < _FOREIGN_SHARE else self._own
         stored = stock[int(rng.integers(len(stock)))]
         zoom = draw(rng, (0.7, 1.5))
         stretch = zoom * draw(rng, (0.85, 1.2))
@@ -96,9 +97,9 @@ class Rain:
     """Up to `most_layers` layers at once, in a drawn strength, over a veil."""
 
     bank: StreakBank
-    strength: Range = (0.15, 1.0)
+    strength: Range = (0.05, 1.0)
     most_layers: int = 3
-    veil: Range = (0.0, 0.25)
+    veil: Range = (0.0, 0.1)
     tint: float = 0.04  # how far a streak's colour strays from grey
 
     def __call__(self, clean: Light, rng: np.random.Generator) -> Degraded:
@@ -106,7 +107,7 @@ class Rain:
         strength, veil = draw(rng, self.strength), draw(rng, self.veil) * float(rng.random() < 0.5)
         streaks = np.zeros((height, width), np.float32)
         for _ in range(int(rng.integers(1, self.most_layers + 1))):
-            streaks += self.bank.layer(rng, height, width) * np.float32(draw(rng, (0.5, 1.0)))
+            streaks += self.bank.layer(rng, height, width) * np.float32(draw(rng, (0.6, 1.0)))
         tint = (1 + self.tint * rng.standard_normal(3)).astype(np.float32)
         airlight = np.float32(draw(rng, (0.5, 0.95)))
         light = np.float32(strength) * streaks[..., None] * tint

@@ -11,11 +11,15 @@ from training.degradations.mixture import Mixture
 from training.degradations.noise import Noise
 from training.degradations.rain import Rain, StreakBank, layer_of
 
-UNTOUCHED = 0.12  # share of patches with no weather: without them a network "cleans" clean pictures (36 dB instead of over 42)
+UNTOUCHED = 0.15  # share of patches with no weather: without them a network "cleans" clean pictures (36 dB instead of over 42)
 
 
 def road_rain(seed: int, pairs: Sequence[Pair]) -> Degradation:
-    """Rain from a drizzle to a wall of water, as a camera hands it over: with sensor noise and compression."""
+    """Rain from a drizzle to a wall of water, as a camera hands it over: with sensor noise and compression.
+
+    The veil is kept thin: where it was up to a quarter of the light, the network learned to add contrast to any hazy photograph
+    (the worst clean picture came back at 33 dB).
+    """
     foreign = [layer_of(to_light(pair.degraded), to_light(pair.clean)) for pair in pairs]
     bank = StreakBank(seed, foreign=foreign)
     return Mixture(

@@ -40,10 +40,10 @@ class Recipe:
     degradation: Callable[[int, Sequence[Pair]], Degradation]  # (seed, training pairs) → clean pictures to learn from
     trials: tuple[tuple[str, Callable[[int], Degradation]], ...]  # what held-out pictures are scored on: (name, seed → degradation)
     system: Callable[[Fabric, nn.Module, float], System]  # (devices, generator, learning rate)
-    steps: int = 30_000
+    steps: int = 48_000
     batch: int = 16
-    patch: int = 128
-    learning_rate: float = 1e-3
+    patch: int = 96
+    learning_rate: float = 1.5e-3
     warm_up: int = 500
     ema: float = 0.999
     seed: int = 1

@@ -1,0 +1,71 @@
+"""Checkpoints: they come back whole, and whatever is not one is refused with its name."""
+
+from __future__ import annotations
+
+import pickle
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from safetensors.torch import save_file
+
+from runtime.errors import CheckpointError
+from runtime.manifest import ModelCard
+from training.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
+from training.networks.fdrnet import FDRNet, FDRNetConfig
+
+CONFIG: dict[str, Any] = {"channels": 8, "phases": 1, "fd_layers": 1, "process_blocks": 1, "auxiliary_blocks": 1, "unshuffle": 2}
+CARD = ModelCard("derain", 1, 10, ("photos: 3 clean pictures",), "research use", ("splashes",))
+
+
+def _checkpoint() -> Checkpoint:
+    network = FDRNet(FDRNetConfig(**CONFIG))
+    torch.nn.init.normal_(network.tail.weight)
+    return Checkpoint("fdrnet", "fdrnet-edge", dict(CONFIG), "derain", "A test", CARD, network.state_dict())
+
+
+def test_it_comes_back_whole(tmp_path: Path) -> None:
+    saved = _checkpoint()
+    save_checkpoint(tmp_path / "model.safetensors", saved)
+    loaded = load_checkpoint(tmp_path / "model.safetensors")
+    assert loaded.card == CARD
+    picture = torch.rand(1, 3, 16, 16)
+    torch.testing.assert_close(loaded.build()(picture), saved.build()(picture), rtol=0, atol=0)
+
+
+def test_a_failed_write_keeps_the_old_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "model.safetensors"
+    save_checkpoint(path, _checkpoint())
+    before = path.read_bytes()
+
+    def full(*_arguments: object, **_named: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("training.checkpoint.save_file", full)
+    with pytest.raises(CheckpointError, match="No space left"):
+        save_checkpoint(path, _checkpoint())
+    assert path.read_bytes() == before
+    assert [file.name for file in tmp_path.iterdir()] == ["model.safetensors"]
+
+
+def test_whatever_is_not_a_checkpoint_is_refused_by_name(tmp_path: Path) -> None:
+    text, bare, pickled = (tmp_path / name for name in ("text.safetensors", "bare.safetensors", "model.pth"))
+    text.write_text("not weights")
+    save_file({"weight": torch.zeros(2)}, bare)
+    pickled.write_bytes(pickle.dumps({"weight": 1}))
+    refused = {text: "this is not one", bare: "no Clearway header", pickled: "can run code", tmp_path / "gone": "there is none"}
+    for path, says in refused.items():
+        with pytest.raises(CheckpointError, match=says) as caught:
+            load_checkpoint(path)
+        assert path.name in str(caught.value)
+
+
+def test_weights_of_another_network_are_refused() -> None:
+    saved = _checkpoint()
+    with pytest.raises(CheckpointError, match="do not fit"):
+        Checkpoint("fdrnet", "x", {**CONFIG, "phases": 2}, "derain", "", CARD, saved.weights).build()
+    with pytest.raises(CheckpointError, match="'unheard'"):
+        Checkpoint("unheard", "x", {}, "derain", "", CARD, {}).build()
+    with pytest.raises(CheckpointError, match="colours"):
+        Checkpoint("fdrnet", "x", {"colours": 3}, "derain", "", CARD, {}).build()

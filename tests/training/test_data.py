@@ -1,0 +1,92 @@
+"""Training pictures: what is held out, batches as a function of (seed, step), and folders that do not fit."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+import torch
+
+from runtime.errors import ClearwayError, DataError
+from tests.training.pictures import clean_folder, drawn, pair_folder
+from training.data import Patches, from_tensor, load_pictures, prefetched, to_tensor
+from training.degradations.noise import Noise
+
+
+def _patches(seed: int = 1, patch: int = 32) -> Patches:
+    return Patches(drawn(3), Noise(read=(5, 5)), patch=patch, batch=4, seed=seed)
+
+
+def test_every_twelfth_picture_and_test_pairs_are_held_out(tmp_path: Path) -> None:
+    pictures = load_pictures([clean_folder(tmp_path / "photos"), pair_folder(tmp_path / "pairs")])
+    assert (len(pictures.clean), len(pictures.held_out)) == (11, 2)
+    assert [pair.name for pair in pictures.pairs] == ["train-1", "train-2"]
+    assert [pair.name for pair in pictures.held_out_pairs] == ["test-1"]
+    assert len(pictures.described) == 2
+
+
+def test_a_batch_depends_on_seed_and_step_alone() -> None:
+    first, again = _patches().batch(7), _patches().batch(7)
+    torch.testing.assert_close(first.degraded, again.degraded, rtol=0, atol=0)
+    assert not torch.equal(first.clean, _patches().batch(8).clean)
+    assert not torch.equal(first.clean, _patches(seed=2).batch(7).clean)
+
+
+def test_a_batch_is_rgb_in_0_to_1() -> None:
+    batch = _patches().batch(0)
+    assert batch.degraded.shape == batch.clean.shape == (4, 3, 32, 32)
+    assert batch.clean.min() >= 0
+    assert batch.clean.max() <= 1
+    blue = np.zeros((16, 16, 3), np.uint8)
+    blue[..., 0] = 255
+    assert to_tensor([blue])[0, :, 0, 0].tolist() == [0, 0, 1]
+
+
+def test_pictures_come_back_from_tensors_unchanged() -> None:
+    pictures = drawn(2)
+    for came, went in zip(from_tensor(to_tensor(pictures)), pictures, strict=True):
+        np.testing.assert_array_equal(came, went)
+
+
+def test_prefetching_keeps_the_order() -> None:
+    patches = _patches()
+    for step, batch in enumerate(prefetched(patches, 3, 9, workers=2), start=3):
+        torch.testing.assert_close(batch.degraded, patches.batch(step).degraded, rtol=0, atol=0)
+    assert step == 8
+
+
+def test_an_error_while_drawing_reaches_the_loop() -> None:
+    def broken(*_arguments: object) -> None:
+        raise DataError("cannot draw")
+
+    patches = Patches(drawn(2), broken, patch=16, batch=1, seed=1)  # type: ignore[arg-type]
+    with pytest.raises(DataError, match="cannot draw"):
+        next(prefetched(patches, 0, 5))
+
+
+def test_a_picture_smaller_than_the_patch_is_named_before_training() -> None:
+    with pytest.raises(DataError, match=r"64×64.*56×48"):
+        _patches(patch=64)
+
+
+def test_unpaired_names_are_refused(tmp_path: Path) -> None:
+    folder = pair_folder(tmp_path / "pairs")
+    (folder / "rain" / "train-2.png").unlink()
+    with pytest.raises(DataError, match="train-2 has no partner"):
+        load_pictures([folder])
+
+
+def test_different_sizes_within_a_pair_are_refused(tmp_path: Path) -> None:
+    folder = pair_folder(tmp_path / "pairs")
+    cv2.imwrite(str(folder / "rain" / "train-1.png"), np.zeros((20, 20, 3), np.uint8))
+    with pytest.raises(DataError, match="train-1 differ in size"):
+        load_pictures([folder])
+
+
+def test_an_empty_or_missing_folder_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "empty").mkdir()
+    for folder in (tmp_path / "empty", tmp_path / "missing"):
+        with pytest.raises(ClearwayError, match=folder.name):
+            load_pictures([folder])
