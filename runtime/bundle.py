@@ -14,6 +14,7 @@ from runtime.errors import BundleError
 from runtime.manifest import ModelManifest
 
 MANIFEST, MODEL, PROOF = "manifest.json", "model.onnx", "proof.npz"
+WEIGHTS = "weights.safetensors"  # for training on and for other exports; nothing in this room reads it
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,152 @@
+"""Owns the writing of bundles: a checkpoint becomes a folder only after the parity gate held; knows no network by name.
+
+Everything is written into a folder beside the target, opened there by the runtime as a user would open it, run by every
+backend of `GATE`, and renamed at the very end. Whatever goes wrong before leaves nothing under the target's name.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import json
+import os
+import shutil
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from torch import nn
+
+from export.cases import PROOF_SIZES, SIZES, drawn_pictures, make_cases, photographs, proof_bytes
+from export.graph import cost_of, export_graph, facts_of, reference
+from export.parity import Case, compare
+from runtime.backend import open_backend
+from runtime.bundle import MANIFEST, MODEL, PROOF, WEIGHTS, open_bundle, sha256_of
+from runtime.errors import ExportError, UsageError
+from runtime.manifest import SCHEMA, ModelManifest, NetworkFacts, ParityRecord, Score
+from training.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
+from training.degradations.degradation import Degradation
+from training.recipes import find_recipe
+
+GATE = ("onnxruntime", "openvino")  # backends that must agree with PyTorch before there is a bundle
+_SEED = 2  # of the drawn pictures and of what is laid over them
+
+
+@dataclass(frozen=True)
+class ExportOptions:
+    target: Path
+    pictures: Path | None = None  # photographs for the gate; drawn pictures where there are none
+    scores: tuple[Score, ...] = ()
+    version: str = "1"
+    force: bool = False  # replace a bundle that is there
+
+
+def export_checkpoint(checkpoint: Path, options: ExportOptions) -> ModelManifest:
+    """The whole way from a checkpoint's file to a bundle's folder. The weather is that of the recipe which trained it."""
+    loaded = load_checkpoint(checkpoint)
+    return write_bundle(loaded, find_recipe(loaded.card.recipe).degradation(loaded.card.seed, ()), options)
+
+
+def write_bundle(checkpoint: Checkpoint, degrade: Degradation, options: ExportOptions) -> ModelManifest:
+    _check_target(options)
+    network = checkpoint.build()
+    model, run = export_graph(network), reference(network)
+    proof = make_cases(drawn_pictures(PROOF_SIZES, _SEED), degrade, run, _SEED)
+    pictures = photographs(options.pictures) if options.pictures else drawn_pictures(SIZES, _SEED)
+    cases = make_cases(pictures, degrade, run, _SEED)
+    kind = "photographs" if options.pictures else "drawn pictures"
+    described = f"{len(cases)} cuts of {kind} at {len(SIZES)} sizes, {len(proof)} drawn pictures of the proof"
+    manifest = _describe(checkpoint, network, model, options)
+    with _new_folder(options) as folder:
+        _write(folder / MODEL, model)
+        _write(folder / PROOF, proof_bytes(proof))
+        save_checkpoint(folder / WEIGHTS, checkpoint)  # so that a bundle can be exported again, by a later Clearway or for another target
+        manifest = dataclasses.replace(manifest, files={name: sha256_of(folder / name) for name in (MODEL, PROOF, WEIGHTS)})
+        _write(folder / MANIFEST, manifest.to_json().encode())
+        manifest = dataclasses.replace(manifest, parity=_gate(folder, [*cases, *proof], described))
+        _write(folder / MANIFEST, manifest.to_json().encode())
+    return manifest
+
+
+def _gate(folder: Path, cases: Sequence[Case], described: str) -> tuple[ParityRecord, ...]:
+    bundle = open_bundle(folder)
+    records = []
+    for name in GATE:
+        with contextlib.closing(open_backend(bundle, name).backend) as backend:
+            records.append(compare(backend, cases, described).require())
+    return tuple(records)
+
+
+def _describe(checkpoint: Checkpoint, network: nn.Module, model: bytes, options: ExportOptions) -> ModelManifest:
+    parameters, gflops = cost_of(network)
+    return ModelManifest(
+        schema=SCHEMA,
+        name=options.target.name,
+        version=options.version,
+        task=checkpoint.task,
+        summary=checkpoint.summary,
+        network=NetworkFacts(checkpoint.network, checkpoint.preset, checkpoint.config, parameters, round(gflops, 3)),
+        graph=facts_of(network, model),
+        card=checkpoint.card,
+        scores=options.scores,
+    )
+
+
+def read_scores(path: Path) -> tuple[Score, ...]:
+    """A JSON list of objects with the fields of `Score`."""
+    try:
+        return tuple(Score(**entry) for entry in json.loads(path.read_text()))
+    except OSError as error:
+        raise UsageError(f"{path}: a file with scores was expected ({error.strerror})") from error
+    except (ValueError, TypeError) as error:
+        fields = ", ".join(field.name for field in dataclasses.fields(Score))
+        raise UsageError(f"{path}: a JSON list of objects with {fields} was expected ({error})") from error
+
+
+def _check_target(options: ExportOptions) -> None:
+    target = options.target
+    if not target.name:
+        raise UsageError(f"{target}: a bundle is a folder with a name of its own, for example runs/derain")
+    if not os.path.lexists(target):
+        return
+    if not (target / MANIFEST).is_file():
+        raise ExportError(f"{target} exists and is not a bundle, so it is not replaced; choose another name")
+    if not options.force:
+        raise ExportError(f"{target} exists; choose another name, or replace it with --force")
+
+
+@contextlib.contextmanager
+def _new_folder(options: ExportOptions) -> Iterator[Path]:
+    """An empty folder that takes the target's name if the block ends well, and is gone otherwise."""
+    target = options.target.absolute()
+    building, replaced = (target.with_name(f".{target.name}.{os.getpid()}.{role}") for role in ("new", "old"))
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        building.mkdir()
+        yield building
+        _sync(building)
+        if target.exists():
+            target.rename(replaced)
+        building.rename(target)
+        _sync(target.parent)
+    except OSError as error:
+        raise ExportError(f"{options.target} cannot be written: {error.strerror or error}; nothing was left there") from error
+    finally:
+        shutil.rmtree(building, ignore_errors=True)
+        if replaced.exists() and not target.exists():
+            replaced.rename(target)
+        shutil.rmtree(replaced, ignore_errors=True)
+
+
+def _write(path: Path, content: bytes) -> None:
+    path.write_bytes(content)
+    _sync(path)
+
+
+def _sync(path: Path) -> None:
+    """On the disk, not only in its cache: a rename must not outlive what it names."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

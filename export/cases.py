@@ -1,0 +1,98 @@
+"""Owns the pictures that parity is checked on, and proof.npz, which carries six of them; imports neither torch nor onnx.
+
+Export makes cases from photographs or from drawn pictures and asks PyTorch for the answers. On a box without torch the
+cases come from the bundle's proof.
+"""
+
+from __future__ import annotations
+
+import io
+import zipfile
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from export.parity import Case
+from runtime.backend import Picture, Tensors
+from runtime.errors import BundleError, ExportError, ParityError
+from runtime.pictures import list_pictures, read_picture
+from training.degradations.degradation import Degradation
+from training.degradations.mixture import degrade_picture
+from training.drawn import dead_leaves, drawn_scene
+
+Runner = Callable[[Picture], Tensors]  # uint8 [N, H, W, 3] → the graph's outputs by name
+Size = tuple[int, int]  # height, width
+
+# One odd, one portrait, one hardly larger than the smallest picture: no stride above 1 divides the first or the last.
+SIZES: tuple[Size, ...] = ((241, 319), (320, 192), (17, 19))
+PROOF_SIZES: tuple[Size, ...] = ((95, 127), (128, 80), (17, 19))  # two pictures each
+_EXPECTED = "expected_"
+_ZIP_EPOCH = (1980, 1, 1, 0, 0, 0)  # a zip file holds times; the same proof must give the same bytes
+
+
+def drawn_pictures(sizes: Sequence[Size], seed: int) -> Iterator[tuple[str, Picture]]:
+    """A dead-leaves picture and a scene of each size, by name."""
+    for height, width in sizes:
+        rng = np.random.default_rng([seed, height, width])
+        yield f"dead leaves {width}×{height}", dead_leaves(rng, height, width)
+        yield f"drawn scene {width}×{height}", drawn_scene(rng, height, width)
+
+
+def photographs(folder: Path) -> Iterator[tuple[str, Picture]]:
+    """The middle of every picture in a folder, at each of `SIZES`."""
+    for path in list_pictures(folder):
+        picture = read_picture(path)
+        for height, width in SIZES:
+            top, left = (picture.shape[0] - height) // 2, (picture.shape[1] - width) // 2
+            if top < 0 or left < 0:
+                shape = f"{picture.shape[1]}×{picture.shape[0]}"
+                raise ExportError(f"{path}: parity is checked on pictures of at least {width}×{height} pixels, this one has {shape}")
+            yield f"{path.name} {width}×{height}", np.ascontiguousarray(picture[top : top + height, left : left + width])
+
+
+def make_cases(pictures: Iterable[tuple[str, Picture]], degrade: Degradation, run: Runner, seed: int) -> list[Case]:
+    """Degrades each clean picture and asks `run`, PyTorch in FP32, for the answer."""
+    cases = []
+    for number, (name, clean) in enumerate(pictures):
+        frame = degrade_picture(degrade, clean, np.random.default_rng([seed, number]))
+        expected = run(frame[None])
+        if not np.isfinite(expected["health"]).all():
+            raise ParityError(f"the network itself returns NaN or Inf for {name}; train it again, there is nothing to compare")
+        # No truth where the answer has another size, and no task where a mixture happened to leave the picture as it was.
+        known = expected["restored"].shape[1:] == clean.shape and not np.array_equal(frame, clean)
+        cases.append(Case(name, frame, clean if known else None, expected))
+    return cases
+
+
+def proof_bytes(cases: Sequence[Case]) -> bytes:
+    """The cases as an .npz file; the same cases give the same bytes."""
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
+        for number, case in enumerate(cases):
+            arrays = {"name": np.array(case.name), "frame": case.frame}
+            arrays |= {_EXPECTED + output: array for output, array in case.expected.items()}
+            arrays |= {} if case.clean is None else {"clean": case.clean}
+            for key, array in arrays.items():
+                content = io.BytesIO()
+                np.lib.format.write_array(content, np.array(array, order="C"), allow_pickle=False)
+                archive.writestr(zipfile.ZipInfo(f"{number}/{key}.npy", _ZIP_EPOCH), content.getvalue(), zipfile.ZIP_DEFLATED)
+    return buffer.getvalue()
+
+
+def read_proof(path: Path) -> list[Case]:
+    try:
+        # From memory: np.load leaves its file open where the content is no zip.
+        with np.load(io.BytesIO(path.read_bytes()), allow_pickle=False) as stored:
+            cases: dict[int, dict[str, np.ndarray]] = {}
+            for key in stored.files:
+                number, name = key.split("/")
+                cases.setdefault(int(number), {})[name] = stored[key]
+        return [_case(cases[number]) for number in sorted(cases)]
+    except (OSError, EOFError, ValueError, KeyError, zipfile.BadZipFile) as error:
+        raise BundleError(f"{path}: the proof of a bundle was expected and cannot be read ({error}); copy the bundle again") from error
+
+
+def _case(arrays: dict[str, np.ndarray]) -> Case:
+    expected = {name.removeprefix(_EXPECTED): array for name, array in arrays.items() if name.startswith(_EXPECTED)}
+    return Case(str(arrays["name"]), arrays["frame"], arrays.get("clean"), expected)

@@ -1,0 +1,185 @@
+"""Owns the graph contract: network → FP32 ONNX whose input and outputs are bytes; knows nothing of checkpoints, bundles or engines.
+
+    frame        uint8   [N, H, W, 3]    BGR, any N, any H and W from 16 pixels
+    restored     uint8   [N, sH, sW, 3]  BGR, s is the network's scale
+    health       float32 [N, 3]          means of B, G and R (0..1) before clamping: NaN and Inf show here, never in bytes
+    interference uint8   [N, sH, sW, 3]  128 + (signed layer)/2 in grey levels, from networks that return (restored, layer)
+
+Padding to the stride, cropping, channel order, clamping and rounding are in the graph, so that no engine's host has any of it.
+`FrameGraph` runs in PyTorch as well: it is what every engine is compared with.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import copy
+import logging
+import warnings
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import cast
+
+import onnx
+import onnxscript  # noqa: F401  torch's exporter needs it, and would say so only halfway through
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+from torch.utils.flop_counter import FlopCounterMode
+
+from runtime.backend import Picture, Tensors
+from runtime.errors import ExportError
+from runtime.manifest import GRAPH_CONTRACT, MINIMUM_SIDE, GraphFacts
+
+OPSET = 20  # the exporter's default; ONNX Runtime 1.31 and OpenVINO 2026.4 gave the same pictures from 20 to 25
+OUTPUTS = ("restored", "health", "interference")
+# The exporter's notes on a node that are kept: which nn.Module it came from. The others hold source paths.
+_KEPT_NOTES = ("pkg.torch.onnx.name_scopes", "pkg.torch.onnx.class_hierarchy")
+
+
+@dataclass(frozen=True)
+class Traits:
+    """What a network says of itself in plain attributes."""
+
+    stride: int
+    scale: int
+    sees_whole_picture: bool
+    receptive_field: int | None
+
+
+def traits_of(network: nn.Module) -> Traits:
+    name = type(network).__name__
+    stride, scale = getattr(network, "stride", None), getattr(network, "scale", None)
+    whole, field = getattr(network, "sees_whole_picture", None), getattr(network, "receptive_field", None)
+    if not isinstance(stride, int) or not isinstance(scale, int) or min(stride, scale) < 1:
+        raise ExportError(f"{name} must have stride and scale, whole numbers from 1; they are {stride!r} and {scale!r}")
+    if not isinstance(whole, bool) or not isinstance(field, int | None):
+        raise ExportError(f"{name} must have sees_whole_picture (bool) and receptive_field (int or None); they are {whole!r} and {field!r}")
+    if stride > MINIMUM_SIDE:
+        # Padding reflects once, which reaches at most side - 1 pixels, and a side may be as short as MINIMUM_SIDE.
+        raise ExportError(f"{name} has the stride {stride}; up to {MINIMUM_SIDE} can be padded, since pictures may be that small")
+    return Traits(stride, scale, whole, field)
+
+
+class FrameGraph(nn.Module):
+    """The network between bytes, in evaluation mode. Returns (restored, health) or (restored, health, interference)."""
+
+    def __init__(self, network: nn.Module) -> None:
+        super().__init__()
+        self.traits = traits_of(network)
+        self.network = network.eval()
+        self.register_buffer("swap", torch.tensor([2, 1, 0]), persistent=False)
+        self.eval()
+
+    def forward(self, frame: Tensor) -> tuple[Tensor, ...]:
+        # Cast first: TensorRT refuses a Transpose of uint8.
+        picture = self._swapped(frame.to(torch.float32).permute(0, 3, 1, 2)) / 255
+        height, width, stride, scale = picture.shape[2], picture.shape[3], self.traits.stride, self.traits.scale
+        # Not `-height % stride`: torch.export cannot bound it.
+        right, below = (stride - width % stride) % stride, (stride - height % stride) % stride
+        answer = self.network(F.pad(picture, (0, right, 0, below), mode="reflect"))
+        restored, layer = answer if isinstance(answer, tuple) else (answer, None)
+        restored = self._swapped(restored[:, :, : height * scale, : width * scale])
+        outputs = (_bytes(restored * 255), restored.mean(dim=(2, 3)))
+        if layer is None:
+            return outputs
+        layer = self._swapped(layer[:, :, : height * scale, : width * scale])
+        return (*outputs, _bytes(128 + layer * (255 / 2)))
+
+    def _swapped(self, picture: Tensor) -> Tensor:
+        """RGB ↔ BGR. As one Gather on planes it costs 1.2 ms at 720p in OpenVINO; flip 1.5, on interleaved pixels 3 and more."""
+        return torch.index_select(picture, 1, cast(Tensor, self.swap))
+
+
+def _bytes(levels: Tensor) -> Tensor:
+    return levels.clamp(0, 255).round().permute(0, 2, 3, 1).to(torch.uint8)
+
+
+def reference(network: nn.Module) -> Callable[[Picture], Tensors]:
+    """The same graph run by PyTorch in FP32: uint8 [N, H, W, 3] → outputs by name."""
+    graph = FrameGraph(network)
+
+    def run(frames: Picture) -> Tensors:
+        with torch.inference_mode():
+            outputs = graph(torch.from_numpy(frames))
+        return {name: output.numpy() for name, output in zip(OUTPUTS, outputs, strict=False)}
+
+    return run
+
+
+def export_graph(network: nn.Module) -> bytes:
+    """The ONNX file's bytes: weights inside, no trace of where it was made, the same bytes for the same weights."""
+    graph = FrameGraph(network)
+    sample = torch.zeros(2, 35, 50, 3, dtype=torch.uint8)  # no two sides alike and none of them special
+    with torch.inference_mode():
+        names = OUTPUTS[: len(graph(sample))]
+    side = {"min": MINIMUM_SIDE}
+    dims = {0: torch.export.Dim("N"), 1: torch.export.Dim("H", **side), 2: torch.export.Dim("W", **side)}
+    with _understood_noise():
+        program = torch.onnx.export(
+            graph,
+            (sample,),
+            input_names=["frame"],
+            output_names=list(names),
+            dynamic_shapes={"frame": dims},
+            opset_version=OPSET,
+            dynamo=True,
+            external_data=False,
+            verbose=False,
+        )
+    if program is None:  # only the old exporter returns nothing
+        raise ExportError(f"torch.onnx.export returned no program for {type(network).__name__}")
+    model = program.model_proto
+    _forget_origins(model)
+    onnx.checker.check_model(model, full_check=True)
+    written: bytes = model.SerializeToString(deterministic=True)
+    return written
+
+
+@contextlib.contextmanager
+def _understood_noise() -> Iterator[None]:
+    """Two messages of torch 2.13's exporter that say nothing about this graph; any other comes through."""
+    # It offers translations for torchvision's operators and logs their absence; no network here uses one.
+    registration = logging.getLogger("torch.onnx._internal.exporter._registration")
+    level = registration.level
+    registration.setLevel(logging.ERROR)
+    try:
+        with warnings.catch_warnings():
+            # It copies its own tree specifications by a way that torch itself has deprecated.
+            warnings.filterwarnings("ignore", message=r".*isinstance\(treespec, LeafSpec\)", category=FutureWarning)
+            yield
+    finally:
+        registration.setLevel(level)
+
+
+def _forget_origins(model: onnx.ModelProto) -> None:
+    """Drops source paths and tracing names; keeps the nn.Module that each node came from, which errors can then name."""
+    model.doc_string = model.graph.doc_string = ""
+    graph = model.graph
+    for noted in (model, graph, *graph.node, *graph.input, *graph.output, *graph.value_info, *graph.initializer):
+        noted.doc_string = ""
+        kept = [note for note in noted.metadata_props if note.key in _KEPT_NOTES]
+        del noted.metadata_props[:]
+        noted.metadata_props.extend(kept)
+
+
+def facts_of(network: nn.Module, model: bytes) -> GraphFacts:
+    """The manifest's graph section; outputs and opset are read back from the file."""
+    traits = traits_of(network)
+    read = onnx.load_model_from_string(model)
+    return GraphFacts(
+        contract=GRAPH_CONTRACT,
+        opset=next(entry.version for entry in read.opset_import if entry.domain == ""),
+        stride=traits.stride,
+        scale=traits.scale,
+        outputs=tuple(output.name for output in read.graph.output),
+        sees_whole_picture=traits.sees_whole_picture,
+        receptive_field=traits.receptive_field,
+    )
+
+
+def cost_of(network: nn.Module) -> tuple[int, float]:
+    """(parameters, GFLOP of one 1280×720 frame, counting a multiply-add as two), without computing anything."""
+    frame = torch.zeros(1, 720, 1280, 3, dtype=torch.uint8, device="meta")
+    with FlopCounterMode(display=False) as counter, torch.inference_mode():
+        FrameGraph(copy.deepcopy(network)).to("meta")(frame)
+    return sum(parameter.numel() for parameter in network.parameters()), counter.get_total_flops() / 1e9
