@@ -1,0 +1,196 @@
+"""Restoring files and folders: every fault ends in one line and leaves no half-written file under a final name."""
+
+from __future__ import annotations
+
+import resource
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import SimpleNamespace
+from typing import cast
+
+import cv2
+import numpy as np
+import pytest
+
+from runtime.backend import Picture
+from runtime.errors import BackendError, PictureError, SinkError, SourceError, UsageError
+from runtime.restorer import Restorer
+from tests.video.clips import MS, STEADY, UNSTEADY, Clip, order_of, packets, read
+from video.restore import VideoReport, restore_folder, restore_picture, restore_video
+
+
+def restorer(work: Callable[[Picture], Picture] = lambda picture: picture, scale: int = 1) -> Restorer:
+    """Stands in for a network: what is tested here is everything around it."""
+
+    class Fake:
+        manifest = SimpleNamespace(name="fake", graph=SimpleNamespace(scale=scale))
+        choice = SimpleNamespace(describe=lambda: "numpy, because it is a test")
+
+        def __call__(self, picture: Picture) -> SimpleNamespace:
+            return SimpleNamespace(image=work(picture))
+
+    return cast("Restorer", Fake())
+
+
+@pytest.fixture
+def clip(tmp_path: Path) -> Path:
+    return Clip(audio="aac").make(tmp_path / "in.mp4")
+
+
+def names(folder: Path) -> list[str]:
+    return sorted(str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file())
+
+
+def test_a_video_is_restored_and_reported(tmp_path: Path, clip: Path) -> None:
+    seen: list[tuple[int, int | None]] = []
+    report = restore_video(clip, tmp_path / "out.mp4", restorer(lambda p: 255 - p), progress=lambda *at: seen.append(at))
+    after = read(tmp_path / "out.mp4")
+    assert np.abs(after[5].image.astype(int) - (255 - read(clip)[5].image)).mean() < 4
+    assert packets(tmp_path / "out.mp4", "audio") == packets(clip, "audio")
+    assert (report.frames, report.source_fps, report.model) == (len(STEADY), 25.0, "fake")
+    assert report.fps == pytest.approx(report.frames / report.seconds)
+    assert report.kept_up is (report.fps >= 25)
+    assert {"decode", "restore", "encode"} == report.stages.keys()
+    assert seen[-1] == (len(STEADY), len(STEADY))
+    assert report.notes == ("the source does not say its colour matrix, range, primaries, transfer: SMPTE170M was assumed",)
+
+
+def test_a_variable_rate_stays_as_it_was(tmp_path: Path) -> None:
+    source = Clip(pts=UNSTEADY, time_base=MS).make(tmp_path / "in.mkv")
+    report = restore_video(source, tmp_path / "out.mp4", restorer())
+    assert [frame.time for frame in read(tmp_path / "out.mp4")] == [pts * MS for pts in UNSTEADY]
+    assert report.source_fps is not None
+
+
+def test_a_network_that_enlarges(tmp_path: Path, clip: Path) -> None:
+    report = restore_video(clip, tmp_path / "out.mp4", restorer(lambda p: np.repeat(np.repeat(p, 2, 0), 2, 1), scale=2))
+    assert (report.width, report.height) == (192, 128)
+    frames = read(tmp_path / "out.mp4")
+    assert frames[0].image.shape == (128, 192, 3)
+    assert len(frames) == len(STEADY)
+
+
+def test_ten_bits_are_reported(tmp_path: Path) -> None:
+    source = Clip(codec="ffv1", options={}, pixel_format="yuv422p10le").make(tmp_path / "in.mkv")
+    report = restore_video(source, tmp_path / "out.mp4", restorer())
+    assert "the source has 10 bits a channel, the result 8" in report.notes
+    assert order_of(read(tmp_path / "out.mp4")) == list(range(len(STEADY)))
+
+
+def failing(at: int, error: BaseException) -> Restorer:
+    count = iter(range(1000))
+
+    def work(picture: Picture) -> Picture:
+        if next(count) == at:
+            raise error
+        return picture
+
+    return restorer(work)
+
+
+@pytest.mark.parametrize("error", [BackendError("the engine broke"), KeyboardInterrupt()], ids=["backend", "ctrl-c"])
+@pytest.mark.parametrize("at", [0, len(STEADY) - 1])
+def test_a_failing_network_leaves_nothing(tmp_path: Path, clip: Path, at: int, error: BaseException) -> None:
+    with pytest.raises(type(error)):
+        restore_video(clip, tmp_path / "out.mp4", failing(at, error))
+    assert names(tmp_path) == ["in.mp4"]
+
+
+def test_a_truncated_video_leaves_nothing(tmp_path: Path) -> None:
+    source = Clip(container_options={"movflags": "faststart"}).make(tmp_path / "in.mp4")
+    source.write_bytes(source.read_bytes()[:-3000])
+    with pytest.raises(SourceError, match=r"breaks off after frame \d+"):
+        restore_video(source, tmp_path / "out.mp4", restorer())
+    assert names(tmp_path) == ["in.mp4"]
+
+
+@contextmanager
+def full_disk(free: int) -> Iterator[None]:
+    """No file may grow beyond `free` bytes: writes fail as they do on a full disk, and no disk is filled."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (free, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+@pytest.mark.parametrize("free", [0, 4000])
+@pytest.mark.parametrize("suffix", [".mp4", ".mkv"])
+def test_a_full_disk_is_one_line_and_leaves_nothing(tmp_path: Path, clip: Path, suffix: str, free: int) -> None:
+    with full_disk(free), pytest.raises(SinkError, match=r"cannot be written.*free space") as caught:
+        restore_video(clip, tmp_path / f"out{suffix}", restorer())
+    assert "\n" not in str(caught.value)
+    assert names(tmp_path) == ["in.mp4"]
+
+
+def picture(path: Path, value: int = 90) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    cv2.imwrite(str(path), np.full((20, 30, 3), value, np.uint8))
+    return path
+
+
+def test_a_picture_is_restored(tmp_path: Path) -> None:
+    report = restore_picture(picture(tmp_path / "in.png"), tmp_path / "out.png", restorer(lambda p: p + 10))
+    assert np.all(cv2.imread(str(tmp_path / "out.png")) == 100)
+    assert (report.width, report.height) == (30, 20)
+
+
+def test_pictures_are_not_replaced_unasked(tmp_path: Path) -> None:
+    source, target = picture(tmp_path / "in.png"), picture(tmp_path / "out.png", 7)
+    with pytest.raises(UsageError, match="the input itself"):
+        restore_picture(source, source, restorer(), overwrite=True)
+    with pytest.raises(UsageError, match="--force"):
+        restore_picture(source, target, restorer())
+    restore_picture(source, target, restorer(), overwrite=True)
+    assert np.all(cv2.imread(str(target)) == 90)
+
+
+def test_a_folder_tree_is_mirrored(tmp_path: Path) -> None:
+    source = tmp_path / "in"
+    picture(source / "a" / "one.png")
+    (source / "notes.txt").write_text("not for us")
+    Clip(pts=STEADY[:3]).make(source / "b.mp4")
+    Clip(pts=STEADY[:3]).make(source / "c.avi")
+    begun: list[str] = []
+    report = restore_folder(source, tmp_path / "out", restorer(), begins=lambda path: begun.append(path.name))
+    assert names(tmp_path / "out") == ["a/one.png", "b.mp4", "c.avi.mkv"]
+    assert (len(report.done), report.failed, report.left_alone) == (3, (), 1)
+    assert begun == ["one.png", "b.mp4", "c.avi"]
+    assert [type(one) is VideoReport for one in report.done] == [False, True, True]
+
+
+def test_a_bad_file_does_not_stop_a_folder(tmp_path: Path) -> None:
+    source = tmp_path / "in"
+    picture(source / "good.png")
+    (source / "bad.mp4").write_text("text")
+    (source / "empty.png").write_bytes(b"")
+    report = restore_folder(source, tmp_path / "out", restorer())
+    assert names(tmp_path / "out") == ["good.png"]
+    assert [Path(path).name for path, _ in report.failed] == ["bad.mp4", "empty.png"]
+    assert all("\n" not in why for _, why in report.failed)
+
+
+@pytest.mark.parametrize(
+    ("target", "message"),
+    [("in/out", "in the input folder"), ("in", "in the input folder"), ("there", r"exists already.*--force")],
+)
+def test_folders_that_do_not_go_together(tmp_path: Path, target: str, message: str) -> None:
+    picture(tmp_path / "in" / "one.png")
+    picture(tmp_path / "there" / "one.png")
+    with pytest.raises(UsageError, match=message):
+        restore_folder(tmp_path / "in", tmp_path / target, restorer())
+
+
+def test_an_empty_folder_is_wrong_use(tmp_path: Path) -> None:
+    (tmp_path / "in").mkdir()
+    with pytest.raises(UsageError, match="none is there"):
+        restore_folder(tmp_path / "in", tmp_path / "out", restorer())
+
+
+def test_a_text_file_as_a_picture(tmp_path: Path) -> None:
+    (tmp_path / "in.png").write_text("text")
+    with pytest.raises(PictureError):
+        restore_picture(tmp_path / "in.png", tmp_path / "out.png", restorer())
+    assert names(tmp_path) == ["in.png"]

@@ -1,0 +1,229 @@
+"""Owns restoring a video, a picture, or a folder of either, and the report of it; knows nothing of terminals.
+
+A video that cannot be read to its end, or written, leaves nothing under the target's name. In a folder the other files are still
+restored, and what failed is in the report.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from runtime.errors import ClearwayError, UsageError
+from runtime.pictures import PICTURE_SUFFIXES, read_picture, write_picture
+from runtime.restorer import Restorer
+from runtime.timing import StageTimes
+from video.frame import Frame, VideoInfo
+from video.pipeline import run_pipeline
+from video.sinks.file import CONTAINERS, EncodeOptions, VideoSink
+from video.sources.file import Damage, FileSource, open_video
+
+VIDEO_SUFFIXES = frozenset((".mp4", ".mov", ".mkv", ".m4v", ".avi", ".webm", ".ts", ".mts", ".m2ts", ".mpg", ".mpeg", ".wmv", ".3gp"))
+
+Progress = Callable[[int, int | None], None]  # frames done, frames announced
+
+
+@dataclass(frozen=True)
+class VideoReport:
+    source: str
+    target: str
+    width: int
+    height: int
+    frames: int
+    seconds: float
+    fps: float
+    source_fps: float | None
+    kept_up: bool | None  # at least as fast as it plays; None where the source has no rate
+    model: str
+    backend: str  # which and why, in words
+    stages: dict[str, dict[str, float]]  # StageTimes.as_dict()
+    notes: tuple[str, ...]  # what a careful person wants to know of this file: assumed colours, damage, rounding
+
+    def as_dict(self) -> dict[str, Any]:
+        return dataclasses.asdict(self)
+
+
+@dataclass(frozen=True)
+class PictureReport:
+    source: str
+    target: str
+    width: int
+    height: int
+    seconds: float
+    model: str
+    backend: str
+
+    def as_dict(self) -> dict[str, Any]:
+        return dataclasses.asdict(self)
+
+
+@dataclass(frozen=True)
+class FolderReport:
+    done: tuple[VideoReport | PictureReport, ...]
+    failed: tuple[tuple[str, str], ...]  # path, why
+    left_alone: int  # files that are neither pictures nor videos
+
+    def as_dict(self) -> dict[str, Any]:
+        return dataclasses.asdict(self)
+
+
+def restore_video(
+    source: Path,
+    target: Path,
+    restorer: Restorer,
+    options: EncodeOptions | None = None,
+    *,
+    overwrite: bool = False,
+    progress: Progress | None = None,
+) -> VideoReport:
+    times = StageTimes()
+    started = time.perf_counter()
+    with open_video(source, copies=True) as video:
+        info, scale = video.info, restorer.manifest.graph.scale
+        written = dataclasses.replace(info, width=info.width * scale, height=info.height * scale)
+        done = 0
+
+        def work(frame: Frame) -> Frame:
+            return dataclasses.replace(frame, image=restorer(frame.image).image)
+
+        def count(frames: int) -> None:
+            nonlocal done
+            done = frames
+            if progress is not None:
+                progress(frames, info.frames)
+
+        with VideoSink(target, written, options, copy_from=video, overwrite=overwrite) as sink:
+            run_pipeline(video, work, sink.write, times=times, progress=count)
+    return _report(video, sink, restorer, frames=done, seconds=time.perf_counter() - started, times=times)
+
+
+def _report(video: FileSource, sink: VideoSink, restorer: Restorer, *, frames: int, seconds: float, times: StageTimes) -> VideoReport:
+    rate = float(video.info.average_rate) if video.info.average_rate else None
+    fps = frames / seconds
+    return VideoReport(
+        source=str(video.path),
+        target=str(sink.path),
+        width=sink.info.width,
+        height=sink.info.height,
+        frames=frames,
+        seconds=seconds,
+        fps=fps,
+        source_fps=rate,
+        kept_up=None if rate is None else fps >= rate,
+        model=restorer.manifest.name,
+        backend=restorer.choice.describe(),
+        stages=times.as_dict(),
+        notes=_notes(video.info, video, sink),
+    )
+
+
+def restore_picture(source: Path, target: Path, restorer: Restorer, *, overwrite: bool = False) -> PictureReport:
+    started = time.perf_counter()
+    _check_target(source, target, overwrite=overwrite)
+    image = restorer(read_picture(source)).image
+    write_picture(target, image)
+    return PictureReport(
+        source=str(source),
+        target=str(target),
+        width=image.shape[1],
+        height=image.shape[0],
+        seconds=time.perf_counter() - started,
+        model=restorer.manifest.name,
+        backend=restorer.choice.describe(),
+    )
+
+
+def restore_folder(
+    source: Path,
+    target: Path,
+    restorer: Restorer,
+    options: EncodeOptions | None = None,
+    *,
+    overwrite: bool = False,
+    begins: Callable[[Path], None] | None = None,
+    progress: Progress | None = None,
+) -> FolderReport:
+    """Every picture and video below `source`, under the same names below `target`. `begins` hears of each file."""
+    plan, left_alone = plan_folder(source, target, overwrite=overwrite)
+    done: list[VideoReport | PictureReport] = []
+    failed: list[tuple[str, str]] = []
+    for origin, goal in plan:
+        if begins is not None:
+            begins(origin)
+        try:
+            goal.parent.mkdir(parents=True, exist_ok=True)
+            if is_picture(origin):
+                done.append(restore_picture(origin, goal, restorer, overwrite=overwrite))
+            else:
+                done.append(restore_video(origin, goal, restorer, options, overwrite=overwrite, progress=progress))
+        except (ClearwayError, OSError) as error:
+            failed.append((str(origin), str(error)))
+    return FolderReport(tuple(done), tuple(failed), left_alone)
+
+
+def plan_folder(source: Path, target: Path, *, overwrite: bool) -> tuple[list[tuple[Path, Path]], int]:
+    """What would become what, and how many other files there are. All that is wrong with the names is said here, before the work."""
+    inside = target.resolve()
+    if inside.is_relative_to(source.resolve()):
+        raise UsageError(f"{target}: the output folder is in the input folder; name one outside of it")
+    if target.exists() and not target.is_dir():
+        raise UsageError(f"{target}: a folder was expected for the output, a file is there; name a folder")
+    files = sorted(path for path in source.rglob("*") if path.is_file())
+    wanted = [path for path in files if is_picture(path) or path.suffix.lower() in VIDEO_SUFFIXES]
+    if not wanted:
+        raise UsageError(f"{source}: pictures or videos were expected, none is there; name another folder")
+    plan = [(path, target / _goal(path.relative_to(source))) for path in wanted]
+    if not overwrite and (there := [goal for _, goal in plan if goal.exists()]):
+        raise UsageError(f"{there[0]}: exists already (and {len(there) - 1} more); name another folder, or --force to replace them")
+    return plan, len(files) - len(wanted)
+
+
+def is_picture(path: Path) -> bool:
+    return path.suffix.lower() in PICTURE_SUFFIXES
+
+
+def _goal(name: Path) -> Path:
+    """The same name; a container that is not written becomes Matroska, which holds whatever was in it: a.avi → a.avi.mkv."""
+    if is_picture(name) or name.suffix.lower() in CONTAINERS:
+        return name
+    return name.with_name(f"{name.name}.mkv")
+
+
+def _check_target(source: Path, target: Path, *, overwrite: bool) -> None:
+    if target.exists() and source.exists() and os.path.samefile(source, target):
+        raise UsageError(f"{target}: the output is the input itself; give it another name")
+    if target.exists() and not overwrite:
+        raise UsageError(f"{target}: exists already; give another name, or --force to replace it")
+
+
+def _notes(info: VideoInfo, source: FileSource, sink: VideoSink) -> tuple[str, ...]:
+    notes = []
+    if info.color_assumed:
+        notes.append(f"the source does not say its colour {', '.join(info.color_assumed)}: {info.color.matrix.name} was assumed")
+    if info.bit_depth > 8:
+        notes.append(f"the source has {info.bit_depth} bits a channel, the result 8")
+    if info.interlaced:
+        notes.append("the source is interlaced; it was restored as it is stored, without deinterlacing")
+    notes.extend(_damage(source.damage))
+    if sink.rounded:
+        notes.append(f"Matroska counts milliseconds: the times of {sink.rounded} frames were rounded (.mp4 keeps them)")
+    if sink.retimed:
+        notes.append(f"{sink.retimed} packets of sound or subtitles shared their time with the one before and were moved by a tick")
+    if sink.left_out:
+        notes.append(f"not carried over, {sink.path.suffix} cannot hold it: {', '.join(sink.left_out)}")
+    return tuple(notes)
+
+
+def _damage(damage: Damage) -> list[str]:
+    where = f" (the first at {float(damage.first):.2f} s)" if damage.first is not None else ""
+    said = {
+        "were damaged in the source, and were restored as the decoder patched them": damage.patched,
+        "could not be decoded and are missing": damage.lost,
+        "had no time of their own, or one before their predecessor's, and were given the next possible one": damage.retimed,
+    }
+    return [f"{count} frames {what}{where}" for what, count in said.items() if count]

@@ -1,0 +1,283 @@
+"""Owns writing a video file: encoder, container, exact times, the other streams' packets, and the name at the end.
+
+Knows nothing of networks or of where the frames come from. The file grows under a temporary name beside the target
+(`clip.part.mp4`) and gets its own name only when it is whole; if anything fails it is removed.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import math
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+
+from runtime.errors import MissingExtra, SinkError, UsageError
+from video.color import PictureToFrame
+from video.frame import Frame, VideoInfo
+from video.sources.file import FileSource
+
+try:
+    import av
+    from av.audio.stream import AudioStream
+    from av.bitstream import BitStreamFilterContext
+    from av.codec.context import Flags
+    from av.error import FFmpegError
+    from av.packet import Packet
+    from av.stream import Stream
+    from av.video.format import VideoFormat
+    from av.video.stream import VideoStream
+except ImportError as error:
+    raise MissingExtra(error.name or "av", "cpu") from error
+
+ENCODERS = {"h264": "libx264", "ffv1": "ffv1"}
+PRESETS = ("ultrafast", "superfast", "veryfast", "faster", "fast", "medium", "slow", "slower", "veryslow")
+CONTAINERS = {".mp4": "mp4", ".mov": "mov", ".mkv": "matroska"}
+# Without delay_moov FFmpeg writes the index before it knows the first times, and shifts them all (by 90 ms, and audio by
+# another amount, in the case that was measured). A hybrid file ends as an ordinary MP4; one that was killed plays up to its last keyframe.
+_HYBRID = "hybrid_fragmented+frag_keyframe+delay_moov"
+_KEYFRAMES_S = 2  # seconds between keyframes: what a crash may lose, and how far a player has to seek
+_OF_THE_CONTAINER = frozenset({"major_brand", "minor_version", "compatible_brands", "encoder", "duration"})
+
+
+@dataclass(frozen=True)
+class EncodeOptions:
+    """How to encode. `crf` is x264's quality: 0 is lossless, 18 looks like the source, each 6 more halve the size."""
+
+    encoder: str = "h264"  # or "ffv1": lossless, for archives and tests
+    # 720p with heavy rain at crf 20, CPU a frame and file: ultrafast 6.3 ms, 15.2 MB; superfast 12.8 ms, 10.5 MB; veryfast 21.4 ms,
+    # 9.1 MB, at the same PSNR (35.5–35.7 dB). Beside a network on two cores the encoder's time is the network's loss.
+    preset: str = "superfast"
+    crf: int = 20
+
+    def __post_init__(self) -> None:
+        if self.encoder not in ENCODERS:
+            raise UsageError(f"encoder: one of {', '.join(ENCODERS)} was expected, {self.encoder!r} came")
+        if self.preset not in PRESETS:
+            raise UsageError(f"preset: one of {', '.join(PRESETS)} was expected, {self.preset!r} came")
+        if not 0 <= self.crf <= 51:
+            raise UsageError(f"crf: 0 (lossless) to 51 was expected, {self.crf} came")
+
+    @property
+    def lossless(self) -> bool:
+        return self.encoder == "ffv1" or self.crf == 0
+
+
+class VideoSink:
+    """A video file that is being written. Use it as a context manager: it is finished, or removed if an error passes.
+
+    `copy_from`, opened with copies=True, gives the other streams, chapters and metadata.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        info: VideoInfo,
+        options: EncodeOptions | None = None,
+        *,
+        copy_from: FileSource | None = None,
+        overwrite: bool = False,
+    ) -> None:
+        self.path = path
+        self.info = info
+        self.left_out: list[str] = []  # data streams that the container cannot hold
+        self.retimed = 0  # copied packets whose time was not after the one before
+        self.rounded = 0  # frames whose time the container cannot say exactly
+        self._part = _part_of(path, copy_from, overwrite=overwrite)
+        self._options = options or EncodeOptions()
+        self._source = copy_from
+        self._copies: dict[int, Stream] = {}
+        self._filters: dict[int, BitStreamFilterContext] = {}
+        self._last_dts: dict[int, int] = {}
+        self._ended = False
+        with self._translated():
+            self._container = av.open(
+                str(self._part), "w", format=CONTAINERS[path.suffix.lower()], container_options=self._container_options()
+            )
+        try:
+            with self._translated():
+                self._stream = self._add_video()
+                if copy_from is not None:
+                    self._add_copies(copy_from)
+                self._container.start_encoding()  # what the container cannot hold must show now, not after hours
+        except BaseException:
+            self.abort()
+            raise
+        self._to_frame = PictureToFrame(info.color, self._stream.codec_context.pix_fmt or "")
+
+    def write(self, frame: Frame) -> None:
+        if frame.image.shape[:2] != (self.info.height, self.info.width):
+            raise SinkError(
+                f"{self.path}: pictures of {self.info.width}×{self.info.height} were expected, "
+                f"frame {frame.index} is {frame.image.shape[1]}×{frame.image.shape[0]}"
+            )
+        encoded = self._to_frame(frame.image)
+        encoded.pts, encoded.time_base, encoded.duration = frame.pts, frame.time_base, frame.duration
+        self.rounded += (frame.time / (self._stream.time_base or 1)).denominator != 1
+        with self._translated():
+            self._copy()
+            self._container.mux(self._stream.encode(encoded))
+
+    def finish(self) -> None:
+        """Writes what is left and gives the file its name."""
+        try:
+            with self._translated():
+                self._container.mux(self._stream.encode(None))
+                self._copy()
+                self._container.close()
+                with self._part.open("rb") as file:
+                    os.fsync(file.fileno())  # before the rename, or a power cut could leave an empty file under the final name
+                self._part.replace(self.path)
+        except BaseException:
+            self.abort()
+            raise
+        self._ended = True
+
+    def abort(self) -> None:
+        """Removes what was written. Does nothing after finish()."""
+        if self._ended:
+            return
+        self._ended = True
+        with contextlib.suppress(FFmpegError, OSError, ValueError):
+            self._container.close()
+        with contextlib.suppress(OSError):
+            self._part.unlink(missing_ok=True)
+
+    def __enter__(self) -> VideoSink:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None) -> None:
+        if kind is None:
+            self.finish()
+        else:
+            self.abort()
+
+    def _container_options(self) -> dict[str, str]:
+        if self.path.suffix.lower() == ".mkv":
+            # FFmpeg would shift everything to make the priming packet before 0 of AAC sound start at 0; Matroska can say "before 0".
+            return {"avoid_negative_ts": "disabled"}  # (And it counts milliseconds: `rounded` tells.)
+        # Ticks of the source's own size: its times are then whole numbers here too. Where a stream begins is counted in ticks of
+        # the whole movie (by default milliseconds), so those must suit every stream.
+        ticks = self.info.time_base.denominator
+        movie = math.lcm(ticks, *(_ticks(other) for other in self._source.other_streams)) if self._source else ticks
+        return {"movflags": _HYBRID, "video_track_timescale": str(ticks), "movie_timescale": str(movie if movie < 2**31 else ticks)}
+
+    def _add_video(self) -> VideoStream:
+        info, options = self.info, self._options
+        settings = {"preset": options.preset, "crf": str(options.crf)} if options.encoder == "h264" else {"level": "3", "slicecrc": "1"}
+        stream = self._container.add_stream(ENCODERS[options.encoder], rate=info.average_rate or 25, options=settings)
+        assert isinstance(stream, VideoStream)
+        context = stream.codec_context
+        context.width, context.height = info.width, info.height
+        context.pix_fmt = _pixel_format(info, options)
+        context.time_base = info.time_base
+        stream.time_base = info.time_base
+        context.flags |= Flags.frame_duration
+        context.thread_count = 0
+        if options.encoder == "h264":
+            context.gop_size = max(1, round(_KEYFRAMES_S * (info.average_rate or 25)))
+        if info.sample_aspect_ratio is not None:
+            context.sample_aspect_ratio = info.sample_aspect_ratio
+        context.colorspace, context.color_range = info.color.matrix, info.color.range
+        context.color_primaries, context.color_trc = info.color.primaries, info.color.transfer
+        if info.display_matrix:
+            stream.set_display_matrix(info.display_matrix)
+        return stream
+
+    def _add_copies(self, source: FileSource) -> None:
+        for key, value in source.container.metadata.items():
+            if key.lower() not in _OF_THE_CONTAINER:
+                self._container.metadata[key] = value
+        self._container.set_chapters(source.container.chapters())
+        for other in source.other_streams:
+            try:
+                copy = self._container.add_stream_from_template(other, opaque=True)
+            except (ValueError, FFmpegError) as error:
+                if other.type == "data":
+                    self.left_out.append(f"data stream {other.index}")
+                    continue
+                raise SinkError(
+                    f"{self.path}: its {other.type} stream {other.index} ({_codec_of(other)}) cannot be kept in {self.path.suffix}; "
+                    "give the output a name that ends in .mkv"
+                ) from error
+            copy.metadata.update({key: value for key, value in other.metadata.items() if key.lower() not in _OF_THE_CONTAINER})
+            copy.disposition = other.disposition
+            self._copies[other.index] = copy
+            # Sound of transport streams carries its header in every packet (ADTS); MP4 has it once, in the index.
+            if self.path.suffix.lower() != ".mkv" and _codec_of(other) == "aac" and not other.codec_context.extradata:
+                self._filters[other.index] = BitStreamFilterContext("aac_adtstoasc", other)
+
+    def _copy(self) -> None:
+        if self._source is None:
+            return
+        for packet in self._source.take_copied():
+            copy, filter_ = self._copies.get(packet.stream_index), self._filters.get(packet.stream_index)
+            if copy is None:
+                continue
+            time_base = packet.time_base  # a filter empties the packet
+            for ready in [packet] if filter_ is None else filter_.filter(packet):
+                ready.stream, ready.time_base = copy, time_base
+                self._rise(ready)
+                self._container.mux_one(ready)
+
+    def _rise(self, packet: Packet[Stream]) -> None:
+        """Some files give two packets one time; containers refuse that, and a tick more cannot be heard."""
+        if packet.dts is None:
+            return
+        least = self._last_dts.get(packet.stream_index, packet.dts - 1) + 1
+        if packet.dts < least:
+            self.retimed += 1
+            packet.dts = least
+            packet.pts = max(packet.pts, least) if packet.pts is not None else None
+        self._last_dts[packet.stream_index] = packet.dts
+
+    @contextlib.contextmanager
+    def _translated(self) -> Iterator[None]:
+        try:
+            yield
+        except (FFmpegError, OSError) as error:
+            advice = "check the disk's free space and the folder's permissions"
+            raise SinkError(f"{self.path}: cannot be written: {error.strerror}; {advice}; no half-written file was left") from error
+
+
+def _part_of(path: Path, source: FileSource | None, *, overwrite: bool) -> Path:
+    """The temporary name, after everything about the path that can be known to be wrong was said."""
+    if path.suffix.lower() not in CONTAINERS:
+        raise UsageError(f"{path}: an output name that ends in {', '.join(CONTAINERS)} was expected, {path.suffix or 'no ending'} came")
+    if source is not None and path.exists() and path.samefile(source.path):
+        raise UsageError(f"{path}: the output is the input itself; give it another name")
+    if path.is_dir():
+        raise UsageError(f"{path}: a file name was expected for the output, a folder is there; name a file in it")
+    if path.exists() and not overwrite:
+        raise UsageError(f"{path}: exists already; give another name, or --force to replace it")
+    if not path.parent.is_dir():
+        raise SinkError(f"{path}: its folder {path.parent} does not exist; make it first")
+    return path.with_name(f"{path.stem}.part{path.suffix}")
+
+
+def _pixel_format(info: VideoInfo, options: EncodeOptions) -> str:
+    """Lossy H.264 is 4:2:0, which everything plays; lossless files keep the source's chroma. 8 bits always."""
+    source = VideoFormat(info.pixel_format, info.width, info.height)
+    if source.is_rgb or source.has_palette:
+        halves = (1, 1)
+    elif len(source.components) < 3:  # grey
+        halves = (2, 2)
+    else:
+        halves = (info.width // source.chroma_width(info.width), info.height // source.chroma_height(info.height))
+    kept = {(1, 1): "yuv444p", (2, 1): "yuv422p"}.get(halves, "yuv420p") if options.lossless else "yuv420p"
+    # x264 wants whole chroma pixels; 4:4:4 keeps an odd size as it is.
+    odd = info.width % 2 or info.height % 2
+    return "yuv444p" if odd and options.encoder == "h264" else kept
+
+
+def _ticks(stream: Stream) -> int:
+    """How MP4 will count this stream: samples for sound, its own ticks for anything else."""
+    if isinstance(stream, AudioStream) and stream.codec_context is not None:
+        return stream.codec_context.sample_rate or 1
+    return stream.time_base.denominator if stream.time_base else 1
+
+
+def _codec_of(stream: Stream) -> str:
+    return stream.codec_context.name if stream.codec_context is not None else "unknown codec"

@@ -1,0 +1,283 @@
+"""Owns reading a video file: its facts, its frames with their exact times, and the packets of its other streams.
+
+Knows nothing of networks or of what is written. Damage is never passed over in silence: frames that the decoder had to
+patch are counted in `damage`, and a file that breaks off raises a SourceError that says where.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+from types import TracebackType
+from typing import Any, cast
+
+import numpy as np
+
+from runtime.errors import MissingExtra, SourceError
+from video.color import FrameToPicture, read_color
+from video.frame import Frame, VideoInfo
+
+try:
+    import av
+    from av.container import InputContainer
+    from av.error import EOFError as AvEOFError
+    from av.error import FFmpegError, InvalidDataError
+    from av.packet import Packet
+    from av.stream import Disposition, Stream
+    from av.video.stream import VideoStream
+except ImportError as error:
+    raise MissingExtra(error.name or "av", "cpu") from error
+
+# These hold the order of decoding only, and the times that FFmpeg makes up for them are wrong around B-frames.
+_WITHOUT_TIMES = frozenset({"avi", "h264", "hevc"})
+_NO_STEADY_RATE = 1000  # above this a "rate" is only the tick of a container without one
+# One packet makes one frame, so a packet without a frame is a frame that was lost.
+_ONE_TO_ONE = frozenset({"h264", "hevc", "av1", "libdav1d", "mjpeg", "ffv1", "prores"})
+
+
+@dataclass
+class Damage:
+    """What was wrong with the file although it could be read to its end."""
+
+    patched: int = 0  # frames that the decoder says it had to make up in part
+    lost: int = 0  # frames that could not be decoded at all
+    retimed: int = 0  # frames whose time was missing or not after the one before
+    first: Fraction | None = None  # when the first of them is shown
+
+
+class FileSource:
+    """A video file that is being read. Iterate once; close it, or use it as a context manager."""
+
+    def __init__(self, path: Path, container: InputContainer, stream: VideoStream, *, copies: bool) -> None:
+        self.path = path
+        self.damage = Damage()
+        self._container = container
+        self._stream = stream
+        # Frame and slice threads: their delay of a frame a thread does not matter for a file.
+        stream.thread_type = "AUTO"
+        self._others = [other for other in container.streams if copies and other.index != stream.index]
+        self._copied: deque[Packet[Stream]] = deque()
+        self._decoding_times: deque[int | None] = deque()
+        self._sent = self._hidden = self._decoded = 0
+        self._ends: dict[int, Fraction] = {}
+        self._time_base = stream.time_base or Fraction(1, 1000)
+        self._frames = self._decode()
+        first = next(self._frames, None)
+        if first is None:
+            raise SourceError(f"{path}: a video with frames was expected, not one could be decoded; the file is damaged or empty")
+        self._first: av.VideoFrame | None = first
+        self.info = _describe(container, stream, first, self._time_base)
+        self._picture = FrameToPicture(self.info.color)
+
+    @property
+    def container(self) -> InputContainer:
+        """For a sink that copies metadata and chapters."""
+        return self._container
+
+    @property
+    def other_streams(self) -> list[Stream]:
+        """The streams beside the video one; empty unless opened with copies=True."""
+        return self._others
+
+    def take_copied(self) -> Iterator[Packet[Stream]]:
+        """The packets of the other streams that were read since the last call. May be called from another thread."""
+        while self._copied:
+            yield self._copied.popleft()
+
+    def __iter__(self) -> Iterator[Frame]:
+        first, self._first = self._first, None
+        if first is None:
+            raise SourceError(f"{self.path}: this source was read already; open it again")
+        index, decoded, pts = 0, first, self._pts(first, None)
+        for following in self._frames:
+            # Looking one ahead gives the true duration; what containers say is often the distance of decoding times.
+            next_pts = self._pts(following, pts)
+            yield self._frame(index, decoded, pts, next_pts - pts)
+            index, decoded, pts = index + 1, following, next_pts
+        yield self._frame(index, decoded, pts, self._last_duration(decoded, pts))
+
+    def _frame(self, index: int, decoded: av.VideoFrame, pts: int, duration: int) -> Frame:
+        if (decoded.width, decoded.height) != (self.info.width, self.info.height):
+            raise SourceError(
+                f"{self.path}: {self.info.width}×{self.info.height} was expected throughout, frame {index} is "
+                f"{decoded.width}×{decoded.height}; cut the video there and restore the parts"
+            )
+        if decoded.is_corrupt:
+            self.damage.patched += 1
+            self._note(pts * self._time_base)
+        return Frame(index, pts, self._time_base, self._picture(decoded), duration)
+
+    def _last_duration(self, decoded: av.VideoFrame, pts: int) -> int:
+        if self._stream.duration:
+            return max(0, (self._stream.start_time or 0) + self._stream.duration - pts)
+        return decoded.duration or 0
+
+    def _pts(self, decoded: av.VideoFrame, last: int | None) -> int:
+        pts = decoded.pts if decoded.pts is not None else decoded.dts
+        if self._container.format.name in _WITHOUT_TIMES and self._decoding_times:
+            pts = self._decoding_times.popleft()  # the n-th frame to be shown has the n-th time
+        if pts is not None and (last is None or pts > last):
+            return pts
+        self.damage.retimed += 1
+        if last is None:
+            return 0
+        step = int(1 / (self.info.average_rate * self._time_base)) if pts is None and self.info.average_rate else 1
+        self._note(last * self._time_base)
+        return last + max(1, step)
+
+    def _note(self, time: Fraction) -> None:
+        if self.damage.first is None:
+            self.damage.first = time
+
+    def _decode(self) -> Iterator[av.VideoFrame]:
+        packets = self._container.demux(self._stream, *self._others)
+        while True:
+            try:
+                packet = next(packets, None)
+            except FFmpegError as error:
+                raise self._broken_off(str(error.strerror)) from error
+            if packet is None:
+                break
+            if packet.size:
+                self._check(packet)
+            if packet.stream_index != self._stream.index:
+                if packet.dts is not None:  # the empty packet that ends a stream has none
+                    self._copied.append(packet)
+                continue
+            try:
+                for frame in self._stream.decode(packet):
+                    self._decoded += 1
+                    yield frame
+            except AvEOFError:
+                pass  # a decoder that was flushed twice
+            except InvalidDataError:
+                self.damage.lost += 1
+                self._note((packet.pts or 0) * self._time_base)
+            except FFmpegError as error:
+                raise SourceError(f"{self.path}: frame {self._decoded} could not be decoded: {error.strerror}") from error
+        self._check_end()
+
+    def _check(self, packet: Packet[Stream]) -> None:
+        """A packet that the demuxer cut short: outside of transport streams that means that the file ends inside it."""
+        if packet.is_corrupt and "mpegts" not in self._container.format.name:
+            raise self._broken_off("the last packet is incomplete")
+        if packet.stream_index == self._stream.index:
+            self._sent += 1
+            self._hidden += packet.is_discard  # before an edit list's beginning: decoded for those after it, not shown
+            if self._container.format.name in _WITHOUT_TIMES:
+                self._decoding_times.append(packet.dts)
+        if packet.pts is not None:
+            end = (packet.pts + (packet.duration or 0)) * packet.time_base
+            self._ends[packet.stream_index] = max(end, self._ends.get(packet.stream_index, end))
+
+    def _check_end(self) -> None:
+        """The demuxers of some formats take a missing end for the end: compare with what the header announced."""
+        name = self._container.format.name
+        if "matroska" in name or "avi" in name:
+            announced = Fraction(self._container.duration or 0, av.time_base)
+            read = max(self._ends.values(), default=Fraction(0))
+            if read < announced - Fraction(1, 2):
+                raise self._broken_off(f"{float(announced):.1f} s were announced")
+        # The index is asked and not `frames`: an edit list may leave samples out.
+        if "mp4" in name and self._sent < len(self._stream.index_entries):
+            raise self._broken_off(f"{len(self._stream.index_entries)} frames were announced")
+        if self._stream.codec_context.codec.name in _ONE_TO_ONE:
+            # PyAV says nothing of a failure that comes together with a good frame.
+            self.damage.lost = max(self.damage.lost, self._sent - self._hidden - self._decoded)
+
+    def _broken_off(self, why: str) -> SourceError:
+        time = float(self._ends.get(self._stream.index, Fraction(0)))
+        return SourceError(
+            f"{self.path}: a whole video was expected, the file breaks off after frame {self._decoded} ({time:.2f} s): {why}; "
+            "copy it again, or save what is there with: ffmpeg -i IN -c copy OUT.mkv"
+        )
+
+    def close(self) -> None:
+        self._container.close()
+
+    def __enter__(self) -> FileSource:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None) -> None:
+        self.close()
+
+
+def open_video(path: Path, *, copies: bool = False) -> FileSource:
+    """Opens a file and decodes its first frame. With `copies` the other streams are read too, for a sink to carry over."""
+    if not path.is_file():
+        got = "a folder is there" if path.is_dir() else "there is nothing"
+        raise SourceError(f"{path}: a video file was expected, {got}; check the path")
+    if path.stat().st_size == 0:
+        raise SourceError(f"{path}: a video file was expected, this one is empty (0 bytes); copy it again")
+    try:
+        # Metadata in another encoding must not stop a video.
+        container = av.open(str(path), metadata_errors="replace")
+    except InvalidDataError as error:
+        raise SourceError(f"{path}: a video was expected, {_what_else(path)}") from error
+    except (FFmpegError, OSError) as error:
+        raise SourceError(f"{path}: cannot be opened: {error.strerror}; check the file and its permissions") from error
+    try:
+        streams = [s for s in container.streams.video if not s.disposition & Disposition.attached_pic]
+        if not streams:
+            raise SourceError(f"{path}: a video was expected, it has no video stream; name another file")
+        if streams[0].codec_context is None:
+            raise SourceError(f"{path}: its video codec is unknown to this FFmpeg; convert it to H.264 first")
+        return FileSource(path, container, streams[0], copies=copies)
+    except BaseException:
+        container.close()
+        raise
+
+
+def _what_else(path: Path) -> str:
+    with path.open("rb") as file:
+        start = file.read(4096)
+    if start[4:8] == b"ftyp":
+        return (
+            "its index (moov) is missing: the recording or the copy was cut off before it was finished; "
+            "copy it again, or repair it with a tool such as untrunc"
+        )
+    what = "this is text" if b"\0" not in start and start.isascii() else "FFmpeg recognises nothing in it"
+    return f"{what}; name a video file, or copy it again if it should be one"
+
+
+def _describe(container: InputContainer, stream: VideoStream, first: av.VideoFrame, time_base: Fraction) -> VideoInfo:
+    try:
+        color, assumed = read_color(first)
+    except SourceError as error:
+        raise SourceError(f"{container.name}: {error}") from error
+    rate = stream.average_rate or stream.guessed_rate
+    rate = rate if rate and 0 < rate <= _NO_STEADY_RATE else None
+    duration = stream.duration * time_base if stream.duration else None
+    if duration is None and container.duration:
+        duration = Fraction(container.duration, av.time_base)
+    frames = stream.frames or (round(duration * rate) if duration and rate else None)
+    return VideoInfo(
+        width=first.width,
+        height=first.height,
+        time_base=time_base,
+        average_rate=rate,
+        frames=frames,
+        duration=duration,
+        color=color,
+        color_assumed=assumed,
+        codec=stream.codec_context.codec.canonical_name,
+        pixel_format=first.format.name,
+        bit_depth=max(component.bits for component in first.format.components),
+        container=container.format.name,
+        sample_aspect_ratio=stream.sample_aspect_ratio or None,
+        display_matrix=_display_matrix(first),
+        interlaced=first.interlaced_frame,
+        has_audio=bool(container.streams.audio),
+    )
+
+
+def _display_matrix(first: av.VideoFrame) -> tuple[int, ...] | None:
+    sides: Mapping[str, Any] = cast("Mapping[str, Any]", first.side_data)  # PyAV's stub knows of one kind only
+    try:
+        matrix = sides["DISPLAYMATRIX"]
+    except KeyError:
+        return None
+    return tuple(int(number) for number in np.frombuffer(matrix, np.int32))
