@@ -29,6 +29,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from runtime.backend import Picture, Tensors
 from runtime.errors import ExportError
 from runtime.manifest import GRAPH_CONTRACT, MINIMUM_SIDE, GraphFacts
+from training.networks import LEVELS
 
 OPSET = 20  # the exporter's default; ONNX Runtime 1.31 and OpenVINO 2026.4 gave the same pictures from 20 to 25
 OUTPUTS = ("restored", "health", "interference")
@@ -72,18 +73,18 @@ class FrameGraph(nn.Module):
 
     def forward(self, frame: Tensor) -> tuple[Tensor, ...]:
         # Cast first: TensorRT refuses a Transpose of uint8.
-        picture = self._swapped(frame.to(torch.float32).permute(0, 3, 1, 2)) / 255
+        picture = self._swapped(frame.to(torch.float32).permute(0, 3, 1, 2)) / LEVELS
         height, width, stride, scale = picture.shape[2], picture.shape[3], self.traits.stride, self.traits.scale
         # Not `-height % stride`: torch.export cannot bound it.
         right, below = (stride - width % stride) % stride, (stride - height % stride) % stride
         answer = self.network(F.pad(picture, (0, right, 0, below), mode="reflect"))
         restored, layer = answer if isinstance(answer, tuple) else (answer, None)
         restored = self._swapped(restored[:, :, : height * scale, : width * scale])
-        outputs = (_bytes(restored * 255), restored.mean(dim=(2, 3)))
+        outputs = (_bytes(restored * LEVELS), restored.mean(dim=(2, 3)))
         if layer is None:
             return outputs
         layer = self._swapped(layer[:, :, : height * scale, : width * scale])
-        return (*outputs, _bytes(128 + layer * (255 / 2)))
+        return (*outputs, _bytes(128 + layer * (LEVELS / 2)))
 
     def _swapped(self, picture: Tensor) -> Tensor:
         """RGB ↔ BGR. As one Gather on planes it costs 1.2 ms at 720p in OpenVINO; flip 1.5, on interleaved pixels 3 and more."""

@@ -24,6 +24,7 @@ from runtime.backend import Picture
 from runtime.errors import DataError
 from runtime.pictures import list_pictures, read_picture
 from training.degradations.degradation import Degradation, to_light, to_picture
+from training.networks import LEVELS
 
 HOLD_OUT_EVERY = 12
 _PAIR_FOLDERS = ("rain", "clean")
@@ -120,14 +121,14 @@ class Patches:
 
 
 def to_tensor(pictures: Sequence[Picture]) -> Tensor:
-    """BGR bytes → float32 [N, 3, H, W] RGB in 0..1, in channels-last memory, which convolutions on CPUs and tensor cores want."""
+    """BGR bytes → float32 [N, 3, H, W] RGB in 0..1 (see LEVELS), in channels-last memory, which convolutions on CPUs and tensor cores want."""
     stacked = np.ascontiguousarray(np.stack(pictures)[..., ::-1])
-    return torch.from_numpy(stacked).permute(0, 3, 1, 2).float().div(255)
+    return torch.from_numpy(stacked).permute(0, 3, 1, 2).float().div(LEVELS)
 
 
 def from_tensor(pictures: Tensor) -> list[Picture]:
     """The graph's own way back to bytes: clamp, round half to even."""
-    levels = pictures.detach().float().mul(255).clamp(0, 255).round().to(torch.uint8)
+    levels = pictures.detach().float().mul(LEVELS).clamp(0, 255).round().to(torch.uint8)
     return list(np.ascontiguousarray(levels.permute(0, 2, 3, 1).cpu().numpy()[..., ::-1]))
 
 

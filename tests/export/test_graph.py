@@ -17,7 +17,7 @@ from export.graph import OPSET, cost_of, export_graph, facts_of, reference, trai
 from runtime.backend import Picture, Tensors
 from runtime.errors import ExportError
 from tests.export.toys import SMALL_FDRNET, Doubling, Poisoned, Separating, Toy
-from training.networks import build_network
+from training.networks import LEVELS, build_network
 
 Engine = Callable[[Picture], Tensors]
 SHAPES = [(1, 16, 16), (1, 17, 19), (2, 31, 16), (1, 16, 33), (3, 48, 32), (1, 47, 71)]
@@ -115,7 +115,7 @@ def test_a_colour_goes_in_and_comes_out_as_bgr() -> None:
     frame = np.full((1, 16, 16, 3), (10, 20, 30), dtype=np.uint8)
     got = reference(RedOnly())(frame)
     assert got["restored"][0, 0, 0].tolist() == [0, 0, 30]
-    np.testing.assert_allclose(got["health"], [[0, 0, 30 / 255]], atol=1e-6)
+    np.testing.assert_allclose(got["health"], [[0, 0, 30 / LEVELS]], atol=1e-6)
 
 
 def test_interference_is_coded_around_128_and_clamped() -> None:

@@ -13,6 +13,7 @@ from runtime.errors import ClearwayError, DataError
 from tests.training.pictures import clean_folder, drawn, pair_folder
 from training.data import Patches, from_tensor, load_pictures, prefetched, to_tensor
 from training.degradations.noise import Noise
+from training.networks import LEVELS
 
 
 def _patches(seed: int = 1, patch: int = 32) -> Patches:
@@ -41,7 +42,7 @@ def test_a_batch_is_rgb_in_0_to_1() -> None:
     assert batch.clean.max() <= 1
     blue = np.zeros((16, 16, 3), np.uint8)
     blue[..., 0] = 255
-    assert to_tensor([blue])[0, :, 0, 0].tolist() == [0, 0, 1]
+    assert to_tensor([blue])[0, :, 0, 0].tolist() == [0, 0, 255 / LEVELS]
 
 
 def test_pictures_come_back_from_tensors_unchanged() -> None:

@@ -20,15 +20,17 @@ from numpy.typing import NDArray
 
 from training.degradations.degradation import Degraded, Light, Range, draw
 
+_FAINTER = 0.75
 _FOREIGN_SHARE = 0.4  # of the layers that are taken, where there are any
+_STEEPEST = 30.0  # degrees from upright, before a layer is stretched: wind leans rain, it does not lay it down
 _SUBPIXEL = 4  # bits of a fraction in cv2's drawing coordinates
 
 
 def drawn_streaks(rng: np.random.Generator, height: int, width: int) -> Light:
     """Near rain: strokes that are wide in the middle and pointed at the ends, of roughly one direction."""
     layer = np.zeros((height, width), np.float32)
-    angle, spread = np.radians(draw(rng, (-40, 40))), np.radians(draw(rng, (0.5, 4)))
-    length, thickness = draw(rng, (8, 70)), draw(rng, (0.7, 3.2))
+    angle, spread = np.radians(draw(rng, (-_STEEPEST, _STEEPEST))), np.radians(draw(rng, (0.5, 4)))
+    length, thickness = draw(rng, (8, 70)), draw(rng, (0.7, 2.4))
     count = int(draw(rng, (0.05, 0.45)) * height * width / (length * thickness))
     angles = angle + spread * rng.standard_normal(count)
     along = np.stack([np.sin(angles), np.cos(angles)], axis=1)
@@ -47,7 +49,8 @@ def smeared_streaks(rng: np.random.Generator, height: int, width: int) -> Light:
     length, thickness = draw(rng, (7, 45)), draw(rng, (0.4, 1.3))
     sparse = (rng.random((height, width), np.float32) > 1 - draw(rng, (0.004, 0.05))).astype(np.float32)
     sparse *= rng.random((height, width), np.float32)
-    layer = cv2.filter2D(sparse, -1, _smear(length, thickness, np.radians(draw(rng, (-40, 40)))), borderType=cv2.BORDER_REFLECT)
+    smear = _smear(length, thickness, np.radians(draw(rng, (-_STEEPEST, _STEEPEST))))
+    layer = cv2.filter2D(sparse, -1, smear, borderType=cv2.BORDER_REFLECT)
     return np.asarray(np.minimum(layer / max(float(np.quantile(layer, 0.995)), 1e-3), 1.0), np.float32)
 
 
@@ -106,8 +109,9 @@ class Rain:
         height, width = clean.shape[:2]
         strength, veil = draw(rng, self.strength), draw(rng, self.veil) * float(rng.random() < 0.5)
         streaks = np.zeros((height, width), np.float32)
-        for _ in range(int(rng.integers(1, self.most_layers + 1))):
-            streaks += self.bank.layer(rng, height, width) * np.float32(draw(rng, (0.6, 1.0)))
+        for depth in range(int(rng.integers(1, self.most_layers + 1))):
+            # Each further layer is fainter: that is what distance does, and three full ones would leave nothing but white.
+            streaks += self.bank.layer(rng, height, width) * np.float32(draw(rng, (0.6, 1.0)) * _FAINTER**depth)
         tint = (1 + self.tint * rng.standard_normal(3)).astype(np.float32)
         airlight = np.float32(draw(rng, (0.5, 0.95)))
         light = np.float32(strength) * streaks[..., None] * tint

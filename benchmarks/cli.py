@@ -1,0 +1,152 @@
+"""Owns the words `demo` and `bench`: their arguments, and what they say while they work and at the end."""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import json
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from runtime.errors import MissingExtra, UsageError
+
+if TYPE_CHECKING:
+    from benchmarks.demo import DemoReport, Scores
+
+
+def run(word: str, arguments: list[str]) -> int:
+    return _WORDS[word](arguments)
+
+
+def _demo(arguments: list[str]) -> int:
+    parser = argparse.ArgumentParser(prog="clearway demo", description="Makes a rainy clip, restores it, shows what it did and how fast.")
+    parser.add_argument("--out", type=Path, default=Path("demo"), metavar="DIR", help="where the files go (default: %(default)s)")
+    parser.add_argument("--model", default="derain", help="a shipped model's name, or the folder of a bundle (default: %(default)s)")
+    parser.add_argument("--backend", default="auto", help="which engine runs it (default: the fastest that this machine has)")
+    parser.add_argument("--seconds", type=float, default=8.0, help="length of the clip, 1 to 60 (default: %(default)s)")
+    parser.add_argument("--json", action="store_true", help="print the report as one line of JSON")
+    options = parser.parse_args(arguments)
+    if not 1 <= options.seconds <= 60:
+        raise UsageError(f"--seconds: 1 to 60 was expected, {options.seconds:g} came")
+    try:
+        from benchmarks.clip import ClipOptions
+        from benchmarks.demo import DemoOptions, run_demo
+        from benchmarks.scene import RATE
+    except ModuleNotFoundError as error:
+        if error.name in {"cv2", "av"}:
+            raise MissingExtra(error.name, "cpu") from error
+        raise
+    plan = DemoOptions(options.out, options.model, options.backend, ClipOptions(frames=round(options.seconds * RATE)))
+    with _Bar() as bar:
+        report = run_demo(plan, bar.show)
+    print(json.dumps(dataclasses.asdict(report)) if options.json else summary(report))
+    return 0
+
+
+class _Bar:
+    """One line on stderr that is drawn over; where nobody looks at it, one line for each thing that begins."""
+
+    def __init__(self) -> None:
+        self._live = sys.stderr.isatty()
+        self._what, self._started, self._drawn = "", 0.0, 0.0
+
+    def show(self, what: str, done: int, total: int) -> None:
+        from video.cli import bar_line
+
+        now = time.monotonic()
+        if what != self._what:
+            self._clear()
+            self._what, self._started, self._drawn = what, now, 0.0
+            if not self._live:
+                print(f"{what} …", file=sys.stderr, flush=True)
+        if self._live and (now - self._drawn > 0.1 or done == total):
+            self._drawn = now
+            line = bar_line(f"{what:<9}", done, total, now - self._started)
+            print(f"\r\033[K{line}", end="", file=sys.stderr, flush=True)
+
+    def _clear(self) -> None:
+        if self._live and self._what:
+            print("\r\033[K", end="", file=sys.stderr, flush=True)
+
+    def __enter__(self) -> _Bar:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._clear()
+
+
+def summary(report: DemoReport) -> str:
+    clip, speed, backend = report.clip, report.speed, report.backend
+    widest = max(len(path) for path in report.files.values())
+    pace = "faster than it plays" if speed["kept_up"] else "slower than it plays"
+    lines = [
+        f"The clip: {clip['seconds']:g} s of a street in heavy rain, {clip['width']}×{clip['height']} at {clip['fps']} frames a second, "
+        f"{clip['codec']}, drawn from seed {clip['seed']}.",
+        f"Restored by {report.model['name']} ({report.model['preset']}) on {backend['name']} in {backend['precision']}: {backend['why']}.",
+        "",
+        *(line for scores in report.scores for line in _score_lines(scores)),
+        f"{speed['frames']} frames in {speed['seconds']:.1f} s, decoded, restored and encoded: {speed['fps']:.1f} frames a second, {pace} "
+        f"({clip['fps']}). The model was ready in {report.model['ready_s']:.1f} s before that.",
+        "",
+        f"  {'ms a frame':<12}{'p50':>8}{'p95':>8}{'p99':>8}",
+        *(f"  {name:<12}{s['p50_ms']:>8.1f}{s['p95_ms']:>8.1f}{s['p99_ms']:>8.1f}" for name, s in speed["stages"].items()),
+        "",
+        *(f"  {path:<{widest}}  {_MEANING[name]}" for name, path in report.files.items()),
+    ]
+    return "\n".join(lines)
+
+
+def _score_lines(scores: Scores) -> list[str]:
+    gain = scores.psnr_after_db - scores.psnr_before_db
+    return [
+        f"  PSNR {scores.psnr_before_db:6.2f} → {scores.psnr_after_db:5.2f} dB ({gain:+.2f})    "
+        f"SSIM {scores.ssim_before:.3f} → {scores.ssim_after:.3f}",
+        f"    {scores.protocol}; mean of {len(scores.frames)} frames, decoded from the files, against the clean truth",
+        "",
+    ]
+
+
+_MEANING = {
+    "before.mp4": "the rainy clip",
+    "after.mp4": "restored",
+    "compare.mp4": "a wipe between the two",
+    "before-after.png": "one frame, with two details enlarged",
+    "removed.png": "what was taken out of that frame (grey: nothing)",
+    "report.json": "all numbers, and the machine they were measured on",
+}
+
+
+def _bench(arguments: list[str]) -> int:
+    parser = argparse.ArgumentParser(prog="clearway bench", description="Measures a model on every engine of this machine, in one run.")
+    parser.add_argument("model", help="a shipped model's name, or the folder of a bundle")
+    parser.add_argument("--size", default="1280x720", metavar="WxH", help="default: %(default)s")
+    parser.add_argument("--seconds", type=float, default=6.0, help="for each engine (default: %(default)s)")
+    parser.add_argument("--record", type=Path, metavar="FILE", help="write the record there")
+    parser.add_argument("--json", action="store_true", help="print the record as one line of JSON")
+    options = parser.parse_args(arguments)
+    width, height = _size(options.size)
+
+    from benchmarks.bench import BenchOptions, bench, write_record
+    from benchmarks.report import tables
+
+    record = bench(BenchOptions(options.model, height, width, options.seconds), lambda line: print(line, file=sys.stderr, flush=True))
+    if options.record:
+        write_record(options.record, record)
+    print(json.dumps(record) if options.json else tables(record))
+    return 0
+
+
+def _size(words: str) -> tuple[int, int]:
+    try:
+        width, height = (int(side) for side in words.split("x"))
+    except ValueError:
+        raise UsageError(f"--size: width and height like 1280x720 were expected, {words} came") from None
+    if min(width, height) < 16 or width % 2 or height % 2:
+        raise UsageError(f"--size: even sides from 16 were expected, {words} came")
+    return width, height
+
+
+_WORDS: dict[str, Callable[[list[str]], int]] = {"demo": _demo, "bench": _bench}

@@ -1,0 +1,126 @@
+"""Owns how fast whole videos are restored, what limits that, and the obvious loop beside it; knows nothing of engines' insides.
+
+The bound is what no scheduling can beat: the cores of the machine divided by the CPU-seconds that one frame costs in its three
+stages, each measured alone on the same frames.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+
+from runtime.bundle import WEIGHTS
+from runtime.restorer import Restorer
+from video.frame import Frame
+from video.restore import restore_video
+from video.sinks.file import EncodeOptions, VideoSink
+from video.sources.file import open_video
+
+_FRAMES = 50  # measured alone in each stage
+_OBVIOUS_FRAMES = 12
+
+
+@dataclass(frozen=True)
+class Throughput:
+    clip: str
+    frames: int
+    encoder: str
+    fps: float  # file to file
+    cpu_ms: dict[str, float]  # CPU-milliseconds a frame of each stage, measured alone
+    cores: int
+    bound_fps: float
+    share_of_bound: float
+    stages: dict[str, dict[str, float]]  # wall-clock in the pipeline, where the stages share the cores
+
+
+@dataclass(frozen=True)
+class ObviousLoop:
+    """cv2.VideoCapture → PyTorch eager FP32 → cv2.VideoWriter (mp4v), the same weights."""
+
+    note: str
+    frames: int = 0
+    fps: float | None = None
+
+
+def measure_throughput(clip: Path, restorer: Restorer, scratch: Path) -> Throughput:
+    options = EncodeOptions()
+    with open_video(clip) as video:
+        restorer(next(iter(video)).image)  # compiled and warm before the clock runs
+    report = restore_video(clip, scratch / "restored.mp4", restorer, options, overwrite=True)
+    cpu_ms = _stages_alone(clip, restorer, options, scratch)
+    cores = len(os.sched_getaffinity(0))
+    bound = cores / sum(cpu_ms.values()) * 1e3
+    return Throughput(
+        clip=f"{report.width}×{report.height}, {report.frames} frames",
+        frames=report.frames,
+        encoder=f"x264 {options.preset}, crf {options.crf}",
+        fps=round(report.fps, 2),
+        cpu_ms={name: round(value, 2) for name, value in cpu_ms.items()},
+        cores=cores,
+        bound_fps=round(bound, 2),
+        share_of_bound=round(report.fps / bound, 3),
+        stages=report.stages,
+    )
+
+
+def _stages_alone(clip: Path, restorer: Restorer, options: EncodeOptions, scratch: Path) -> dict[str, float]:
+    frames: list[Frame] = []
+    with open_video(clip) as video:
+        info, reading = video.info, iter(video)
+
+        def read() -> None:
+            frames.extend(frame for _, frame in zip(range(_FRAMES), reading, strict=False))
+
+        decode = _cpu_seconds(read)
+    restored: list[Frame] = []
+    model = _cpu_seconds(lambda: restored.extend(replace(frame, image=restorer(frame.image).image) for frame in frames))
+
+    def write() -> None:
+        with VideoSink(scratch / "alone.mp4", info, options, overwrite=True) as sink:
+            for frame in restored:
+                sink.write(frame)
+
+    encode = _cpu_seconds(write)
+    stages = {"decode and convert": decode, "model": model, "convert and encode": encode}
+    return {name: seconds / len(frames) * 1e3 for name, seconds in stages.items()}
+
+
+def _cpu_seconds(work: Callable[[], None]) -> float:
+    """Of the whole process: the threads of decoders, encoders and engines count."""
+    started = time.process_time()
+    work()
+    return time.process_time() - started
+
+
+def measure_obvious_loop(clip: Path, bundle: Path, scratch: Path) -> ObviousLoop:
+    try:
+        import cv2
+        import torch
+
+        from training.checkpoint import load_checkpoint
+        from training.data import from_tensor, to_tensor
+    except ModuleNotFoundError as error:
+        return ObviousLoop(f"not measured: {error.name} is not installed")
+    if not (bundle / WEIGHTS).is_file():
+        return ObviousLoop(f"not measured: the bundle has no {WEIGHTS}")
+    network = load_checkpoint(bundle / WEIGHTS).build()
+    capture = cv2.VideoCapture(str(clip), cv2.CAP_FFMPEG)
+    size = int(capture.get(cv2.CAP_PROP_FRAME_WIDTH)), int(capture.get(cv2.CAP_PROP_FRAME_HEIGHT))
+    writer = cv2.VideoWriter(str(scratch / "obvious.mp4"), cv2.VideoWriter.fourcc(*"mp4v"), capture.get(cv2.CAP_PROP_FPS), size)
+    done, started = 0, 0.0
+    with torch.inference_mode():
+        while done < _OBVIOUS_FRAMES:
+            more, picture = capture.read()
+            if not more:
+                break
+            writer.write(from_tensor(network(to_tensor([np.asarray(picture, np.uint8)])))[0])
+            done += 1
+            started = started or time.perf_counter()  # the first frame warms up
+    capture.release()
+    writer.release()
+    return ObviousLoop(f"torch {torch.__version__}", done - 1, round((done - 1) / (time.perf_counter() - started), 2))
