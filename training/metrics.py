@@ -8,12 +8,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from runtime.backend import Picture
-from runtime.errors import DataError
+from runtime.errors import DataError, MissingExtra
+
+try:
+    import cv2
+except ModuleNotFoundError as error:  # `clearway verify` on a box without anything comes by here
+    raise MissingExtra("cv2", "cpu") from error
 
 _Planes = NDArray[np.float64]  # [H, W, C], 0..255
 

@@ -22,14 +22,14 @@ from training.degradations.degradation import Degraded, Light, Range, draw
 
 _FAINTER = 0.75
 _FOREIGN_SHARE = 0.4  # of the layers that are taken, where there are any
-_STEEPEST = 30.0  # degrees from upright, before a layer is stretched: wind leans rain, it does not lay it down
+_LEAN, _MOST_LEAN = 22.0, 60.0  # degrees from upright: σ and limit. Rain mostly falls; wind and a moving camera lean it.
 _SUBPIXEL = 4  # bits of a fraction in cv2's drawing coordinates
 
 
 def drawn_streaks(rng: np.random.Generator, height: int, width: int) -> Light:
     """Near rain: strokes that are wide in the middle and pointed at the ends, of roughly one direction."""
     layer = np.zeros((height, width), np.float32)
-    angle, spread = np.radians(draw(rng, (-_STEEPEST, _STEEPEST))), np.radians(draw(rng, (0.5, 4)))
+    angle, spread = _lean(rng), np.radians(draw(rng, (0.5, 4)))
     length, thickness = draw(rng, (8, 70)), draw(rng, (0.7, 2.4))
     count = int(draw(rng, (0.05, 0.45)) * height * width / (length * thickness))
     angles = angle + spread * rng.standard_normal(count)
@@ -49,9 +49,14 @@ def smeared_streaks(rng: np.random.Generator, height: int, width: int) -> Light:
     length, thickness = draw(rng, (7, 45)), draw(rng, (0.4, 1.3))
     sparse = (rng.random((height, width), np.float32) > 1 - draw(rng, (0.004, 0.05))).astype(np.float32)
     sparse *= rng.random((height, width), np.float32)
-    smear = _smear(length, thickness, np.radians(draw(rng, (-_STEEPEST, _STEEPEST))))
+    smear = _smear(length, thickness, _lean(rng))
     layer = cv2.filter2D(sparse, -1, smear, borderType=cv2.BORDER_REFLECT)
     return np.asarray(np.minimum(layer / max(float(np.quantile(layer, 0.995)), 1e-3), 1.0), np.float32)
+
+
+def _lean(rng: np.random.Generator) -> float:
+    """In radians."""
+    return float(np.radians(np.clip(_LEAN * rng.standard_normal(), -_MOST_LEAN, _MOST_LEAN)))
 
 
 def _smear(length: float, thickness: float, angle: float) -> NDArray[np.float32]:

@@ -40,7 +40,7 @@ class Recipe:
     degradation: Callable[[int, Sequence[Pair]], Degradation]  # (seed, training pairs) → clean pictures to learn from
     trials: tuple[tuple[str, Callable[[int], Degradation]], ...]  # what held-out pictures are scored on: (name, seed → degradation)
     system: Callable[[Fabric, nn.Module, float], System]  # (devices, generator, learning rate)
-    steps: int = 42_000
+    steps: int = 40_000
     batch: int = 16
     patch: int = 96
     learning_rate: float = 1.5e-3

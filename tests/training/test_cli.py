@@ -1,0 +1,46 @@
+"""The words `train` and `evaluate` as they are typed."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+import clearway
+from tests.training.pictures import clean_folder
+from training.checkpoint import load_checkpoint
+from training.loop import MODEL
+
+
+def test_training_ends_with_a_model_and_the_next_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    data, out = clean_folder(tmp_path / "photos", count=3), tmp_path / "run"
+    words = ["train", "derain", "--data", str(data), "-o", str(out), "--steps", "2", "--batch", "1", "--patch", "32", "--licence", "mine"]
+    assert clearway.main(words) == 0
+    said = capsys.readouterr()
+    assert f"clearway export {out / MODEL}" in said.out
+    assert "step 2 of 2" in said.err
+    card = load_checkpoint(out / MODEL).card
+    assert (card.steps, card.licence) == (2, "mine")
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "says"),
+    [
+        (["train", "rainbow", "--data", "DATA", "-o", "OUT"], 2, "rainbow"),
+        (["train", "derain", "--data", "NOWHERE", "-o", "OUT"], 1, "NOWHERE"),
+        (["train", "derain", "--data", "DATA", "-o", "OUT", "--steps", "0"], 2, "--steps"),
+        (["train", "derain", "--data", "DATA", "-o", "OUT", "--patch", "500"], 1, "500×500"),
+        (["evaluate", "nowhere.safetensors", "--data", "DATA"], 1, "nowhere.safetensors"),
+        (["evaluate", "rainbow", "--data", "DATA"], 2, "rainbow"),
+    ],
+)
+def test_wrong_use_is_one_line_and_its_exit_code(
+    words: list[str], code: int, says: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    clean_folder(tmp_path / "DATA", count=2)
+    placed = [str(tmp_path / word) if word in {"DATA", "OUT", "NOWHERE"} else word for word in words]
+    assert clearway.main(placed) == code
+    said = capsys.readouterr().err
+    assert says in said
+    assert said.count("\n") == 1
+    assert not (tmp_path / "OUT").exists()
