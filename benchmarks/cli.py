@@ -18,7 +18,12 @@ if TYPE_CHECKING:
 
 
 def run(word: str, arguments: list[str]) -> int:
-    return _WORDS[word](arguments)
+    try:
+        return _WORDS[word](arguments)
+    except ModuleNotFoundError as error:
+        if error.name in {"cv2", "av"}:
+            raise MissingExtra(error.name, "cpu") from error
+        raise
 
 
 def _demo(arguments: list[str]) -> int:
@@ -31,14 +36,10 @@ def _demo(arguments: list[str]) -> int:
     options = parser.parse_args(arguments)
     if not 1 <= options.seconds <= 60:
         raise UsageError(f"--seconds: 1 to 60 was expected, {options.seconds:g} came")
-    try:
-        from benchmarks.clip import ClipOptions
-        from benchmarks.demo import DemoOptions, run_demo
-        from benchmarks.scene import RATE
-    except ModuleNotFoundError as error:
-        if error.name in {"cv2", "av"}:
-            raise MissingExtra(error.name, "cpu") from error
-        raise
+    from benchmarks.clip import ClipOptions
+    from benchmarks.demo import DemoOptions, run_demo
+    from benchmarks.scene import RATE
+
     plan = DemoOptions(options.out, options.model, options.backend, ClipOptions(frames=round(options.seconds * RATE)))
     with _Bar() as bar:
         report = run_demo(plan, bar.show)

@@ -1,58 +1,96 @@
-"""Owns turning records into tables, for the terminal and for the README; knows nothing of measuring.
+"""Owns turning records into tables, for the terminal and for the pages; knows nothing of measuring.
 
-`python -m benchmarks.report RECORD README.md` puts the table between the README's two markers. No figure there is typed by hand.
+`python -m benchmarks.report` renews every table of README.md and docs/ from the newest record under benchmarks/results/ and from the
+shipped model's manifest. No figure in them is typed by hand, and a test compares them.
 """
 
 from __future__ import annotations
 
 import json
-import sys
 from pathlib import Path
 from typing import Any
 
+from runtime.bundle import open_bundle
 from runtime.errors import UsageError
+from runtime.manifest import ModelManifest
+from runtime.zoo import find
 
-BEGIN, END = "<!-- bench: begin -->", "<!-- bench: end -->"
+ROOT = Path(__file__).parents[1]
+
+
+def pages() -> dict[Path, str]:
+    """Every page that holds tables, as it should read."""
+    records = [json.loads(path.read_text()) for path in (ROOT / "benchmarks" / "results").glob("bench-derain-*.json")]
+    readme, model = ROOT / "README.md", ROOT / "docs" / "derain.md"
+    manifest = open_bundle(find("derain")).manifest
+    return {
+        readme: insert(readme.read_text(), "bench", tables(max(records, key=lambda record: str(record["date"])))),
+        model: insert(model.read_text(), "model", facts(manifest)),
+    }
+
+
+def insert(page: str, name: str, table: str) -> str:
+    """The page with `table` between its two markers of that name."""
+    begin, end = f"<!-- {name}: begin -->", f"<!-- {name}: end -->"
+    try:
+        before, rest = page.split(begin)
+        _, after = rest.split(end)
+    except ValueError as error:
+        raise UsageError(f"the page must hold one {begin} and one {end} after it") from error
+    return f"{before}{begin}\n{table}\n{end}{after}"
 
 
 def tables(record: dict[str, Any]) -> str:
     """Markdown that also reads well in a terminal."""
-    machine, model, run = record["machine"], record["model"], record["throughput"]
-    obvious = record["obvious_loop"]
-    lines = [
-        f"{model['name']} {model['version']}, {record['size']}, {record['date']}: {machine['cpu']}, {machine['cores']} cores"
-        f"{', ' + ', '.join(machine['features']) if machine['features'] else ''}",
-        "",
-        "| model only | precision | p50 ms | p99 ms | frames a second |",
-        "|---|---|---:|---:|---:|",
-    ]
-    for row in record["latency"]:
-        if row["fps"] is None:
-            lines.append(f"| {row['contender']} | {row['precision']} | | | {row['note']} |")
-        else:
-            lines.append(f"| {row['contender']} | {row['precision']} | {row['p50_ms']:.1f} | {row['p99_ms']:.1f} | {row['fps']:.1f} |")
+    machine, model = record["machine"], record["model"]
+    features = "".join(f", {feature}" for feature in machine["features"])
+    title = f"{model['name']} {model['version']}, {record['size']}, {record['date']}: {machine['cpu']}, {machine['cores']} cores{features}"
+    return "\n".join([title, "", *_engines(record["latency"]), "", *_videos(record["throughput"], record["obvious_loop"])])
+
+
+def _engines(latency: list[dict[str, Any]]) -> list[str]:
+    lines = ["| model only | precision | p50 ms | p99 ms | frames a second |", "|---|---|---:|---:|---:|"]
+    for row in latency:
+        measured = row["fps"] is not None
+        figures = f"{row['p50_ms']:.1f} | {row['p99_ms']:.1f} | {row['fps']:.1f}" if measured else f"| | {row['note']}"
+        lines.append(f"| {row['contender']} | {row['precision']} | {figures} |")
+    return lines
+
+
+def _videos(run: dict[str, Any], obvious: dict[str, Any]) -> list[str]:
     costs = " + ".join(f"{name} {value:.1f}" for name, value in run["cpu_ms"].items())
-    of_obvious = f"{obvious['fps']:.1f}" if obvious["fps"] else obvious["note"]
-    lines += [
-        "",
+    of_obvious = obvious["note"] if obvious["fps"] is None else f"{obvious['fps']:.1f}"
+    return [
         "| file to file | frames a second |",
         "|---|---:|",
         f"| `clearway restore` ({run['encoder']}) | {run['fps']:.1f} |",
-        f"| bound: {run['cores']} cores ÷ CPU-ms a frame ({costs}) | {run['bound_fps']:.1f} |",
+        f"| the bound: {run['cores']} cores ÷ CPU-ms a frame ({costs}) | {run['bound_fps']:.1f} |",
         f"| the obvious loop (cv2 → PyTorch eager FP32 → cv2) | {of_obvious} |",
     ]
+
+
+def facts(manifest: ModelManifest) -> str:
+    """Scores and parity of a shipped model."""
+    lines = [
+        "| scored on | pictures | protocol | input dB | restored dB | worst dB | SSIM in | SSIM out |",
+        "|---|---:|---|---:|---:|---:|---:|---:|",
+    ]
+    for score in manifest.scores:
+        before = "clean" if score.psnr_input_db is None else f"{score.psnr_input_db:.2f}"
+        figures = f"{before} | {score.psnr_db:.2f} | {score.psnr_worst_db:.2f} | {score.ssim_input:.4f} | {score.ssim:.4f}"
+        lines.append(f"| {score.data} | {score.pictures} | {score.protocol} | {figures} |")
+    lines += [
+        "",
+        "| parity with PyTorch FP32 | precision | on | largest difference | worst picture dB | task PSNR lost dB |",
+        "|---|---|---|---:|---:|---:|",
+    ]
+    for record in manifest.parity:
+        psnr = "identical" if record.psnr_db is None else f"{record.psnr_db:.1f}"
+        drop = "" if record.task_psnr_drop_db is None else f"{record.task_psnr_drop_db:.4f}"
+        lines.append(f"| {record.backend} | {record.precision} | {record.pictures} | {record.max_levels} | {psnr} | {drop} |")
     return "\n".join(lines)
 
 
-def insert(readme: str, table: str) -> str:
-    try:
-        before, rest = readme.split(BEGIN)
-        _, after = rest.split(END)
-    except ValueError as error:
-        raise UsageError(f"the page must hold one {BEGIN} and one {END} after it") from error
-    return f"{before}{BEGIN}\n{table}\n{END}{after}"
-
-
 if __name__ == "__main__":
-    _record, _page = Path(sys.argv[1]), Path(sys.argv[2])
-    _page.write_text(insert(_page.read_text(), tables(json.loads(_record.read_text()))))
+    for _path, _text in pages().items():
+        _path.write_text(_text)

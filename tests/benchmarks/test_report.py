@@ -1,16 +1,12 @@
-"""The tables: every figure comes out of a record, and the README shows the newest record and nothing else."""
+"""The tables: every figure comes out of a record, and the pages show the newest record and nothing else."""
 
 from __future__ import annotations
 
-import json
-from pathlib import Path
-
 import pytest
 
-from benchmarks.report import BEGIN, END, insert, tables
+from benchmarks.report import insert, pages, tables
 from runtime.errors import UsageError
 
-ROOT = Path(__file__).parents[2]
 RECORD = {
     "date": "2026-01-02",
     "model": {"name": "derain", "version": "1"},
@@ -34,13 +30,12 @@ def test_the_tables_say_what_the_record_says() -> None:
 
 
 def test_only_what_is_between_the_markers_changes() -> None:
-    page = f"above\n{BEGIN}\nold\n{END}\nbelow\n"
-    assert insert(page, "new") == f"above\n{BEGIN}\nnew\n{END}\nbelow\n"
-    with pytest.raises(UsageError, match="one"):
-        insert("no markers", "new")
+    page = "above\n<!-- x: begin -->\nold\n<!-- x: end -->\nbelow\n"
+    assert insert(page, "x", "new") == "above\n<!-- x: begin -->\nnew\n<!-- x: end -->\nbelow\n"
+    with pytest.raises(UsageError, match="x: begin"):
+        insert("no markers", "x", "new")
 
 
-def test_the_readme_shows_the_newest_record() -> None:
-    newest = max((ROOT / "benchmarks" / "results").glob("bench-derain-*.json"), key=lambda path: json.loads(path.read_text())["date"])
-    readme = (ROOT / "README.md").read_text()
-    assert insert(readme, tables(json.loads(newest.read_text()))) == readme, f"python -m benchmarks.report {newest} README.md"
+def test_the_pages_show_the_newest_record_and_the_shipped_model() -> None:
+    for path, text in pages().items():
+        assert path.read_text() == text, "renew the pages with: python -m benchmarks.report"
