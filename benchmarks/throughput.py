@@ -60,7 +60,7 @@ def measure_throughput(clip: Path, restorer: Restorer, scratch: Path) -> Through
         frames=report.frames,
         encoder=f"x264 {options.preset}, crf {options.crf}",
         fps=round(report.fps, 2),
-        cpu_ms={name: round(value, 2) for name, value in cpu_ms.items()},
+        cpu_ms={name: round(value, 3) for name, value in cpu_ms.items()},
         cores=cores,
         bound_fps=round(bound, 2),
         share_of_bound=round(report.fps / bound, 3),

@@ -6,6 +6,8 @@ the first that this machine can run and remembers why the others were passed ove
 
 from __future__ import annotations
 
+import difflib
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
@@ -46,39 +48,51 @@ class BackendChoice:
 
     backend: Backend
     why: str
-    passed_over: tuple[tuple[str, str], ...] = ()
+    passed_over: tuple[tuple[str, str], ...] = ()  # (backend, why not)
 
     def describe(self) -> str:
         facts = self.backend.facts
-        return f"{facts.name} ({facts.precision}; {facts.detail}): {self.why}"
+        said = f"{facts.name} ({facts.precision}; {facts.detail}), {self.why}"
+        return said + "".join(f"; passed over {name}: {reason}" for name, reason in self.passed_over)
 
 
-# From the fastest to the most common; `auto` takes the first that this machine can run.
-PREFERENCE = ("openvino", "onnxruntime")
+def _openvino(bundle: Bundle, threads: int | None) -> Backend:
+    from runtime.backends.openvino import OpenVinoBackend
+
+    return OpenVinoBackend(bundle, threads)
 
 
-def open_backend(bundle: Bundle, name: str = "auto", *, threads: int | None = None) -> BackendChoice:
-    if name != "auto":
-        if name not in PREFERENCE:
-            raise UsageError(f"no backend is called {name!r}; there are: auto, {', '.join(PREFERENCE)}")
-        return BackendChoice(_open(bundle, name, threads), "asked for")
-    passed_over: list[tuple[str, str]] = []
-    for candidate in PREFERENCE:
-        try:
-            backend = _open(bundle, candidate, threads)
-        except (MissingExtra, BackendError) as error:
-            passed_over.append((candidate, str(error)))
-            continue
-        why = "the fastest here" if not passed_over else f"{passed_over[-1][0]} was passed over: {passed_over[-1][1]}"
-        return BackendChoice(backend, why, tuple(passed_over))
-    raise BackendError(f"no backend can run here: {'; '.join(f'{candidate}: {why}' for candidate, why in passed_over)}")
-
-
-def _open(bundle: Bundle, name: str, threads: int | None) -> Backend:
-    if name == "openvino":
-        from runtime.backends.openvino import OpenVinoBackend
-
-        return OpenVinoBackend(bundle, threads)
+def _onnxruntime(bundle: Bundle, threads: int | None) -> Backend:
     from runtime.backends.onnxruntime import OnnxRuntimeBackend
 
     return OnnxRuntimeBackend(bundle, threads)
+
+
+# From the fastest to the most common. A row imports its engine only when it is called.
+_OPENERS: dict[str, Callable[[Bundle, int | None], Backend]] = {"openvino": _openvino, "onnxruntime": _onnxruntime}
+PREFERENCE = tuple(_OPENERS)
+
+
+def open_backend(bundle: Bundle, name: str = "auto", *, threads: int | None = None) -> BackendChoice:
+    """`threads` is how many cores the engine may use; None leaves that to the engine."""
+    if threads is not None and threads < 1:
+        raise UsageError(f"at least 1 thread was expected, {threads} came; leave it out to let the engine choose")
+    if name == "auto":
+        return _first_that_opens(bundle, threads)
+    if name not in _OPENERS:
+        close = difflib.get_close_matches(name, _OPENERS, n=1)
+        hint = f"did you mean {close[0]}? " if close else ""
+        raise UsageError(f"no backend is called {name!r}; {hint}there are: auto, {', '.join(PREFERENCE)}")
+    return BackendChoice(_OPENERS[name](bundle, threads), "as asked")
+
+
+def _first_that_opens(bundle: Bundle, threads: int | None) -> BackendChoice:
+    passed_over: list[tuple[str, str]] = []
+    for name, opener in _OPENERS.items():
+        try:
+            backend = opener(bundle, threads)
+        except (MissingExtra, BackendError) as error:
+            passed_over.append((name, str(error)))
+            continue
+        return BackendChoice(backend, "the fastest that this machine can run", tuple(passed_over))
+    raise BackendError(f"no backend can run here; {'; '.join(f'{name}: {reason}' for name, reason in passed_over)}")

@@ -1,7 +1,7 @@
 """Owns opening a bundle: the folder that carries a model from export to runtime; knows nothing of engines or tensors.
 
 Every file but the manifest is listed in the manifest with its sha256, and every one is read and checked on opening: a changed
-byte is refused before any engine sees it. `engines/` is not listed, since engines are built where they run.
+byte is refused before any engine sees it. What is not listed is not used.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ WEIGHTS = "weights.safetensors"  # for training on and for other exports; nothin
 
 @dataclass(frozen=True)
 class Bundle:
-    """A folder whose files are what its manifest says."""
+    """A folder whose files were what its manifest says when it was opened."""
 
     folder: Path
     manifest: ModelManifest
@@ -28,40 +28,41 @@ class Bundle:
     def onnx_path(self) -> Path:
         return self.folder / MODEL
 
-    @property
-    def proof_path(self) -> Path:
-        return self.folder / PROOF
+
+def open_bundle(path: Path) -> Bundle:
+    manifest = _read_manifest(path)
+    for needed in (MODEL, PROOF):
+        if needed not in manifest.files:
+            raise BundleError(f"{path}: {needed} was expected in the manifest's files, it is not there; export the bundle again")
+    for name, expected in manifest.files.items():
+        _check_file(path, name, expected)
+    return Bundle(path, manifest)
 
 
-def open_bundle(folder: Path) -> Bundle:
+def _read_manifest(folder: Path) -> ModelManifest:
     path = folder / MANIFEST
     try:
         text = path.read_text(encoding="utf-8")
-    except FileNotFoundError as error:
-        raise BundleError(f"{folder}: a bundle was expected, there is no {MANIFEST} in it; make one with `clearway export`") from error
+    except (FileNotFoundError, NotADirectoryError) as error:
+        raise BundleError(f"{folder}: a bundle was expected, it has no {MANIFEST}; make one with: clearway export") from error
     except (OSError, UnicodeDecodeError) as error:
-        raise BundleError(f"{path} cannot be read ({error}); the bundle is damaged, copy or export it again") from error
+        raise BundleError(f"{path}: a manifest was expected, it cannot be read ({error}); copy or export the bundle again") from error
     try:
-        manifest = ModelManifest.from_json(text)
+        return ModelManifest.from_json(text)
     except BundleError as error:
         raise BundleError(f"{folder}: {error}") from error
-    for needed in (MODEL, PROOF):
-        if needed not in manifest.files:
-            raise BundleError(f"{folder}: the manifest does not list {needed}; the bundle is incomplete, export it again")
-    for name, expected in manifest.files.items():
-        _check(folder, name, expected)
-    return Bundle(folder, manifest)
 
 
-def _check(folder: Path, name: str, expected: str) -> None:
-    if Path(name).name != name:
-        raise BundleError(f"{folder}: the manifest lists {name!r}, which is not a file name inside the bundle; do not use this bundle")
+def _check_file(folder: Path, name: str, expected: str) -> None:
+    if Path(name).name != name or "\0" in name:
+        raise BundleError(f"{folder}: plain file names were expected in the manifest, {name!r} came; do not use this bundle")
+    path = folder / name
     try:
-        came = sha256_of(folder / name)
+        came = sha256_of(path)
     except OSError as error:
-        raise BundleError(f"{folder / name} cannot be read ({error.strerror or error}); the bundle is incomplete, copy it again") from error
+        raise BundleError(f"{path}: the manifest lists it, it cannot be read ({error.strerror or error}); copy the bundle again") from error
     if came != expected:
-        raise BundleError(f"{folder / name} was changed: sha256 {expected[:12]}… was expected, {came[:12]}… came; copy or export it again")
+        raise BundleError(f"{path}: sha256 {expected[:12]}… was expected, {came[:12]}… came: it was changed; copy the bundle again")
 
 
 def sha256_of(path: Path) -> str:

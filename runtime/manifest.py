@@ -124,7 +124,7 @@ class ModelManifest:
     def from_json(cls, text: str) -> ModelManifest:
         try:
             raw = json.loads(text)
-        except json.JSONDecodeError as error:
+        except (ValueError, RecursionError) as error:  # not JSON, a number of 5,000 digits, a million brackets
             raise BundleError(f"manifest.json is not JSON ({error}); the bundle is damaged, copy or export it again") from error
         if isinstance(raw, dict) and isinstance(raw.get("schema"), int) and raw["schema"] > SCHEMA:
             # Said before the fields are read: a newer schema may well have fields that are unknown here.
@@ -160,4 +160,6 @@ def _decode_value(hint: Any, raw: Any, where: str) -> Any:
         return float(raw)
     if not isinstance(raw, plain) or (plain is int and isinstance(raw, bool)):
         raise BundleError(f"{where}: {plain.__name__} was expected, {type(raw).__name__} came; the bundle is damaged")
+    if origin is dict and arguments[1] is not Any:
+        return {key: _decode_value(arguments[1], value, f"{where}[{key}]") for key, value in raw.items()}
     return raw

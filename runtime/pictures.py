@@ -7,70 +7,123 @@ silence is how evidence is lost.
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
-import cv2
 import numpy as np
+from numpy.typing import NDArray
 
 from runtime.backend import Picture
-from runtime.errors import PictureError
+from runtime.errors import MissingExtra, PictureError
 from runtime.manifest import MINIMUM_SIDE
 
+try:
+    import cv2
+except ImportError as error:
+    raise MissingExtra("cv2", "cpu") from error
+
 PICTURE_SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".bmp", ".webp", ".tif", ".tiff"})
+_KINDS = ", ".join(sorted(PICTURE_SUFFIXES))
+_PNG, _PNG_END = b"\x89PNG\r\n", b"IEND"
+_LOG_LEVEL = cv2.utils.logging.getLogLevel()
 
 
 def read_picture(path: Path) -> Picture:
     """uint8 [H, W, 3] BGR, turned upright by its EXIF tag."""
     try:
-        coded = np.fromfile(path, dtype=np.uint8)
+        content = path.read_bytes()
     except OSError as error:
-        raise PictureError(f"{path}: a picture was expected, it cannot be read ({error.strerror or error})") from error
-    if coded.size == 0:
+        raise PictureError(f"{path}: a picture was expected, it cannot be read ({error.strerror or error}); check the path") from error
+    if not content:
         raise PictureError(f"{path}: a picture was expected, the file is empty; copy it again")
+    if content.startswith(_PNG) and _PNG_END not in content:  # libpng says so on standard error, past OpenCV's log
+        raise PictureError(f"{path}: a whole picture was expected, this PNG is cut off; copy it again")
+    coded = np.frombuffer(content, np.uint8)
+    # Twice, since no single mode keeps what must be refused (grey, alpha, 16 bits) and also turns the picture upright.
+    _refuse_other_formats(path, _decode(path, coded, cv2.IMREAD_UNCHANGED))
+    return np.asarray(_decode(path, coded, cv2.IMREAD_COLOR), np.uint8)
+
+
+def _decode(path: Path, coded: NDArray[np.uint8], mode: int) -> NDArray[np.generic]:
     try:
-        stored = cv2.imdecode(coded, cv2.IMREAD_UNCHANGED)
+        with _quiet():
+            decoded = cv2.imdecode(coded, mode)
     except cv2.error as error:
-        raise PictureError(f"{path}: a picture was expected, it cannot be decoded ({error.err})") from error
-    if stored is None:
-        raise PictureError(f"{path}: a picture ({', '.join(sorted(PICTURE_SUFFIXES))}) was expected, this is something else or damaged")
-    _refuse_other_formats(path, stored)
-    upright = cv2.imdecode(coded, cv2.IMREAD_COLOR)
-    return np.asarray(upright, np.uint8)
+        raise PictureError(f"{path}: a picture was expected, it cannot be decoded ({error.err}); convert or copy it again") from error
+    if decoded is None:
+        raise PictureError(f"{path}: a whole picture ({_KINDS}) was expected, this is something else or cut off; copy it again")
+    return decoded
 
 
-def _refuse_other_formats(path: Path, stored: np.ndarray) -> None:
+def _refuse_other_formats(path: Path, stored: NDArray[np.generic]) -> None:
     convert = f"convert it first: ffmpeg -i {path.name} -pix_fmt rgb24 converted.png"
+    channels = 1 if stored.ndim == 2 else stored.shape[2]
     if stored.dtype != np.uint8:
         raise PictureError(f"{path}: 8 bits a channel were expected, {stored.dtype.itemsize * 8} came; {convert}")
-    channels = 1 if stored.ndim == 2 else stored.shape[2]
     if channels != 3:
         came = {1: "a grey picture", 4: "a picture with alpha"}.get(channels, f"{channels} channels")
         raise PictureError(f"{path}: three colour channels were expected, {came} came; {convert}")
     if min(stored.shape[:2]) < MINIMUM_SIDE:
-        raise PictureError(f"{path}: at least {MINIMUM_SIDE}×{MINIMUM_SIDE} pixels were expected, {stored.shape[1]}×{stored.shape[0]} came")
+        size = f"{stored.shape[1]}×{stored.shape[0]}"
+        raise PictureError(f"{path}: at least {MINIMUM_SIDE}×{MINIMUM_SIDE} pixels were expected, {size} came; use a larger picture")
 
 
 def write_picture(path: Path, picture: Picture) -> None:
-    """All or nothing: the final name appears only when every byte is on disk."""
+    """All or nothing: the name appears only when every byte is on disk, and what lay under it until then stays whole."""
     if path.suffix.lower() not in PICTURE_SUFFIXES:
-        raise PictureError(f"{path}: the name must end in one of {', '.join(sorted(PICTURE_SUFFIXES))}")
-    _, coded = cv2.imencode(path.suffix, picture)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+        raise PictureError(f"{path}: a name ending in one of {_KINDS} was expected; choose one of them")
+    coded = _encode(path, picture)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
         with temporary.open("wb") as file:
-            file.write(coded.tobytes())
+            file.write(coded)
+            file.flush()
+            os.fsync(file.fileno())  # some file systems say only here that the disk is full
         temporary.replace(path)
     except OSError as error:
-        raise PictureError(f"{path}: cannot be written ({error.strerror or error}); nothing was left under that name") from error
+        with suppress(OSError):
+            temporary.unlink()
+        raise PictureError(f"{path}: cannot be written ({error.strerror or error}); choose another place or make room") from error
+    except BaseException:  # Ctrl-C too leaves nothing behind
+        with suppress(OSError):
+            temporary.unlink()
+        raise
+
+
+def _encode(path: Path, picture: Picture) -> bytes:
+    size = "×".join(str(side) for side in picture.shape[1::-1])
+    try:
+        with _quiet():
+            done, coded = cv2.imencode(path.suffix.lower(), picture)
+    except cv2.error as error:
+        raise PictureError(f"{path}: {size} pixels cannot be written as {path.suffix} ({error.err}); try .png") from error
+    if not done:  # WebP ends at 16,383 pixels a side
+        raise PictureError(f"{path}: {size} pixels cannot be written as {path.suffix}; try .png")
+    return coded.tobytes()
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """OpenCV tells its side on standard error, in several lines; one line of ours says it all.
+
+    The level is OpenCV's own, one for all threads: back it goes to what it was at the start, since what it was a moment ago may
+    be another thread's silence.
+    """
+    cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
+    try:
+        yield
     finally:
-        temporary.unlink(missing_ok=True)
+        cv2.utils.logging.setLogLevel(_LOG_LEVEL)
 
 
 def list_pictures(folder: Path) -> list[Path]:
-    """By name. A folder without a picture is an error: it is never what was meant."""
-    if not folder.is_dir():
-        raise PictureError(f"{folder}: a folder of pictures was expected, {'a file' if folder.exists() else 'nothing'} is there")
-    found = sorted(path for path in folder.iterdir() if path.suffix.lower() in PICTURE_SUFFIXES)
+    """By name, hidden files left out. A folder without a picture is an error: it is never what was meant."""
+    try:
+        names = sorted(folder.iterdir())
+    except OSError as error:
+        raise PictureError(f"{folder}: a folder of pictures was expected, it cannot be listed ({error.strerror or error})") from error
+    found = [path for path in names if path.suffix.lower() in PICTURE_SUFFIXES and not path.name.startswith(".") and path.is_file()]
     if not found:
-        raise PictureError(f"{folder}: no picture in it ({', '.join(sorted(PICTURE_SUFFIXES))})")
+        raise PictureError(f"{folder}: pictures ({_KINDS}) were expected, there are none in this folder; name another one")
     return found

@@ -1,7 +1,7 @@
 """Owns stage clocks and percentiles in constant memory; knows nothing of what is timed.
 
-A duration falls into one of the bins that grow by 1 % each, so a percentile is off by at most half of that and a run of six
-days costs as much memory as one frame.
+Durations are counted in bins that grow by 1 % each, so that a percentile is off by at most half a percent, and six days of
+video take no more memory than one frame.
 """
 
 from __future__ import annotations
@@ -14,45 +14,47 @@ from contextlib import contextmanager
 
 _GROWTH = 1.01
 _SHORTEST = 1e-7  # seconds; everything below falls into the first bin
+_PERCENTILES = (50, 95, 99)
 
 
 class Durations:
-    """Many durations, in seconds, as counts by size."""
+    """Many durations, in seconds, as counts by size. One thread at a time; `StageTimes` sees to that."""
 
     def __init__(self) -> None:
         self.count = 0
         self.total = 0.0
-        self._bins: dict[int, int] = {}
+        self._bins: dict[int, int] = {}  # at most 2,100 for everything between 100 ns and two minutes
 
     def add(self, seconds: float) -> None:
         self.count += 1
         self.total += seconds
-        bin_ = int(math.log(max(seconds, _SHORTEST) / _SHORTEST) / math.log(_GROWTH))
-        self._bins[bin_] = self._bins.get(bin_, 0) + 1
+        index = int(math.log(max(seconds, _SHORTEST) / _SHORTEST) / math.log(_GROWTH))
+        self._bins[index] = self._bins.get(index, 0) + 1
 
     @property
     def mean(self) -> float:
         return self.total / self.count if self.count else math.nan
 
     def percentile(self, percent: float) -> float:
-        """The middle of the bin in which that share of the durations is reached."""
-        rank, seen = math.ceil(self.count * percent / 100), 0
-        for bin_ in sorted(self._bins):
-            seen += self._bins[bin_]
-            if seen >= max(rank, 1):
-                return float(_SHORTEST * _GROWTH ** (bin_ + 0.5))
+        """The duration that so many percent do not exceed (nearest rank), to within 0.5 %. NaN where nothing was timed."""
+        rank, seen = max(math.ceil(self.count * percent / 100), 1), 0
+        for index in sorted(self._bins):
+            seen += self._bins[index]
+            if seen >= rank:
+                return float(_SHORTEST * _GROWTH ** (index + 0.5))
         return math.nan
 
 
 class StageTimes:
-    """One clock a stage. Any thread may time any stage."""
+    """One clock a stage. Any thread may time any stage, and read them all while others go on."""
 
     def __init__(self) -> None:
-        self._durations: dict[str, Durations] = {}
+        self.durations: dict[str, Durations] = {}  # in the order in which the stages first ended
         self._lock = threading.Lock()
 
     @contextmanager
     def stage(self, name: str) -> Iterator[None]:
+        """Times what is inside, also where that raises."""
         started = time.perf_counter()
         try:
             yield
@@ -61,13 +63,13 @@ class StageTimes:
 
     def add(self, name: str, seconds: float) -> None:
         with self._lock:
-            self._durations.setdefault(name, Durations()).add(seconds)
+            self.durations.setdefault(name, Durations()).add(seconds)
 
     def as_dict(self) -> dict[str, dict[str, float]]:
-        """{stage: {count, mean_ms, p50_ms, p95_ms, p99_ms}}, stages in the order in which they first ended."""
+        """{stage: {count, mean_ms, p50_ms, p95_ms, p99_ms}}"""
         with self._lock:
             return {
                 name: {"count": durations.count, "mean_ms": round(durations.mean * 1e3, 3)}
-                | {f"p{p}_ms": round(durations.percentile(p) * 1e3, 3) for p in (50, 95, 99)}
-                for name, durations in self._durations.items()
+                | {f"p{percent}_ms": round(durations.percentile(percent) * 1e3, 3) for percent in _PERCENTILES}
+                for name, durations in self.durations.items()
             }

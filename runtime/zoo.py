@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import os
 from pathlib import Path
 
 from runtime.bundle import MANIFEST
@@ -12,15 +13,21 @@ _ZOO = Path(__file__).parent / "zoo"
 
 
 def shipped() -> list[str]:
-    return sorted(folder.name for folder in _ZOO.iterdir() if (folder / MANIFEST).is_file())
+    """The names of the bundles that come with Clearway."""
+    return sorted(manifest.parent.name for manifest in _ZOO.glob(f"*/{MANIFEST}"))
 
 
 def find(model: str | Path) -> Path:
-    """The folder of a shipped model, or of a bundle that the path names. A shipped name wins; ./name is always a path."""
-    if isinstance(model, str) and model in shipped():
+    """The folder of a bundle. A string that is a shipped name is that model, even where such a folder exists: ./name is the folder."""
+    names = shipped()
+    if isinstance(model, str) and model in names:
         return _ZOO / model
-    if Path(model).is_dir():
-        return Path(model)
-    close = difflib.get_close_matches(str(model), shipped(), n=1)
-    hint = f"did you mean {close[0]}?" if close else f"shipped are: {', '.join(shipped())}"
-    raise UsageError(f"no model is called {str(model)!r} and no bundle is at that path; {hint}")
+    folder = Path(model)
+    if os.path.isdir(folder):  # unlike Path.is_dir it takes any text: a name that is too long, say
+        return folder
+    listed = ", ".join(names) or "none"
+    if os.path.exists(folder):
+        raise UsageError(f"{model}: a model's name or the folder of a bundle was expected, this is a file; shipped models: {listed}")
+    close = difflib.get_close_matches(str(model), names, n=1)
+    hint = f"did you mean {close[0]}? " if close else ""
+    raise UsageError(f"no model is called {str(model)!r}, and no bundle is at that path; {hint}shipped models: {listed}")

@@ -68,6 +68,7 @@ def write_tensors(path: Path, tensors: dict[str, Tensor], facts: dict[str, Any])
         # Cloned: safetensors refuses tensors that share memory (tied weights, views of one buffer).
         plain = {name: tensor.detach().to("cpu", copy=True).contiguous() for name, tensor in tensors.items()}
         save_file(plain, temporary, metadata={_HEADER: json.dumps(facts)})
+        temporary.chmod(0o644)  # safetensors makes private files, and a bundle is for everyone
         with temporary.open("rb") as written:
             os.fsync(written.fileno())
         temporary.replace(path)

@@ -2,46 +2,72 @@
 
 from __future__ import annotations
 
+import os
+
 import numpy as np
 
 from runtime.backend import BackendFacts, Picture, Tensors
 from runtime.bundle import Bundle
 from runtime.errors import BackendError, MissingExtra
 
+# From 1.29 its Linux wheels send usage events to Microsoft and write a device identity into the user's cache folder. The variable is
+# read once, when it is loaded; who wants the events sets it to 0.
+os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 try:
     import onnxruntime
-except ModuleNotFoundError as error:
+    from onnxruntime.capi import onnxruntime_pybind11_state as raised
+except ImportError as error:
     raise MissingExtra("onnxruntime", "cpu") from error
+
+# They have no base class of their own.
+_ERRORS = (
+    raised.EPFail,
+    raised.Fail,
+    raised.InvalidArgument,
+    raised.InvalidGraph,
+    raised.InvalidProtobuf,
+    raised.NoModel,
+    raised.NoSuchFile,
+    raised.NotImplemented,
+    raised.RuntimeException,
+    RuntimeError,
+)
+_ERRORS_ONLY = 3  # ONNX Runtime's log severity
 
 
 class OnnxRuntimeBackend:
-    """ONNX Runtime's CPU provider with its own defaults. `run` may be called from several threads."""
+    """The CPU provider, whose arithmetic is FP32. Several threads may `run` at once and `close`: what is running ends first."""
 
     def __init__(self, bundle: Bundle, threads: int | None = None) -> None:
         options = onnxruntime.SessionOptions()
-        options.log_severity_level = 3
-        # Spinning workers would take the cores from the video's decoder and encoder.
+        options.log_severity_level = _ERRORS_ONLY
+        # Workers that spin while they wait take the cores from the video's decoder and encoder.
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")
         if threads is not None:
             options.intra_op_num_threads = threads
         try:
             self._session = onnxruntime.InferenceSession(str(bundle.onnx_path), options, providers=["CPUExecutionProvider"])
-        except Exception as error:  # ONNX Runtime's errors share no base class but this one
-            raise BackendError(f"ONNX Runtime cannot load {bundle.onnx_path}: {_first_line(error)}") from error
+        except _ERRORS as error:
+            raise BackendError(f"{bundle.onnx_path}: ONNX Runtime cannot load it ({_first_line(error)}); export it again") from error
+        if (inputs := [source.name for source in self._session.get_inputs()]) != ["frame"]:
+            raise BackendError(f"{bundle.onnx_path}: one input, frame, was expected, {', '.join(inputs) or 'none'} came; export it again")
         self._outputs = [output.name for output in self._session.get_outputs()]
-        of_threads = f"{threads} threads" if threads else "its own threads"
-        self.facts = BackendFacts("onnxruntime", "fp32", f"ONNX Runtime {onnxruntime.__version__}, {of_threads}")
+        cores = "its default of threads" if threads is None else "1 thread" if threads == 1 else f"{threads} threads"
+        self.facts = BackendFacts("onnxruntime", "fp32", f"ONNX Runtime {onnxruntime.__version__}, {cores}")
 
     def run(self, frames: Picture) -> Tensors:
+        session = self._session  # held until the end of the run: another thread may close
+        if session is None:
+            raise BackendError("this ONNX Runtime backend was closed; open it again")
         try:
-            came = self._session.run(self._outputs, {"frame": np.ascontiguousarray(frames)})
-        except Exception as error:
-            raise BackendError(f"ONNX Runtime failed on frames of {frames.shape}: {_first_line(error)}") from error
-        return dict(zip(self._outputs, came, strict=True))
+            arrays = session.run(self._outputs, {"frame": np.ascontiguousarray(frames)})  # new arrays on every run
+        except _ERRORS as error:
+            raise BackendError(f"ONNX Runtime failed on frames of {list(frames.shape)}: {_first_line(error)}") from error
+        return dict(zip(self._outputs, arrays, strict=True))
 
     def close(self) -> None:
         self._session = None
 
 
 def _first_line(error: Exception) -> str:
-    return str(error).splitlines()[0] if str(error) else type(error).__name__
+    return next(iter(str(error).splitlines()), type(error).__name__)

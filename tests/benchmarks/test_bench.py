@@ -26,7 +26,7 @@ def test_one_run_measures_everything_and_its_record_holds_together(tmp_path: Pat
 
     run = record["throughput"]
     assert run["frames"] == 25
-    assert run["bound_fps"] == pytest.approx(run["cores"] / sum(run["cpu_ms"].values()) * 1e3, rel=0.01)
+    assert run["bound_fps"] == pytest.approx(run["cores"] / sum(run["cpu_ms"].values()) * 1e3, rel=0.02)
     assert run["share_of_bound"] == pytest.approx(run["fps"] / run["bound_fps"], abs=0.002)
     assert set(run["stages"]) == {"decode", "restore", "encode"}
     assert record["obvious_loop"]["fps"] is None

@@ -1,0 +1,85 @@
+"""Owns the words of this room: `models`. Turns arguments into one call and answers into text; knows nothing of how they come about."""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import json
+import textwrap
+
+from runtime.bundle import open_bundle
+from runtime.manifest import ModelManifest, ParityRecord, Score
+from runtime.zoo import find, shipped
+
+
+def run(word: str, arguments: list[str]) -> int:
+    parser = argparse.ArgumentParser(prog=f"clearway {word}", description="Lists the shipped models, or prints one model's card.")
+    parser.add_argument("model", nargs="?", help="a shipped model's name or a bundle's folder")
+    parser.add_argument("--json", action="store_true", help="one line for machines")
+    options = parser.parse_args(arguments)
+    names = shipped() if options.model is None else [options.model]
+    manifests = [open_bundle(find(name)).manifest for name in names]
+    if options.json:
+        facts = [dataclasses.asdict(manifest) for manifest in manifests]
+        print(json.dumps(facts if options.model is None else facts[0]))
+    elif options.model is None:
+        print("\n\n".join(_entry(manifest) for manifest in manifests) or "no model is shipped with this copy of Clearway")
+    else:
+        print(_card(manifests[0]))
+    return 0
+
+
+def _entry(manifest: ModelManifest) -> str:
+    lines = [
+        f"{manifest.name} {manifest.version}  {manifest.task}: {manifest.summary}",
+        f"  {_size(manifest)}; licence {manifest.card.licence}",
+        *(f"  {_score(score)}" for score in manifest.scores[:1]),  # the card has the others
+    ]
+    return "\n".join(lines)
+
+
+def _card(manifest: ModelManifest) -> str:
+    network, graph, card = manifest.network, manifest.graph, manifest.card
+    seen = "the whole picture" if graph.receptive_field is None else f"{graph.receptive_field}×{graph.receptive_field} pixels"
+    lines = [
+        f"{manifest.name} {manifest.version}",
+        *_field("task", manifest.task),
+        *_field("summary", manifest.summary),
+        *_field("network", f"{network.name}, preset {network.preset}, {_size(manifest)}"),
+        *_field("picture", f"any size from 16×16; result × {graph.scale}; one pixel depends on {seen}; outputs {', '.join(graph.outputs)}"),
+        *_field("trained", f"recipe {card.recipe}, seed {card.seed}, {card.steps:,} steps"),
+        *_list("data", card.data),
+        *_field("licence", card.licence),
+        *_list("bad at", card.weaknesses),
+        *_list("scores", [_score(score) for score in manifest.scores]),
+        *_list("parity", [_parity(record) for record in manifest.parity]),
+        *_list("files", [f"{name}  sha256 {digest}" for name, digest in manifest.files.items()]),
+    ]
+    return "\n".join(lines)
+
+
+def _size(manifest: ModelManifest) -> str:
+    return f"{manifest.network.parameters:,} parameters, {manifest.network.gflops_720p:g} GFLOP a 720p frame"
+
+
+def _score(score: Score) -> str:
+    before = "" if score.psnr_input_db is None else f"{score.psnr_input_db:.2f} → "
+    psnr = f"PSNR {before}{score.psnr_db:.2f} dB (worst {score.psnr_worst_db:.2f})"
+    return f"{score.data}: {psnr}, SSIM {score.ssim_input:.4f} → {score.ssim:.4f}; {score.pictures} pictures, {score.protocol}"
+
+
+def _parity(record: ParityRecord) -> str:
+    psnr = "identical" if record.psnr_db is None else f"{record.psnr_db:.1f} dB from PyTorch FP32"
+    drop = "" if record.task_psnr_drop_db is None else f", task PSNR {-record.task_psnr_drop_db:+z.3f} dB"
+    levels = "level" if record.max_levels == 1 else "levels"
+    return f"{record.backend} {record.precision}: {psnr}, at most {record.max_levels} {levels}{drop}; {record.pictures}"
+
+
+def _field(name: str, text: str) -> list[str]:
+    return textwrap.wrap(text, 120, initial_indent=f"  {name:<9}", subsequent_indent=" " * 11) or [f"  {name}"]
+
+
+def _list(name: str, items: list[str] | tuple[str, ...]) -> list[str]:
+    """The name beside the first item, the others below it."""
+    lines = [line for item in items for line in textwrap.wrap(item, 120, initial_indent=" " * 11, subsequent_indent=" " * 13)]
+    return [f"  {name:<9}{lines[0].lstrip()}", *lines[1:]] if lines else [f"  {name:<9}none"]

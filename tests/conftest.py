@@ -1,0 +1,20 @@
+"""Keeps every test on its own ground: no compiled models in the user's cache, and no package of somebody else's calls home."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterator
+
+import pytest
+
+# OpenVINO and ONNX Runtime would send usage events; tests that import them directly, past runtime's own leaves, must not either.
+os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
+sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("CLEARWAY_CACHE", str(tmp_path_factory.mktemp("cache")))
+        yield

@@ -1,0 +1,151 @@
+"""The front door: words to rooms, errors to one line and an exit code, and the public names."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import clearway
+import runtime.cli
+import runtime.zoo
+from runtime.bundle import MODEL
+from runtime.errors import BundleError, ClearwayError, UsageError
+from tests.tiny import make_bundle
+
+ROOT = Path(__file__).parents[1]
+WORDS = ("demo", "restore", "models", "train", "evaluate", "export", "verify", "bench")
+
+
+@pytest.fixture
+def bundle(tmp_path: Path) -> Path:
+    return make_bundle(tmp_path / "tiny", "brighten")
+
+
+@pytest.fixture
+def zoo(bundle: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setattr(runtime.zoo, "_ZOO", bundle.parent)
+    return bundle.parent
+
+
+def _raising(monkeypatch: pytest.MonkeyPatch, error: BaseException) -> None:
+    def run(word: str, arguments: list[str]) -> int:
+        raise error
+
+    monkeypatch.setattr(runtime.cli, "run", run)
+
+
+@pytest.mark.parametrize("arguments", [[], ["-h"], ["--help"]])
+def test_help_lists_the_words(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    assert clearway.main(arguments) == 0
+    said = capsys.readouterr().out
+    for word in WORDS:
+        assert f"\n  {word} " in said
+
+
+def test_the_version(capsys: pytest.CaptureFixture[str]) -> None:
+    assert clearway.main(["--version"]) == 0
+    assert capsys.readouterr().out.startswith("clearway ")
+
+
+@pytest.mark.parametrize("word", ["derain", "--json", ""])
+def test_an_unknown_word_is_wrong_use(word: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert clearway.main([word]) == 2
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert repr(word) in captured.err
+    assert ", ".join(WORDS) in captured.err
+    assert captured.err.count("\n") == 1
+
+
+@pytest.mark.parametrize("word", WORDS)
+def test_every_word_has_a_room_that_knows_it(word: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        clearway.main([word, "--help"])
+    assert ended.value.code == 0
+    assert f"usage: clearway {word}" in capsys.readouterr().out
+
+
+def test_arguments_that_no_room_knows_are_wrong_use(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        clearway.main(["models", "--no-such-option"])
+    assert ended.value.code == 2
+    assert "--no-such-option" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(("error", "code"), [(ClearwayError("torn"), 1), (BundleError("torn"), 1), (UsageError("torn"), 2)])
+def test_an_error_is_one_line_and_its_exit_code(
+    error: ClearwayError, code: int, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    _raising(monkeypatch, error)
+    assert clearway.main(["models"]) == code
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert captured.err == "clearway: torn\n"
+
+
+def test_interrupted(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    _raising(monkeypatch, KeyboardInterrupt())
+    assert clearway.main(["models"]) == 130
+    assert capsys.readouterr().err.startswith("clearway: interrupted")
+
+
+def test_a_fault_of_our_own_is_not_hidden(monkeypatch: pytest.MonkeyPatch) -> None:
+    _raising(monkeypatch, ZeroDivisionError("ours"))
+    with pytest.raises(ZeroDivisionError):
+        clearway.main(["models"])
+
+
+def test_bad_bundles_from_the_command_line(bundle: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    changed = bytearray((bundle / MODEL).read_bytes())
+    changed[40] ^= 1
+    (bundle / MODEL).write_bytes(changed)
+    changed_or_absent = ((bundle, 1, "it was changed"), (tmp_path, 1, "a bundle was expected"), (tmp_path / "none", 2, "shipped models"))
+    for model, code, said in changed_or_absent:
+        assert clearway.main(["models", str(model)]) == code
+        captured = capsys.readouterr()
+        assert captured.out == ""
+        assert captured.err.startswith("clearway: ")
+        assert captured.err.count("\n") == 1
+        assert said in captured.err
+
+
+@pytest.mark.usefixtures("zoo")
+def test_models_for_machines(capsys: pytest.CaptureFixture[str]) -> None:
+    assert clearway.main(["models", "--json"]) == 0
+    assert [model["name"] for model in json.loads(capsys.readouterr().out)] == ["tiny"]
+
+
+@pytest.mark.usefixtures("zoo")
+@pytest.mark.parametrize("backend", ["auto", "onnxruntime"])
+def test_load_by_name_and_by_path(bundle: Path, backend: str) -> None:
+    picture = np.full((17, 31, 3), 40, np.uint8)
+    for model in ("tiny", bundle, str(bundle)):
+        with clearway.load(model, backend=backend) as restore:
+            assert np.array_equal(restore(picture).image, picture + 10)
+            assert backend in ("auto", restore.facts.name)
+
+
+@pytest.mark.usefixtures("zoo")
+def test_load_of_an_unknown_name() -> None:
+    with pytest.raises(clearway.ClearwayError, match="did you mean tiny"):
+        clearway.load("tinny")
+
+
+def test_the_public_names_are_there() -> None:
+    assert all(hasattr(clearway, name) for name in clearway.__all__)
+
+
+def test_the_command_itself(tmp_path: Path) -> None:
+    """Once as a user meets it: a process of its own, an exit code, no traceback."""
+    environment = os.environ | {"PYTHONPATH": str(ROOT)}
+    command = [sys.executable, "-m", "clearway", "models", "no-such-model"]
+    done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.startswith("clearway: no model is called 'no-such-model'")
+    assert done.stderr.count("\n") == 1

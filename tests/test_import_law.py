@@ -1,0 +1,98 @@
+"""The import law: which room may import which, and who may load the heavy packages, read from the sources and seen at work."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+ROOMS = {
+    "runtime": {"runtime"},
+    "video": {"video", "runtime"},
+    "training": {"training", "runtime"},
+    "export": {"export", "training", "runtime"},
+    "benchmarks": {"benchmarks", "export", "training", "video", "runtime"},
+}
+HEAVY = {"torch", "onnx", "tensorrt", "tensorrt_rtx", "pycuda", "openvino", "onnxruntime", "cv2", "av"}
+# The only files of runtime that may import something heavy, and what.
+LEAVES = {
+    "runtime/pictures.py": {"cv2"},
+    "runtime/backends/onnxruntime.py": {"onnxruntime"},
+    "runtime/backends/openvino.py": {"openvino"},
+}
+
+
+def _sources(room: str) -> list[Path]:
+    return sorted((ROOT / room).rglob("*.py"))
+
+
+def _imports(path: Path) -> Iterator[tuple[int, str]]:
+    """Every import, wherever it stands: (line, first part of the module's name)."""
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            yield from ((node.lineno, alias.name.partition(".")[0]) for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path}:{node.lineno}: packages are imported by their folder's name, not relatively"
+            yield node.lineno, (node.module or "").partition(".")[0]
+
+
+def _name(path: Path) -> str:
+    return path.relative_to(ROOT).as_posix()
+
+
+@pytest.mark.parametrize("room", ROOMS)
+def test_a_room_imports_only_the_rooms_that_it_may(room: str) -> None:
+    forbidden = (ROOMS.keys() | {"clearway", "tests"}) - ROOMS[room]
+    assert _sources(room), f"the room {room} is empty"
+    found = [f"{_name(path)}:{line} imports {name}" for path in _sources(room) for line, name in _imports(path) if name in forbidden]
+    assert found == []
+
+
+def test_runtime_keeps_heavy_packages_in_its_leaves() -> None:
+    found = {_name(path): {name for _, name in _imports(path)} & HEAVY for path in _sources("runtime")}
+    assert {path: names for path, names in found.items() if names} == LEAVES
+
+
+def test_video_needs_no_training_machine() -> None:
+    found = {name for path in _sources("video") for _, name in _imports(path)} & HEAVY
+    assert found <= {"av", "cv2"}
+
+
+def _loaded_by(modules: list[str]) -> set[str]:
+    """Which heavy packages are there after importing these in a fresh interpreter."""
+    code = f"import importlib, sys\nfor name in {modules!r}: importlib.import_module(name)\nprint(*({HEAVY!r} & sys.modules.keys()))"
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    return set(done.stdout.split())
+
+
+def _modules(room: str, leaves: set[str]) -> list[str]:
+    files = [_name(path) for path in _sources(room)]
+    return [file.removesuffix(".py").replace("/", ".").removesuffix(".__init__") for file in files if file not in leaves]
+
+
+def test_runtime_loads_nothing_heavy_but_for_its_leaves() -> None:
+    assert _loaded_by(_modules("runtime", set(LEAVES))) == set()
+
+
+def test_all_of_video_loads_neither_torch_nor_an_engine() -> None:
+    assert _loaded_by(_modules("video", set())) <= {"av", "cv2"}
+
+
+def test_a_deployment_box_needs_neither_torch_nor_onnx() -> None:
+    """Everything of runtime and video, engines too, and what `clearway demo` goes through."""
+    assert not _loaded_by([*_modules("runtime", set()), *_modules("video", set()), "benchmarks.demo"]) & {"torch", "onnx"}
+
+
+def test_the_front_door_asks_for_a_room_only_when_its_word_is_said() -> None:
+    tops = [node for node in ast.parse((ROOT / "clearway.py").read_text(encoding="utf-8")).body if isinstance(node, ast.ImportFrom)]
+    assert {node.module for node in tops} & {f"{room}.{file.stem}" for room in ROOMS for file in _sources(room)} == {"runtime.errors"}
+
+
+def test_the_front_door_loads_nothing_heavy() -> None:
+    assert _loaded_by(["clearway"]) == set()
