@@ -2,7 +2,9 @@
 # make test    .venv-test with everything that needs no GPU, then the tests
 # make check   ruff and mypy, as CI runs them
 PYTHON ?= python3
-TORCH := torch==2.13.0
+# Where the package index holds torch with CUDA only, take the CPU build:
+# make test TORCH='torch==2.13.0 --index-url https://download.pytorch.org/whl/cpu'
+TORCH ?= torch==2.13.0
 
 .PHONY: demo test check clean
 
@@ -21,7 +23,7 @@ check: .venv-test/installed
 	.venv/bin/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[cpu]'
 	touch $@
 
-# torch first and by its exact version: any other request for it brings gigabytes of CUDA.
+# torch first and by its exact version: another request for it may bring gigabytes of CUDA.
 .venv-test/installed: pyproject.toml constraints.txt
 	$(PYTHON) -m venv .venv-test
 	.venv-test/bin/python -m pip install --quiet --disable-pip-version-check $(TORCH)

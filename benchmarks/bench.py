@@ -18,6 +18,7 @@ from benchmarks.clip import write_clip
 from benchmarks.latency import Latency, measure_latency
 from benchmarks.machine import describe_machine
 from benchmarks.throughput import measure_obvious_loop, measure_throughput
+from runtime.atomic import written
 from runtime.bundle import open_bundle
 from runtime.errors import ClearwayError
 from runtime.restorer import load
@@ -78,6 +79,7 @@ def _ratios(latencies: list[Latency], fps: float, obvious: float | None) -> dict
 def write_record(path: Path, record: Record) -> None:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(json.dumps(record, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+        with written(path) as temporary:
+            temporary.write_text(json.dumps(record, indent=2, ensure_ascii=False, allow_nan=False) + "\n", encoding="utf-8")
     except OSError as error:
         raise ClearwayError(f"{path}: the record cannot be written ({error.strerror}); name another file with --record") from error

@@ -11,8 +11,6 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-import numpy as np
-
 from benchmarks.scene import Street
 from benchmarks.weather import Weather
 from runtime.backend import PREFERENCE, Backend, Picture, open_backend
@@ -90,7 +88,7 @@ def _pytorch_fp32(bundle: Bundle, frame: Picture, seconds: float) -> Latency:
 
 
 def _pytorch_bf16(bundle: Bundle, frame: Picture, seconds: float) -> Latency:
-    return _pytorch("pytorch eager, channels-last", "bf16", bundle, frame, seconds)
+    return _pytorch("pytorch eager, channels-last, autocast", "bf16", bundle, frame, seconds)
 
 
 def _pytorch(name: str, precision: str, bundle: Bundle, frame: Picture, seconds: float) -> Latency:
@@ -98,17 +96,10 @@ def _pytorch(name: str, precision: str, bundle: Bundle, frame: Picture, seconds:
         import torch
 
         from training.checkpoint import load_checkpoint
-        from training.data import from_tensor, to_tensor
+        from training.evaluate import checkpoint_restore
     except ModuleNotFoundError as error:
         return Latency(name, precision, f"{error.name} is not installed")
     if not (bundle.folder / WEIGHTS).is_file():
         return Latency(name, precision, f"the bundle has no {WEIGHTS}")
-    network = load_checkpoint(bundle.folder / WEIGHTS).build()
-    stride = int(network.stride)  # type: ignore[arg-type]
-    cropped = np.ascontiguousarray(frame[: frame.shape[0] // stride * stride, : frame.shape[1] // stride * stride])
-
-    def run(picture: Picture) -> object:
-        with torch.inference_mode(), torch.autocast("cpu", torch.bfloat16, enabled=precision == "bf16"):
-            return from_tensor(network(to_tensor([picture])))
-
-    return _measure(name, precision, f"torch {torch.__version__}, {torch.get_num_threads()} threads", run, cropped, seconds)
+    restore = checkpoint_restore(load_checkpoint(bundle.folder / WEIGHTS), bf16=precision == "bf16")
+    return _measure(name, precision, f"torch {torch.__version__}, {torch.get_num_threads()} threads", restore, frame, seconds)

@@ -103,24 +103,27 @@ def measure_obvious_loop(clip: Path, bundle: Path, scratch: Path) -> ObviousLoop
         import torch
 
         from training.checkpoint import load_checkpoint
-        from training.data import from_tensor, to_tensor
+        from training.evaluate import checkpoint_restore
     except ModuleNotFoundError as error:
         return ObviousLoop(f"not measured: {error.name} is not installed")
     if not (bundle / WEIGHTS).is_file():
         return ObviousLoop(f"not measured: the bundle has no {WEIGHTS}")
-    network = load_checkpoint(bundle / WEIGHTS).build()
+    restore = checkpoint_restore(load_checkpoint(bundle / WEIGHTS))
     capture = cv2.VideoCapture(str(clip), cv2.CAP_FFMPEG)
     size = int(capture.get(cv2.CAP_PROP_FRAME_WIDTH)), int(capture.get(cv2.CAP_PROP_FRAME_HEIGHT))
     writer = cv2.VideoWriter(str(scratch / "obvious.mp4"), cv2.VideoWriter.fourcc(*"mp4v"), capture.get(cv2.CAP_PROP_FPS), size)
-    done, started = 0, 0.0
-    with torch.inference_mode():
-        while done < _OBVIOUS_FRAMES:
-            more, picture = capture.read()
-            if not more:
-                break
-            writer.write(from_tensor(network(to_tensor([np.asarray(picture, np.uint8)])))[0])
-            done += 1
-            started = started or time.perf_counter()  # the first frame warms up
+    done, started = -1, time.perf_counter()  # the first frame warms up and is not counted
+    while done < _OBVIOUS_FRAMES:
+        more, picture = capture.read()
+        if not more:
+            break
+        writer.write(restore(np.asarray(picture, np.uint8)))
+        done += 1
+        if done == 0:
+            started = time.perf_counter()
+    seconds = time.perf_counter() - started
     capture.release()
     writer.release()
-    return ObviousLoop(f"torch {torch.__version__}", done - 1, round((done - 1) / (time.perf_counter() - started), 2))
+    if done < 1:
+        return ObviousLoop("not measured: the clip has fewer than two frames")
+    return ObviousLoop(f"torch {torch.__version__}", done, round(done / seconds, 2))

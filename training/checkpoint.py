@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,6 +16,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
+from runtime.atomic import written
 from runtime.errors import CheckpointError
 from runtime.manifest import ModelCard
 from training.networks import build_network
@@ -62,20 +62,14 @@ def load_checkpoint(path: Path) -> Checkpoint:
 
 def write_tensors(path: Path, tensors: dict[str, Tensor], facts: dict[str, Any]) -> None:
     """All or nothing: a crash leaves the old file."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    # Cloned: safetensors refuses tensors that share memory (tied weights, views of one buffer).
+    plain = {name: tensor.detach().to("cpu", copy=True).contiguous() for name, tensor in tensors.items()}
     try:
-        # Cloned: safetensors refuses tensors that share memory (tied weights, views of one buffer).
-        plain = {name: tensor.detach().to("cpu", copy=True).contiguous() for name, tensor in tensors.items()}
-        save_file(plain, temporary, metadata={_HEADER: json.dumps(facts)})
-        temporary.chmod(0o644)  # safetensors makes private files, and a bundle is for everyone
-        with temporary.open("rb") as written:
-            os.fsync(written.fileno())
-        temporary.replace(path)
-    except OSError as error:
-        raise CheckpointError(f"{path} cannot be written: {error.strerror or error}; the file that was there is untouched") from error
-    finally:
-        temporary.unlink(missing_ok=True)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with written(path) as temporary:
+            save_file(plain, temporary, metadata={_HEADER: json.dumps(facts)})
+    except (OSError, SafetensorError) as error:  # a full disk comes as either
+        raise CheckpointError(f"{path} cannot be written ({error}); what was there is untouched; name another folder") from error
 
 
 def read_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
@@ -89,6 +83,6 @@ def read_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
             if header is None:
                 raise CheckpointError(f"{path}: a checkpoint from `clearway train` was expected, these weights have no Clearway header")
             tensors: dict[str, torch.Tensor] = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-    except (SafetensorError, OSError) as error:
+        return tensors, json.loads(header)
+    except (SafetensorError, OSError, ValueError) as error:
         raise CheckpointError(f"{path}: a safetensors checkpoint was expected, this is not one ({error})") from error
-    return tensors, json.loads(header)

@@ -41,7 +41,7 @@ def _train(arguments: list[str]) -> int:
     for name in _SETTABLE:
         kind = float if name == "learning_rate" else int
         parser.add_argument(f"--{name.replace('_', '-')}", type=kind, help="instead of the recipe's")
-    parser.add_argument("--precision", default="bf16-mixed", choices=["bf16-mixed", "16-mixed", "32-true"], help="default: %(default)s")
+    parser.add_argument("--precision", default="bf16-mixed", choices=["bf16-mixed", "32-true"], help="default: %(default)s")
     parser.add_argument("--devices", type=int, default=1, help="processes or GPUs (default: %(default)s)")
     parsed = parser.parse_args(arguments)
 
@@ -76,6 +76,8 @@ def _evaluate(arguments: list[str]) -> int:
     parser.add_argument("--json", action="store_true", help="print one line for machines")
     parsed = parser.parse_args(arguments)
 
+    if parsed.scores and not parsed.scores.parent.is_dir():  # before the minutes that scoring takes
+        raise UsageError(f"--scores {parsed.scores}: its folder does not exist; make it, or name a file elsewhere")
     model = open_model(parsed.model)
     scores = evaluate(model.restore, trials_of(find_recipe(model.recipe), load_pictures(parsed.data)), parsed.protocol)
     if parsed.scores:

@@ -23,7 +23,7 @@ from torch import Tensor
 from runtime.backend import Picture
 from runtime.errors import DataError
 from runtime.pictures import list_pictures, read_picture
-from training.degradations.degradation import Degradation, to_light, to_picture
+from training.degradations.degradation import Degradation, Degraded, to_light, to_picture
 from training.networks import LEVELS
 
 HOLD_OUT_EVERY = 12
@@ -32,10 +32,11 @@ _PAIR_FOLDERS = ("rain", "clean")
 
 @dataclass(frozen=True)
 class Batch:
-    """float32 [N, 3, H, W] RGB in 0..1."""
+    """float32 [N, 3, H, W] RGB in 0..1, and how each patch was made: systems that know the physics read its layers and parameters."""
 
     degraded: Tensor
     clean: Tensor
+    made: tuple[Degraded, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -102,10 +103,10 @@ class Patches:
         self._patch, self._batch, self._seed = patch, batch, seed
 
     def batch(self, step: int) -> Batch:
-        drawn = [self._draw(np.random.default_rng((self._seed, step, i))) for i in range(self._batch)]
-        return Batch(to_tensor([degraded for degraded, _ in drawn]), to_tensor([clean for _, clean in drawn]))
+        made = tuple(self._draw(np.random.default_rng((self._seed, step, i))) for i in range(self._batch))
+        return Batch(to_tensor([to_picture(one.picture) for one in made]), to_tensor([to_picture(one.clean) for one in made]), made)
 
-    def _draw(self, rng: np.random.Generator) -> tuple[Picture, Picture]:
+    def _draw(self, rng: np.random.Generator) -> Degraded:
         picture = self._pictures[int(rng.integers(len(self._pictures)))]
         # Half of the patches come from a larger crop made smaller: photographs of 481×321 are softer than a 720p camera.
         largest = min(picture.shape[:2]) / self._patch
@@ -116,8 +117,7 @@ class Patches:
             crop = np.asarray(cv2.resize(crop, (self._patch, self._patch), interpolation=cv2.INTER_AREA), np.uint8)
         if rng.random() < 0.5:
             crop = crop[:, ::-1]
-        came = self._degradation(to_light(np.ascontiguousarray(crop)), rng)
-        return to_picture(came.picture), to_picture(came.clean)
+        return self._degradation(to_light(np.ascontiguousarray(crop)), rng)
 
 
 def to_tensor(pictures: Sequence[Picture]) -> Tensor:

@@ -15,7 +15,7 @@ import csv
 import math
 import time
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import torch
@@ -62,8 +62,9 @@ def train(recipe: Recipe, pictures: TrainingPictures, options: LoopOptions, repo
     fabric.seed_everything(recipe.seed, verbose=False)
     generator = build_preset(recipe.preset).to(memory_format=torch.channels_last).train()  # type: ignore[call-overload]
     system = recipe.system(fabric, generator, recipe.learning_rate)
+    base_rates = {name: [group["lr"] for group in optimiser.param_groups] for name, optimiser in system.optimisers.items()}
     average = {name: value.clone() for name, value in generator.state_dict().items()}
-    first = _restore(options.folder / STATE, recipe, system, average)
+    first = _restore(options.folder / STATE, _fingerprint(recipe, pictures, options), system, average)
     patches = Patches(
         pictures.clean,
         recipe.degradation(recipe.seed, pictures.pairs),
@@ -73,7 +74,7 @@ def train(recipe: Recipe, pictures: TrainingPictures, options: LoopOptions, repo
     )
     started, sums = time.perf_counter(), dict[str, Tensor]()
     for step, batch in enumerate(prefetched(patches, first, recipe.steps), start=first):
-        _set_learning_rate(system, recipe, step)
+        _set_learning_rates(system, base_rates, recipe.schedule(recipe, step))
         for name, loss in system.step(_to_device(batch, fabric)).items():
             sums[name] = sums.get(name, 0) + loss
         _update_average(average, generator.state_dict(), recipe.ema, step)
@@ -82,29 +83,23 @@ def train(recipe: Recipe, pictures: TrainingPictures, options: LoopOptions, repo
             since = min((done - 1) % options.log_every + 1, done - first)
             now = Progress(done, recipe.steps, _means(sums, since, done), (done - first) / (time.perf_counter() - started))
             sums.clear()
-            _log(options.folder / LOG, now)
-            report(now)
+            if fabric.is_global_zero:
+                _log(options.folder / LOG, now)
+                report(now)
         if fabric.is_global_zero and (done % options.save_every == 0 or done == recipe.steps):
             _save(options, recipe, pictures, system, average, done)
     return options.folder / MODEL
 
 
-def learning_rate(recipe: Recipe, step: int) -> float:
-    """Linear warm-up, then a cosine down to a hundredth."""
-    if step < recipe.warm_up:
-        return recipe.learning_rate * (step + 1) / recipe.warm_up
-    share = (step - recipe.warm_up) / max(recipe.steps - recipe.warm_up, 1)
-    return recipe.learning_rate * (0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * share)))
-
-
-def _set_learning_rate(system: System, recipe: Recipe, step: int) -> None:
-    for optimiser in system.optimisers.values():
-        for group in optimiser.param_groups:
-            group["lr"] = learning_rate(recipe, step)
+def _set_learning_rates(system: System, base: dict[str, list[float]], factor: float) -> None:
+    """Each optimiser keeps its own rate; the schedule only scales them."""
+    for name, optimiser in system.optimisers.items():
+        for group, rate in zip(optimiser.param_groups, base[name], strict=True):
+            group["lr"] = rate * factor
 
 
 def _to_device(batch: Batch, fabric: Fabric) -> Batch:
-    return Batch(fabric.to_device(batch.degraded), fabric.to_device(batch.clean))
+    return replace(batch, degraded=fabric.to_device(batch.degraded), clean=fabric.to_device(batch.clean))
 
 
 @torch.no_grad()
@@ -134,24 +129,27 @@ def _save(
     for key, optimiser in system.optimisers.items():
         for index, values in optimiser.state_dict()["state"].items():
             tensors |= {f"optimiser.{key}.{index}.{name}": value for name, value in values.items()}
-    write_tensors(options.folder / STATE, tensors, {"step": step, "recipe": _fingerprint(recipe)})
+    tensors |= {f"memory.{name}": value for name, value in system.memory.items()}
+    write_tensors(options.folder / STATE, tensors, {"step": step, "settings": _fingerprint(recipe, pictures, options)})
     name, config = PRESETS[recipe.preset]
     card = ModelCard(recipe.name, recipe.seed, step, pictures.described, options.licence, recipe.weaknesses)
     checkpoint = Checkpoint(name, recipe.preset, asdict(config), recipe.task, recipe.summary, card, average)
     save_checkpoint(options.folder / MODEL, checkpoint)
 
 
-def _restore(path: Path, recipe: Recipe, system: System, average: dict[str, Tensor]) -> int:
+def _restore(path: Path, settings: dict[str, object], system: System, average: dict[str, Tensor]) -> int:
     """Puts a saved state back into everything; the step to go on from, 0 where there is no state."""
     if not path.exists():
         return 0
     tensors, facts = read_tensors(path)
-    if facts.get("recipe") != _fingerprint(recipe):
-        raise CheckpointError(f"{path} was trained with other settings than {recipe.name} has now; name another folder with --out")
+    if other := [name for name, value in settings.items() if facts.get("settings", {}).get(name) != value]:
+        raise CheckpointError(f"{path} was trained with another {other[0].replace('_', ' ')}; name another folder with --out")
     for key, network in system.networks.items():
         network.load_state_dict(_under(tensors, f"network.{key}."))
     for key, optimiser in system.optimisers.items():
         _restore_optimiser(optimiser, _under(tensors, f"optimiser.{key}."))
+    for name, value in _under(tensors, "memory.").items():
+        system.memory[name].copy_(value)
     for name, value in _under(tensors, "average.").items():
         average[name].copy_(value)
     torch.set_rng_state(tensors["random"])
@@ -174,10 +172,11 @@ def _under(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
     return {name.removeprefix(prefix): value for name, value in tensors.items() if name.startswith(prefix)}
 
 
-def _fingerprint(recipe: Recipe) -> dict[str, object]:
-    """The settings that shape the weights: resuming with others would be another training."""
+def _fingerprint(recipe: Recipe, pictures: TrainingPictures, options: LoopOptions) -> dict[str, object]:
+    """What shapes the weights: resuming with anything else would be another training."""
     fields = ("name", "preset", "steps", "batch", "patch", "learning_rate", "warm_up", "ema", "seed")
-    return {field: getattr(recipe, field) for field in fields}
+    settings = {field: getattr(recipe, field) for field in fields}
+    return settings | {"precision": options.precision, "number_of_devices": options.devices, "data": list(pictures.described)}
 
 
 def _log(path: Path, progress: Progress) -> None:

@@ -30,7 +30,7 @@ class Protocol:
 
 PROTOCOLS = {
     "rgb": Protocol("RGB, no crop; SSIM Gaussian 11×11 σ 1.5, valid", luma=False),
-    "y": Protocol("Y (BT.601 limited range), no crop; SSIM Gaussian 11×11 σ 1.5, valid", luma=True),
+    "y": Protocol("Y (BT.601 limited range, not rounded), no crop; SSIM Gaussian 11×11 σ 1.5, valid", luma=True),
 }
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+import resource
 from pathlib import Path
 from typing import Any
 
@@ -34,19 +35,33 @@ def test_it_comes_back_whole(tmp_path: Path) -> None:
     torch.testing.assert_close(loaded.build()(picture), saved.build()(picture), rtol=0, atol=0)
 
 
-def test_a_failed_write_keeps_the_old_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_full_disk_keeps_the_old_file(tmp_path: Path) -> None:
+    """The limit on a file's size is a full disk that any user can make: safetensors meets it while it writes."""
     path = tmp_path / "model.safetensors"
     save_checkpoint(path, _checkpoint())
     before = path.read_bytes()
-
-    def full(*_arguments: object, **_named: object) -> None:
-        raise OSError(28, "No space left on device")
-
-    monkeypatch.setattr("training.checkpoint.save_file", full)
-    with pytest.raises(CheckpointError, match="No space left"):
-        save_checkpoint(path, _checkpoint())
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (len(before) // 2, hard))
+    try:
+        with pytest.raises(CheckpointError, match="cannot be written") as caught:
+            save_checkpoint(path, _checkpoint())
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert "\n" not in str(caught.value)
     assert path.read_bytes() == before
     assert [file.name for file in tmp_path.iterdir()] == ["model.safetensors"]
+
+
+def test_a_folder_that_cannot_be_is_one_line(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(CheckpointError, match="cannot be written"):
+        save_checkpoint(tmp_path / "file" / "model.safetensors", _checkpoint())
+
+
+def test_everybody_may_read_a_checkpoint(tmp_path: Path) -> None:
+    save_checkpoint(tmp_path / "model.safetensors", _checkpoint())
+    (tmp_path / "plain").write_text("")
+    assert (tmp_path / "model.safetensors").stat().st_mode == (tmp_path / "plain").stat().st_mode
 
 
 def test_whatever_is_not_a_checkpoint_is_refused_by_name(tmp_path: Path) -> None:

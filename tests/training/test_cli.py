@@ -32,6 +32,7 @@ def test_training_ends_with_a_model_and_the_next_command(tmp_path: Path, capsys:
         (["train", "derain", "--data", "DATA", "-o", "OUT", "--patch", "500"], 1, "500×500"),
         (["evaluate", "nowhere.safetensors", "--data", "DATA"], 1, "nowhere.safetensors"),
         (["evaluate", "rainbow", "--data", "DATA"], 2, "rainbow"),
+        (["evaluate", "rainbow", "--data", "DATA", "--scores", "NOWHERE/scores.json"], 2, "--scores"),
     ],
 )
 def test_wrong_use_is_one_line_and_its_exit_code(

@@ -8,8 +8,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
 import clearway
+from export.graph import reference
 from runtime.errors import DataError
 from runtime.manifest import Score
 from tests.tiny import make_bundle
@@ -80,6 +82,20 @@ def test_bundles_and_checkpoints_are_opened_alike(tmp_path: Path) -> None:
     picture = np.full((20, 24, 3), 100, np.uint8)
     assert by_bundle.restore(picture).max() == 110
     np.testing.assert_array_equal(by_checkpoint.restore(picture), picture)
+
+
+def test_a_picture_that_comes_back_exactly_counts_as_100_db() -> None:
+    truth = drawn(1)[0]
+    assert score(lambda picture: picture, Trial("clean", ((truth, truth),)), "rgb").psnr_db == 100
+
+
+def test_pytorchs_own_way_agrees_with_the_exported_graphs_reference() -> None:
+    checkpoint = _identity()
+    torch.nn.init.normal_(checkpoint.weights["tail.weight"], std=0.01)
+    picture = drawn(1)[0][:37, :41]
+    expected = reference(checkpoint.build())(np.ascontiguousarray(picture[None]))["restored"][0]
+    np.testing.assert_array_equal(checkpoint_restore(checkpoint)(picture), expected)
+    assert not np.array_equal(expected, picture)
 
 
 def test_nothing_held_out_is_an_error() -> None:

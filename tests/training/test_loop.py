@@ -14,9 +14,9 @@ from tests.training.pictures import clean_folder, pair_folder
 from training.checkpoint import load_checkpoint, read_tensors
 from training.data import TrainingPictures, load_pictures
 from training.degradations.haze import Haze
-from training.loop import LOG, MODEL, STATE, LoopOptions, Progress, learning_rate, train
+from training.loop import LOG, MODEL, STATE, LoopOptions, Progress, train
 from training.recipes import find_recipe
-from training.recipes.recipe import Recipe
+from training.recipes.recipe import Recipe, cosine
 
 TINY = replace(find_recipe("derain"), steps=6, batch=2, patch=32, warm_up=2)
 
@@ -73,8 +73,12 @@ def test_it_learns_and_writes_what_the_manifest_needs(pictures: TrainingPictures
 
 def test_a_state_of_other_settings_is_refused(pictures: TrainingPictures, tmp_path: Path) -> None:
     _train(TINY, pictures, tmp_path)
-    with pytest.raises(CheckpointError, match="other settings"):
+    with pytest.raises(CheckpointError, match="another learning rate"):
         _train(replace(TINY, learning_rate=0.5), pictures, tmp_path)
+    with pytest.raises(CheckpointError, match="another precision"):
+        _train(TINY, pictures, tmp_path, precision="32-true")
+    with pytest.raises(CheckpointError, match="another data"):
+        _train(TINY, replace(pictures, described=("elsewhere",)), tmp_path)
 
 
 def test_weights_that_are_not_finite_stop_it_and_are_never_saved(pictures: TrainingPictures, tmp_path: Path) -> None:
@@ -84,8 +88,8 @@ def test_weights_that_are_not_finite_stop_it_and_are_never_saved(pictures: Train
 
 
 def test_the_learning_rate_warms_up_and_falls_to_a_hundredth() -> None:
-    recipe = replace(TINY, steps=100, warm_up=10, learning_rate=1.0)
-    rates = [learning_rate(recipe, step) for step in range(100)]
+    recipe = replace(TINY, steps=100, warm_up=10)
+    rates = [cosine(recipe, step) for step in range(100)]
     assert rates[0] == pytest.approx(0.1)
     assert max(rates) == pytest.approx(1.0)
     assert rates[10:] == sorted(rates[10:], reverse=True)

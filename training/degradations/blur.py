@@ -10,6 +10,8 @@ from numpy.typing import NDArray
 
 from training.degradations.degradation import Degraded, Light, Range, draw
 
+_SHARPEST = 0.1  # pixels: below this a Gaussian is one pixel, and at zero it would divide by zero
+
 
 @dataclass(frozen=True)
 class Blur:
@@ -24,6 +26,7 @@ class Blur:
 
 def blur_kernel(sigma: float, length: float, angle: float) -> NDArray[np.float32]:
     """A Gaussian swept along a line of that length (pixels) and angle (degrees); it sums to one."""
+    sigma = max(sigma, _SHARPEST)
     reach = int(np.ceil(3 * sigma + length / 2)) + 1
     y, x = np.mgrid[-reach : reach + 1, -reach : reach + 1].astype(np.float64)
     kernel = np.zeros_like(x)

@@ -88,7 +88,10 @@ class StreakBank:
         stored = stock[int(rng.integers(len(stock)))]
         zoom = draw(rng, (0.7, 1.5))
         stretch = zoom * draw(rng, (0.85, 1.2))
-        rows, columns = min(int(height / stretch) + 1, stored.shape[0]), min(int(width / zoom) + 1, stored.shape[1])
+        rows, columns = int(height / stretch) + 1, int(width / zoom) + 1
+        more = max(rows - stored.shape[0], 0), max(columns - stored.shape[1], 0)
+        if any(more):  # mirrored on: a streak must not grow with the picture
+            stored = np.pad(stored, ((0, more[0]), (0, more[1])), "symmetric")
         top, left = int(rng.integers(stored.shape[0] - rows + 1)), int(rng.integers(stored.shape[1] - columns + 1))
         patch = cv2.resize(stored[top : top + rows, left : left + columns], (width, height), interpolation=cv2.INTER_LINEAR)
         if rng.random() < 0.5:

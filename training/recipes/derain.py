@@ -13,6 +13,11 @@ from training.degradations.rain import Rain, StreakBank, layer_of
 
 UNTOUCHED = 0.15  # share of patches with no weather: without them a network "cleans" clean pictures (36 dB instead of over 42)
 
+_CAMERA = (
+    ("noise", 0.3, Noise(read=(0.0, 4.0), shot=(0.0, 5.0))),
+    ("jpeg", 0.3, Jpeg(quality=(50.0, 95.0))),
+)
+
 
 def road_rain(seed: int, pairs: Sequence[Pair]) -> Degradation:
     """Rain from a drizzle to a wall of water, as a camera hands it over: with sensor noise and compression.
@@ -21,24 +26,16 @@ def road_rain(seed: int, pairs: Sequence[Pair]) -> Degradation:
     (the worst clean picture came back at 33 dB).
     """
     foreign = [layer_of(to_light(pair.degraded), to_light(pair.clean)) for pair in pairs]
-    bank = StreakBank(seed, foreign=foreign)
-    return Mixture(
-        parts=(
-            ("rain", 0.97, Rain(bank)),
-            ("noise", 0.3, Noise(read=(0.0, 4.0), shot=(0.0, 5.0))),
-            ("jpeg", 0.3, Jpeg(quality=(50.0, 95.0))),
-        ),
-        untouched=UNTOUCHED,
-    )
+    return Mixture((("rain", 0.97, Rain(StreakBank(seed, foreign=foreign))), *_CAMERA), untouched=UNTOUCHED)
 
 
 def heavy_rain(seed: int) -> Degradation:
-    """The hard end of the same rain: strong layers that no training saw, since the seed is another."""
-    return Rain(StreakBank(seed, count=64), strength=(0.6, 1.0))
+    """The hard end of the same rain, for scores: strong layers that no training saw, since the seed is another."""
+    return Mixture((("rain", 1.0, Rain(StreakBank(seed, count=64), strength=(0.6, 1.0))), *_CAMERA))
 
 
 def light_rain(seed: int) -> Degradation:
-    return Rain(StreakBank(seed, count=64), strength=(0.1, 0.3), most_layers=1)
+    return Mixture((("rain", 1.0, Rain(StreakBank(seed, count=64), strength=(0.1, 0.3), most_layers=1)), *_CAMERA))
 
 
 TRIALS = (("heavy rain", heavy_rain), ("light rain", light_rain))

@@ -34,6 +34,7 @@ class FDRNetSystem:
         self._generator, self._optimiser = fabric.setup(generator, optimiser)
         self.networks: Mapping[str, nn.Module] = {"generator": generator}
         self.optimisers: Mapping[str, Optimizer] = {"generator": optimiser}
+        self.memory: Mapping[str, Tensor] = {}
 
     def step(self, batch: Batch) -> dict[str, Tensor]:
         self._features.clear()

@@ -6,6 +6,7 @@ hand, and one training step. A GAN has more networks and a longer step, and the 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
@@ -18,11 +19,20 @@ from training.data import Batch, Pair
 from training.degradations.degradation import Degradation
 
 
+def cosine(recipe: Recipe, step: int) -> float:
+    """Linear warm-up, then a cosine down to a hundredth."""
+    if step < recipe.warm_up:
+        return (step + 1) / recipe.warm_up
+    share = (step - recipe.warm_up) / max(recipe.steps - recipe.warm_up, 1)
+    return 0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * share))
+
+
 class System(Protocol):
     """Networks and optimisers by name. The network called "generator" is the one that is averaged, validated and shipped."""
 
     networks: Mapping[str, nn.Module]
     optimisers: Mapping[str, Optimizer]
+    memory: Mapping[str, Tensor]  # whatever else the next step depends on (a pool of pictures); saved, and restored in place
 
     def step(self, batch: Batch) -> dict[str, Tensor]:
         """Updates everything once; the losses by name, detached, for the log."""
@@ -46,4 +56,5 @@ class Recipe:
     learning_rate: float = 1.5e-3
     warm_up: int = 500
     ema: float = 0.999
+    schedule: Callable[[Recipe, int], float] = cosine  # step → what every optimiser's own rate is multiplied by
     seed: int = 1

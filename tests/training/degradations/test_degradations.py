@@ -109,3 +109,17 @@ def test_a_mixture_names_what_it_did(clean: Light) -> None:
     came = ALL["mixture"](clean, np.random.default_rng(1))
     assert {"rain.streaks"} <= came.layers.keys()
     assert {"rain.strength", "jpeg.quality"} <= came.parameters.keys()
+
+
+def test_streaks_do_not_grow_with_the_picture() -> None:
+    """A layer much larger than the stock is mirrored on: its streaks are as wide as in a small one."""
+    widths = []
+    for side in (64, 512):
+        layer = BANK.layer(np.random.default_rng(3), side, side)
+        widths.append(np.abs(np.diff(layer, axis=1)).mean() / layer.mean())  # edges per light: halves when streaks double
+    assert widths[1] == pytest.approx(widths[0], rel=0.3)
+
+
+def test_blur_without_blur_is_the_picture(clean: Light) -> None:
+    came = Blur(sigma=(0, 0), motion=(0, 0))(clean, np.random.default_rng(1))
+    np.testing.assert_allclose(came.picture, clean, atol=1e-6)
