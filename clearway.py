@@ -9,6 +9,7 @@
 from __future__ import annotations
 
 import importlib
+import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -43,16 +44,32 @@ def load(model: str | Path, backend: str = "auto") -> Restorer:
     return load_restorer(model, backend)
 
 
-def restore_video(source: str | Path, target: str | Path, model: str | Path = "derain", backend: str = "auto") -> VideoReport:
-    """Restores a video file; timestamps, sound and colour tags come out as they went in."""
+def restore_video(
+    source: str | Path, target: str | Path, model: str | Path = "derain", backend: str = "auto", *, overwrite: bool = False
+) -> VideoReport:
+    """Restores a video file; timestamps, sound and colour tags come out as they went in. Only `overwrite` replaces what is there."""
+    from video.restore import check_file
     from video.restore import restore_video as restore
 
+    check_file(Path(source), Path(target), overwrite=overwrite)  # before the seconds that loading a model takes
     with load(model, backend) as restorer:
-        return restore(Path(source), Path(target), restorer)
+        return restore(Path(source), Path(target), restorer, overwrite=overwrite)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    words = list(sys.argv[1:] if arguments is None else arguments)
+    try:
+        try:
+            return _main(list(sys.argv[1:] if arguments is None else arguments))
+        finally:  # argparse leaves by SystemExit
+            print(end="", flush=True)
+    except BrokenPipeError:
+        # `clearway models | head -1`: head has what it wanted and is gone. Python writes what is left once more at its end, so that
+        # goes nowhere; and the exit code is that of the programs that such a pipe ends in other languages (128 + SIGPIPE).
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 141
+
+
+def _main(words: list[str]) -> int:
     if not words or words[0] in {"-h", "--help"}:
         print(_usage())
         return 0

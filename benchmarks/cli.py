@@ -6,7 +6,6 @@ import argparse
 import dataclasses
 import json
 import sys
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -39,44 +38,13 @@ def _demo(arguments: list[str]) -> int:
     from benchmarks.clip import ClipOptions
     from benchmarks.demo import DemoOptions, run_demo
     from benchmarks.scene import RATE
+    from video.cli import Bar
 
     plan = DemoOptions(options.out, options.model, options.backend, ClipOptions(frames=round(options.seconds * RATE)))
-    with _Bar() as bar:
-        report = run_demo(plan, bar.show)
+    with Bar() as bar:
+        report = run_demo(plan, bar.step)
     print(json.dumps(dataclasses.asdict(report)) if options.json else summary(report))
     return 0
-
-
-class _Bar:
-    """One line on stderr that is drawn over; where nobody looks at it, one line for each thing that begins."""
-
-    def __init__(self) -> None:
-        self._live = sys.stderr.isatty()
-        self._what, self._started, self._drawn = "", 0.0, 0.0
-
-    def show(self, what: str, done: int, total: int) -> None:
-        from video.cli import bar_line
-
-        now = time.monotonic()
-        if what != self._what:
-            self._clear()
-            self._what, self._started, self._drawn = what, now, 0.0
-            if not self._live:
-                print(f"{what} …", file=sys.stderr, flush=True)
-        if self._live and (now - self._drawn > 0.1 or done == total):
-            self._drawn = now
-            line = bar_line(f"{what:<9}", done, total, now - self._started)
-            print(f"\r\033[K{line}", end="", file=sys.stderr, flush=True)
-
-    def _clear(self) -> None:
-        if self._live and self._what:
-            print("\r\033[K", end="", file=sys.stderr, flush=True)
-
-    def __enter__(self) -> _Bar:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._clear()
 
 
 def summary(report: DemoReport) -> str:

@@ -7,10 +7,9 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import os
-import tempfile
 import time
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -21,6 +20,7 @@ from benchmarks.clip import ClipOptions, RainyClip
 from benchmarks.machine import describe_machine
 from benchmarks.scene import RATE
 from benchmarks.still import before_after
+from runtime.atomic import written
 from runtime.backend import Picture
 from runtime.errors import SinkError, UsageError
 from runtime.pictures import write_picture
@@ -33,6 +33,7 @@ from video.preview import wipe
 from video.restore import VideoReport, restore_video
 from video.sinks.file import VideoSink
 from video.sources.file import open_video
+from video.target import make_folder
 
 BEFORE, AFTER, COMPARE, STILL, REMOVED, REPORT = FILES = (
     "before.mp4", "after.mp4", "compare.mp4", "before-after.png", "removed.png", "report.json",
@@ -86,40 +87,65 @@ class DemoReport:
 def run_demo(options: DemoOptions, progress: Progress) -> DemoReport:
     if options.clip.frames < 1:
         raise UsageError(f"the demo's clip: at least one frame was expected, {options.clip.frames} came; ask for more seconds")
-    out = _prepared(options.out)
+    out = options.out
+    _refuse_what_is_not_ours(out)
+    make_folder(out)
     started = time.perf_counter()
     with load(options.model, options.backend) as restorer:
         if restorer.manifest.graph.scale != 1:
             raise UsageError(f"the demo compares pictures of one size, {options.model} enlarges them; name a model that does not")
         restorer(np.zeros((options.clip.height, options.clip.width, 3), np.uint8))  # compiled for this size before the clock runs
         ready = time.perf_counter() - started
-        frames = options.clip.frames
-        progress("drawing", 0, frames)
-        clip = RainyClip(options.clip)
-        clip.write(out / BEFORE, lambda done: progress("drawing", done, frames))
-        video = restore_video(
-            out / BEFORE, out / AFTER, restorer, overwrite=True, progress=lambda done, _: progress("restoring", done, frames)
-        )
-        comparison = _Comparison(clip, out)
-        comparison.write(lambda done: progress("comparing", done, frames))
-        _write_stills(comparison, clip, restorer, out)
-        report = _report(options, clip, restorer, video, comparison.scores(), ready)
+        with _all_or_nothing(out):
+            return _run(options, restorer, progress, ready)
+
+
+def _run(options: DemoOptions, restorer: Restorer, progress: Progress, ready: float) -> DemoReport:
+    out, frames = options.out, options.clip.frames
+    progress("drawing", 0, frames)
+    clip = RainyClip(options.clip)
+    clip.write(out / BEFORE, lambda done: progress("drawing", done, frames))
+    video = restore_video(
+        out / BEFORE, out / AFTER, restorer, overwrite=True, progress=lambda done, _: progress("restoring", done, frames)
+    )
+    comparison = _Comparison(clip, out)
+    comparison.write(lambda done: progress("comparing", done, frames))
+    _write_stills(comparison, clip, restorer, out)
+    report = _report(options, clip, restorer, video, comparison.scores(), ready)
     _write_json(out / REPORT, dataclasses.asdict(report))
     return report
 
 
-def _prepared(out: Path) -> Path:
-    """The folder, proven writable, without what an earlier demo left: results of two runs must not lie side by side."""
+def _refuse_what_is_not_ours(out: Path) -> None:
+    """Only what an earlier demo left is replaced unasked: its report is the sign of that."""
+    there = [name for name in FILES if (out / name).exists()]
+    if there and not _is_report(out / REPORT):
+        raise SinkError(f"{out / there[0]}: exists, and no report of an earlier demo is beside it; name another folder with --out")
+
+
+def _is_report(path: Path) -> bool:
     try:
-        out.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryFile(dir=out):
-            pass
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return False
+    return isinstance(content, dict) and {"clip", "scores", "speed"} <= content.keys()
+
+
+@contextmanager
+def _all_or_nothing(out: Path) -> Iterator[None]:
+    """Results of two runs must not lie side by side, nor those of half a run: nobody could say later whose they are."""
+    try:
         for name in FILES:
             (out / name).unlink(missing_ok=True)
     except OSError as error:
-        why = error.strerror or str(error)
-        raise SinkError(f"{out}: a folder to write into was expected ({why}); name another one with --out") from error
-    return out
+        raise SinkError(f"{error.filename}: cannot be replaced ({error.strerror}); name another folder with --out") from error
+    try:
+        yield
+    except BaseException:
+        for name in FILES:
+            with suppress(OSError):
+                (out / name).unlink()
+        raise
 
 
 class _Comparison:
@@ -205,11 +231,8 @@ def _report(
 
 
 def _write_json(path: Path, content: dict[str, Any]) -> None:
-    part = path.with_name(f".{path.name}.{os.getpid()}")
     try:
-        part.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
-        part.replace(path)
+        with written(path) as part:
+            part.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
     except OSError as error:
         raise SinkError(f"{path}: cannot be written ({error.strerror or error}); check the disk's free space") from error
-    finally:
-        part.unlink(missing_ok=True)

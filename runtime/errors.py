@@ -8,7 +8,7 @@
     ├── BackendError              an engine that was asked for and cannot be had, or that failed
     ├── VideoError
     │   ├── SourceError           a video that cannot be read
-    │   └── SinkError             a video that cannot be written
+    │   └── SinkError             a video, or a folder of results, that cannot be written
     ├── TrainingError
     │   ├── DataError             training or scoring pictures that do not fit together
     │   └── CheckpointError       weights that are absent, broken, or of another network

@@ -1,19 +1,24 @@
 """Owns picture files: 8-bit colour in, 8-bit colour out, whole or not at all; knows nothing of models.
 
 What would have to be converted is refused instead, with the command that converts it: a 16-bit picture cut down to 8 bits in
-silence is how evidence is lost.
+silence is how evidence is lost. So is a damaged one, as far as its decoder notices: JPEG and PNG mostly do, the others have no checks.
 """
 
 from __future__ import annotations
 
 import os
+import sys
+import tempfile
+import threading
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
+from typing import IO
 
 import numpy as np
 from numpy.typing import NDArray
 
+from runtime.atomic import written
 from runtime.backend import Picture
 from runtime.errors import MissingExtra, PictureError
 from runtime.manifest import MINIMUM_SIDE
@@ -25,8 +30,11 @@ except ImportError as error:
 
 PICTURE_SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".bmp", ".webp", ".tif", ".tiff"})
 _KINDS = ", ".join(sorted(PICTURE_SUFFIXES))
-_PNG, _PNG_END = b"\x89PNG\r\n", b"IEND"
 _LOG_LEVEL = cv2.utils.logging.getLogLevel()
+# How libjpeg and libpng begin to say that a part of the picture is made up or missing, and what they say of pictures that are whole.
+_DAMAGE = ("Corrupt JPEG data", "Premature end of JPEG file", "Inconsistent progression sequence", "libpng error")
+_CHATTER = ("libpng warning", "Invalid SOS parameters", "Unknown Adobe color transform", "Warning: unknown JFIF")
+_LISTENING = threading.Lock()
 
 
 def read_picture(path: Path) -> Picture:
@@ -37,8 +45,6 @@ def read_picture(path: Path) -> Picture:
         raise PictureError(f"{path}: a picture was expected, it cannot be read ({error.strerror or error}); check the path") from error
     if not content:
         raise PictureError(f"{path}: a picture was expected, the file is empty; copy it again")
-    if content.startswith(_PNG) and _PNG_END not in content:  # libpng says so on standard error, past OpenCV's log
-        raise PictureError(f"{path}: a whole picture was expected, this PNG is cut off; copy it again")
     coded = np.frombuffer(content, np.uint8)
     # Twice, since no single mode keeps what must be refused (grey, alpha, 16 bits) and also turns the picture upright.
     _refuse_other_formats(path, _decode(path, coded, cv2.IMREAD_UNCHANGED))
@@ -47,12 +53,17 @@ def read_picture(path: Path) -> Picture:
 
 def _decode(path: Path, coded: NDArray[np.uint8], mode: int) -> NDArray[np.generic]:
     try:
-        with _quiet():
+        with _quiet(), _overheard() as damage:
             decoded = cv2.imdecode(coded, mode)
     except cv2.error as error:
         raise PictureError(f"{path}: a picture was expected, it cannot be decoded ({error.err}); convert or copy it again") from error
     if decoded is None:
-        raise PictureError(f"{path}: a whole picture ({_KINDS}) was expected, this is something else or cut off; copy it again")
+        raise PictureError(f"{path}: a whole picture ({_KINDS}) was expected, this is something else, damaged or cut off; copy it again")
+    if damage:
+        raise PictureError(
+            f"{path}: a whole picture was expected, this one is damaged ({damage[0]}); copy it again, "
+            f"or save what can be seen of it: ffmpeg -i {path.name} saved.png"
+        )
     return decoded
 
 
@@ -74,21 +85,11 @@ def write_picture(path: Path, picture: Picture) -> None:
     if path.suffix.lower() not in PICTURE_SUFFIXES:
         raise PictureError(f"{path}: a name ending in one of {_KINDS} was expected; choose one of them")
     coded = _encode(path, picture)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
-        with temporary.open("wb") as file:
-            file.write(coded)
-            file.flush()
-            os.fsync(file.fileno())  # some file systems say only here that the disk is full
-        temporary.replace(path)
+        with written(path) as temporary:
+            temporary.write_bytes(coded)
     except OSError as error:
-        with suppress(OSError):
-            temporary.unlink()
         raise PictureError(f"{path}: cannot be written ({error.strerror or error}); choose another place or make room") from error
-    except BaseException:  # Ctrl-C too leaves nothing behind
-        with suppress(OSError):
-            temporary.unlink()
-        raise
 
 
 def _encode(path: Path, picture: Picture) -> bytes:
@@ -115,6 +116,34 @@ def _quiet() -> Iterator[None]:
         yield
     finally:
         cv2.utils.logging.setLogLevel(_LOG_LEVEL)
+
+
+@contextmanager
+def _overheard() -> Iterator[list[str]]:
+    """What the decoders say of damage, one line an item, complete when the block ends.
+
+    OpenCV hands out a JPEG that was patched as if it were whole: libjpeg's line on standard error is the only sign. So standard error
+    is a file for as long as one picture takes, one picture at a time, and what others wrote there meanwhile is passed on.
+    """
+    damage: list[str] = []
+    with _LISTENING, _nowhere_on_disk() as heard:
+        stderr = os.dup(2)
+        os.dup2(heard.fileno(), 2)
+        try:
+            yield damage
+        finally:
+            os.dup2(stderr, 2)
+            os.close(stderr)
+            heard.seek(0)
+            lines = heard.read().decode(errors="replace").splitlines(keepends=True)
+            damage.extend(line.strip() for line in lines if line.startswith(_DAMAGE))
+            if others := [line for line in lines if not line.startswith((*_DAMAGE, *_CHATTER))]:
+                os.write(2, "".join(others).encode())
+
+
+def _nowhere_on_disk() -> IO[bytes]:
+    """A box may have no folder that can be written, or a full one, and then damage would go by unheard."""
+    return open(os.memfd_create("clearway"), "w+b") if sys.platform == "linux" else tempfile.TemporaryFile()
 
 
 def list_pictures(folder: Path) -> list[Path]:

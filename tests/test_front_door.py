@@ -17,6 +17,7 @@ import runtime.zoo
 from runtime.bundle import MODEL
 from runtime.errors import BundleError, ClearwayError, UsageError
 from tests.tiny import make_bundle
+from tests.video.clips import STEADY, Clip, read
 
 ROOT = Path(__file__).parents[1]
 WORDS = ("demo", "restore", "models", "train", "evaluate", "export", "verify", "bench")
@@ -137,6 +138,16 @@ def test_load_of_an_unknown_name() -> None:
         clearway.load("tinny")
 
 
+def test_a_video_from_python(bundle: Path, tmp_path: Path) -> None:
+    source, target = Clip(pts=STEADY[:3]).make(tmp_path / "in.mp4"), tmp_path / "out.mp4"
+    target.write_text("precious")
+    with pytest.raises(UsageError, match="overwrite=True in Python"):
+        clearway.restore_video(source, target, model="not even looked for")
+    assert target.read_text() == "precious"
+    report = clearway.restore_video(str(source), str(target), bundle, "onnxruntime", overwrite=True)
+    assert report.frames == len(read(target)) == 3
+
+
 def test_the_public_names_are_there() -> None:
     assert all(hasattr(clearway, name) for name in clearway.__all__)
 
@@ -149,3 +160,17 @@ def test_the_command_itself(tmp_path: Path) -> None:
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr.startswith("clearway: no model is called 'no-such-model'")
     assert done.stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize("arguments", [["models", "--json"], ["--help"], ["models", "--help"]])
+def test_a_reader_that_has_gone_is_no_fault(arguments: list[str]) -> None:
+    """`clearway models | head -1`: what cannot be written any more is not worth a traceback."""
+    reader, writer = os.pipe()
+    os.close(reader)
+    try:
+        command = [sys.executable, "-m", "clearway", *arguments]
+        done = subprocess.run(command, cwd=ROOT, stdout=writer, stderr=subprocess.PIPE, text=True, check=False)
+    finally:
+        os.close(writer)
+    assert done.stderr == ""
+    assert done.returncode == 141 or "--help" in arguments, "argparse may swallow it"

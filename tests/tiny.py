@@ -14,6 +14,7 @@ from runtime.bundle import MANIFEST, MODEL, PROOF, sha256_of
 from runtime.manifest import GRAPH_CONTRACT, SCHEMA, GraphFacts, ModelCard, ModelManifest, NetworkFacts
 
 _ADDED_LEVELS = {"identity": 0.0, "brighten": 10.0, "nan": float("nan")}
+_LEVELS = 256  # what stands for 1.0 in health (docs/bundle.md)
 
 
 def make_bundle(folder: Path, kind: str = "identity", name: str = "tiny") -> Path:
@@ -41,7 +42,7 @@ def _proof(added: float) -> dict[str, Picture | NDArray[np.float32] | NDArray[np
     """One drawn picture and its answer, under the names that export gives them."""
     frame = np.random.default_rng(1).integers(0, 200, (16, 20, 3), np.uint8)
     restored = frame + np.uint8(np.nan_to_num(added))
-    health = np.asarray(((frame + added) / 255).mean((0, 1)), np.float32)
+    health = np.asarray(((frame + added) / _LEVELS).mean((0, 1)), np.float32)
     return {
         "0/name": np.array("noise 20×16"),
         "0/frame": frame,
@@ -58,13 +59,13 @@ def _graph(added: float) -> onnx.ModelProto:
         helper.make_node("Conv", ["planes", "kernel"], ["same"]),
         helper.make_node("Add", ["same", "added"], ["brighter"]),
         helper.make_node("ReduceMean", ["brighter", "axes"], ["mean"], keepdims=0),
-        helper.make_node("Div", ["mean", "white"], ["health"]),
+        helper.make_node("Div", ["mean", "levels_of_a_byte"], ["health"]),
         helper.make_node("Clip", ["brighter", "low", "high"], ["clamped"]),
         helper.make_node("Round", ["clamped"], ["rounded"]),
         helper.make_node("Transpose", ["rounded"], ["back"], perm=[0, 2, 3, 1]),
         helper.make_node("Cast", ["back"], ["restored"], to=TensorProto.UINT8),
     ]
-    levels = {"added": added, "low": 0, "high": 255, "white": 255}
+    levels = {"added": added, "low": 0, "high": 255, "levels_of_a_byte": _LEVELS}
     # The kernel keeps every pixel. It is there so that an engine has a layer whose precision it chooses; whole numbers up to 256
     # are exact in bf16 too.
     kernel = np.eye(3, dtype=np.float32).reshape(3, 3, 1, 1)

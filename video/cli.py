@@ -14,6 +14,8 @@ from video.restore import (
     FolderReport,
     PictureReport,
     VideoReport,
+    check_file,
+    goal_of,
     is_picture,
     plan_folder,
     restore_folder,
@@ -21,6 +23,7 @@ from video.restore import (
     restore_video,
 )
 from video.sinks.file import CONTAINERS, ENCODERS, PRESETS, EncodeOptions
+from video.target import make_folder
 
 _DEFAULTS = EncodeOptions()
 
@@ -28,15 +31,20 @@ _DEFAULTS = EncodeOptions()
 def run(word: str, arguments: list[str]) -> int:
     args = _parser(word).parse_args(arguments)
     options = EncodeOptions(encoder=args.encoder, preset=args.preset, crf=args.crf)
-    source: Path = args.input
+    source, target = Path(args.input), Path(args.output)
     if not source.exists():  # before the seconds that loading a model takes
         raise SourceError(f"{source}: a video, a picture or a folder was expected, there is nothing; check the path")
     if source.is_dir():
-        plan_folder(source, args.output, overwrite=args.force)
+        plan_folder(source, target, overwrite=args.force)
+        make_folder(target)
+    else:
+        target = target / goal_of(Path(source.name)) if target.is_dir() else target
+        check_file(source, target, overwrite=args.force)
     with load(args.model, args.backend) as restorer:
         if not args.quiet:
             print(f"{restorer.manifest.name} on {restorer.choice.describe()}", file=sys.stderr)
-        report = _restore(source, args.output, restorer, options, force=args.force, bar=_Bar(quiet=args.quiet))
+        with Bar(quiet=args.quiet) as bar:
+            report = _restore(source, target, restorer, options, force=args.force, bar=bar)
     if args.json:
         print(json.dumps(report.as_dict()))
     elif not args.quiet:
@@ -68,43 +76,55 @@ def _parser(word: str) -> argparse.ArgumentParser:
 
 
 def _restore(
-    source: Path, target: Path, restorer: Restorer, options: EncodeOptions, *, force: bool, bar: _Bar
+    source: Path, target: Path, restorer: Restorer, options: EncodeOptions, *, force: bool, bar: Bar
 ) -> VideoReport | PictureReport | FolderReport:
-    with bar:
-        if source.is_dir():
-            return restore_folder(source, target, restorer, options, overwrite=force, begins=bar.begin, progress=bar.show)
-        if target.is_dir():
-            target = target / source.name
-        if is_picture(source):
-            return restore_picture(source, target, restorer, overwrite=force)
-        bar.begin(source)
-        return restore_video(source, target, restorer, options, overwrite=force, progress=bar.show)
+    if source.is_dir():
+        return restore_folder(
+            source, target, restorer, options, overwrite=force, begins=lambda path: bar.begin(path.name), progress=bar.show
+        )
+    if is_picture(source):
+        return restore_picture(source, target, restorer, overwrite=force)
+    bar.begin(source.name)
+    return restore_video(source, target, restorer, options, overwrite=force, progress=bar.show)
 
 
-class _Bar:
-    """One line on stderr that is drawn over, only where somebody looks at it."""
+class Bar:
+    """One line on stderr that is drawn over, only where somebody looks at it; elsewhere `steps` get a line each as they begin."""
 
-    def __init__(self, *, quiet: bool) -> None:
-        self._on = not quiet and sys.stderr.isatty()
+    def __init__(self, *, quiet: bool = False) -> None:
+        self._quiet = quiet
+        self._live = not quiet and sys.stderr.isatty()
         self._name = ""
         self._started = self._drawn = 0.0
 
-    def begin(self, path: Path) -> None:
-        self._name, self._started, self._drawn = path.name, time.monotonic(), 0.0
+    def begin(self, name: str) -> None:
+        self._clear()
+        self._name, self._started, self._drawn = name, time.monotonic(), 0.0
 
     def show(self, done: int, announced: int | None) -> None:
         now = time.monotonic()
-        if not self._on or (now - self._drawn < 0.1 and done != announced):
+        if not self._live or (now - self._drawn < 0.1 and done != announced):
             return
         self._drawn = now
-        print("\r\033[K" + bar_line(self._name, done, announced, now - self._started), end="", file=sys.stderr, flush=True)
+        print("\r\033[K" + bar_line(f"{self._name:<9}", done, announced, now - self._started), end="", file=sys.stderr, flush=True)
 
-    def __enter__(self) -> _Bar:
+    def step(self, name: str, done: int, announced: int) -> None:
+        """For work of several steps: the first call with a new name begins it."""
+        if name != self._name:
+            self.begin(name)
+            if not self._live and not self._quiet:
+                print(f"{name} …", file=sys.stderr, flush=True)
+        self.show(done, announced)
+
+    def _clear(self) -> None:
+        if self._live:
+            print("\r\033[K", end="", file=sys.stderr, flush=True)
+
+    def __enter__(self) -> Bar:
         return self
 
     def __exit__(self, *_: object) -> None:
-        if self._on:
-            print("\r\033[K", end="", file=sys.stderr, flush=True)
+        self._clear()
 
 
 def bar_line(name: str, done: int, announced: int | None, seconds: float) -> str:

@@ -7,14 +7,15 @@ restored, and what failed is in the report.
 from __future__ import annotations
 
 import dataclasses
-import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from runtime.errors import ClearwayError, UsageError
+from runtime.errors import BackendError, ClearwayError, PictureError, SourceError, UsageError
+from runtime.manifest import MINIMUM_SIDE
 from runtime.pictures import PICTURE_SUFFIXES, read_picture, write_picture
 from runtime.restorer import Restorer
 from runtime.timing import StageTimes
@@ -22,6 +23,7 @@ from video.frame import Frame, VideoInfo
 from video.pipeline import run_pipeline
 from video.sinks.file import CONTAINERS, EncodeOptions, VideoSink
 from video.sources.file import Damage, FileSource, open_video
+from video.target import TO_REPLACE, check_target, make_folder
 
 VIDEO_SUFFIXES = frozenset((".mp4", ".mov", ".mkv", ".m4v", ".avi", ".webm", ".ts", ".mts", ".m2ts", ".mpg", ".mpeg", ".wmv", ".3gp"))
 
@@ -83,13 +85,18 @@ def restore_video(
 ) -> VideoReport:
     times = StageTimes()
     started = time.perf_counter()
+    check_file(source, target, overwrite=overwrite)
     with open_video(source, copies=True) as video:
         info, scale = video.info, restorer.manifest.graph.scale
+        if min(info.width, info.height) < MINIMUM_SIDE:
+            size = f"{info.width}×{info.height}"
+            raise SourceError(f"{source}: at least {MINIMUM_SIDE}×{MINIMUM_SIDE} pixels were expected, {size} came; use a larger video")
         written = dataclasses.replace(info, width=info.width * scale, height=info.height * scale)
         done = 0
 
         def work(frame: Frame) -> Frame:
-            return dataclasses.replace(frame, image=restorer(frame.image).image)
+            with _named(f"{source}, frame {frame.index}"):
+                return dataclasses.replace(frame, image=restorer(frame.image).image)
 
         def count(frames: int) -> None:
             nonlocal done
@@ -100,6 +107,15 @@ def restore_video(
         with VideoSink(target, written, options, copy_from=video, overwrite=overwrite) as sink:
             run_pipeline(video, work, sink.write, times=times, progress=count)
     return _report(video, sink, restorer, frames=done, seconds=time.perf_counter() - started, times=times)
+
+
+@contextmanager
+def _named(what: str) -> Iterator[None]:
+    """A restorer knows only of an array; which one it was is said here."""
+    try:
+        yield
+    except (BackendError, PictureError) as error:
+        raise type(error)(f"{what}: {error}") from error
 
 
 def _report(video: FileSource, sink: VideoSink, restorer: Restorer, *, frames: int, seconds: float, times: StageTimes) -> VideoReport:
@@ -124,8 +140,10 @@ def _report(video: FileSource, sink: VideoSink, restorer: Restorer, *, frames: i
 
 def restore_picture(source: Path, target: Path, restorer: Restorer, *, overwrite: bool = False) -> PictureReport:
     started = time.perf_counter()
-    _check_target(source, target, overwrite=overwrite)
-    image = restorer(read_picture(source)).image
+    check_file(source, target, overwrite=overwrite)
+    picture = read_picture(source)
+    with _named(str(source)):
+        image = restorer(picture).image
     write_picture(target, image)
     return PictureReport(
         source=str(source),
@@ -150,13 +168,14 @@ def restore_folder(
 ) -> FolderReport:
     """Every picture and video below `source`, under the same names below `target`. `begins` hears of each file."""
     plan, left_alone = plan_folder(source, target, overwrite=overwrite)
+    make_folder(target)
     done: list[VideoReport | PictureReport] = []
     failed: list[tuple[str, str]] = []
     for origin, goal in plan:
         if begins is not None:
             begins(origin)
         try:
-            goal.parent.mkdir(parents=True, exist_ok=True)
+            make_folder(goal.parent)
             if is_picture(origin):
                 done.append(restore_picture(origin, goal, restorer, overwrite=overwrite))
             else:
@@ -174,12 +193,14 @@ def plan_folder(source: Path, target: Path, *, overwrite: bool) -> tuple[list[tu
     if target.exists() and not target.is_dir():
         raise UsageError(f"{target}: a folder was expected for the output, a file is there; name a folder")
     files = sorted(path for path in source.rglob("*") if path.is_file())
-    wanted = [path for path in files if is_picture(path) or path.suffix.lower() in VIDEO_SUFFIXES]
+    # Hidden ones are not meant: thumbnails, what a crash left half written, and the ._clip.mp4 that macOS puts on memory cards.
+    seen = [path for path in files if not any(part.startswith(".") for part in path.relative_to(source).parts)]
+    wanted = [path for path in seen if is_picture(path) or path.suffix.lower() in VIDEO_SUFFIXES]
     if not wanted:
         raise UsageError(f"{source}: pictures or videos were expected, none is there; name another folder")
-    plan = [(path, target / _goal(path.relative_to(source))) for path in wanted]
+    plan = [(path, target / goal_of(path.relative_to(source))) for path in wanted]
     if not overwrite and (there := [goal for _, goal in plan if goal.exists()]):
-        raise UsageError(f"{there[0]}: exists already (and {len(there) - 1} more); name another folder, or --force to replace them")
+        raise UsageError(f"{there[0]}: exists already (and {len(there) - 1} more); name another folder, or {TO_REPLACE}")
     return plan, len(files) - len(wanted)
 
 
@@ -187,18 +208,16 @@ def is_picture(path: Path) -> bool:
     return path.suffix.lower() in PICTURE_SUFFIXES
 
 
-def _goal(name: Path) -> Path:
+def goal_of(name: Path) -> Path:
     """The same name; a container that is not written becomes Matroska, which holds whatever was in it: a.avi → a.avi.mkv."""
     if is_picture(name) or name.suffix.lower() in CONTAINERS:
         return name
     return name.with_name(f"{name.name}.mkv")
 
 
-def _check_target(source: Path, target: Path, *, overwrite: bool) -> None:
-    if target.exists() and source.exists() and os.path.samefile(source, target):
-        raise UsageError(f"{target}: the output is the input itself; give it another name")
-    if target.exists() and not overwrite:
-        raise UsageError(f"{target}: exists already; give another name, or --force to replace it")
+def check_file(source: Path, target: Path, *, overwrite: bool) -> None:
+    """All that is wrong with the name of one file's result, said before the seconds that loading a model takes."""
+    check_target(target, sorted(PICTURE_SUFFIXES) if is_picture(source) else CONTAINERS, source=source, overwrite=overwrite)
 
 
 def _notes(info: VideoInfo, source: FileSource, sink: VideoSink) -> tuple[str, ...]:

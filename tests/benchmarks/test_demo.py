@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -116,9 +117,7 @@ def test_the_summary_says_what_matters(demo: Demo) -> None:
 
 def test_results_of_two_runs_never_lie_side_by_side(demo: Demo, tmp_path: Path) -> None:
     out = tmp_path / "out"
-    out.mkdir()
-    for name in FILES:
-        (out / name).write_text("old")
+    shutil.copytree(demo.options.out, out)
     (out / "mine.txt").write_text("kept")
 
     def interrupt(what: str, done: int, total: int) -> None:
@@ -127,13 +126,32 @@ def test_results_of_two_runs_never_lie_side_by_side(demo: Demo, tmp_path: Path) 
 
     with pytest.raises(KeyboardInterrupt):
         run_demo(dataclasses.replace(demo.options, out=out), interrupt)
-    assert sorted(path.name for path in out.iterdir()) == [BEFORE, "mine.txt"], "what is whole, and what is not ours"
-    assert len(frames_of(out / BEFORE)) == CLIP.frames
+    assert [path.name for path in out.iterdir()] == ["mine.txt"], "nothing of the old run, no half of the new one, and what is not ours"
+
+
+@pytest.mark.parametrize("report", [None, "not JSON", "[1]", '{"total": 3}'], ids=["none", "text", "list", "of something else"])
+def test_a_users_own_files_are_not_replaced(demo: Demo, tmp_path: Path, report: str | None) -> None:
+    out = tmp_path / "videos"
+    out.mkdir()
+    (out / BEFORE).write_text("precious")
+    if report is not None:
+        (out / REPORT).write_text(report)
+    held = {path.name: path.read_text() for path in out.iterdir()}
+    with pytest.raises(SinkError, match=r"before\.mp4: exists.*--out") as caught:
+        run_demo(dataclasses.replace(demo.options, out=out), lambda *_: None)
+    assert "\n" not in str(caught.value)
+    assert {path.name: path.read_text() for path in out.iterdir()} == held
+
+
+def test_what_cannot_be_started_leaves_the_last_demo_as_it_is(demo: Demo) -> None:
+    with pytest.raises(UsageError, match="no model"):
+        run_demo(dataclasses.replace(demo.options, model="no-such-model"), lambda *_: None)
+    assert sorted(path.name for path in demo.options.out.iterdir()) == sorted(FILES)
 
 
 def test_an_output_that_cannot_be_written_is_one_line(demo: Demo, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
-    with pytest.raises(SinkError, match="--out") as caught:
+    with pytest.raises(SinkError, match="name another one") as caught:
         run_demo(dataclasses.replace(demo.options, out=tmp_path / "file"), lambda *_: None)
     assert "\n" not in str(caught.value)
 

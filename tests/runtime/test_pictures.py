@@ -5,8 +5,10 @@ from __future__ import annotations
 import errno
 import os
 import resource
+import tempfile
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import cv2
@@ -29,6 +31,15 @@ def picture(height: int = 24, width: int = 32) -> Picture:
 
 def coded(image: np.ndarray, suffix: str = ".png") -> bytes:
     return cv2.imencode(suffix, image)[1].tobytes()
+
+
+def noise() -> Picture:
+    return np.random.default_rng(0).integers(0, 256, (64, 64, 3), np.uint8)
+
+
+def _torn_jpeg() -> bytes:
+    jpeg = coded(noise(), ".jpg")
+    return jpeg[: len(jpeg) // 2] + b"\xff\xd9"  # with an end marker, as tools that save what is left put it there
 
 
 def one_line(error: pytest.ExceptionInfo[PictureError], path: Path) -> str:
@@ -62,10 +73,11 @@ def test_a_picture_is_turned_upright(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("content", "expected"),
     [
+        pytest.param(_torn_jpeg(), "this one is damaged (Corrupt JPEG data: premature end of data segment)", id="jpeg without its end"),
         pytest.param(b"", "the file is empty", id="zero bytes"),
-        pytest.param(b"not a picture at all", "something else or cut off", id="text"),
-        pytest.param(coded(picture())[:-30], "this PNG is cut off", id="cut off"),
-        pytest.param(coded(picture(200, 200), ".jpg")[:900], "something else or cut off", id="cut off jpeg"),
+        pytest.param(b"not a picture at all", "something else, damaged or cut off", id="text"),
+        pytest.param(coded(picture())[:-30], "something else, damaged or cut off", id="cut off"),
+        pytest.param(coded(picture(200, 200), ".jpg")[:900], "something else, damaged or cut off", id="cut off jpeg"),
         pytest.param(coded(picture().astype(np.uint16) * 256), "8 bits a channel were expected, 16 came", id="16 bits"),
         pytest.param(coded(picture()[:, :, 0]), "a grey picture came", id="grey"),
         pytest.param(coded(picture()[:, :, 0], ".jpg"), "a grey picture came", id="grey jpeg"),
@@ -88,6 +100,71 @@ def test_opencv_adds_no_lines_of_its_own(tmp_path: Path, capfd: pytest.CaptureFi
         with pytest.raises(PictureError):
             read_picture(tmp_path / f"a{suffix}")
     assert capfd.readouterr().err == ""
+
+
+def flipped(content: bytes, at: int) -> bytes:
+    return content[:at] + bytes([content[at] ^ 0x10]) + content[at + 1 :]
+
+
+def test_no_flipped_bit_of_a_png_goes_by_unseen(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    png, path = coded(noise()), tmp_path / "a.png"
+    for at in range(0, len(png) - 12, 97):  # the last twelve end the file; no pixel hangs on them
+        path.write_bytes(flipped(png, at))
+        with pytest.raises(PictureError) as error:
+            read_picture(path)
+        one_line(error, path)
+    assert capfd.readouterr().err == ""
+
+
+def test_a_jpeg_that_its_decoder_had_to_patch_is_refused(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    """A JPEG has no checksum: what is still a valid stream of symbols after a flip cannot be told from another picture."""
+    jpeg, path = coded(noise(), ".jpg"), tmp_path / "a.jpg"
+    refused, changed = 0, range(len(jpeg) // 3, len(jpeg) - 2, 41)
+    for at in changed:
+        path.write_bytes(flipped(jpeg, at))
+        with suppress(PictureError):
+            read_picture(path)
+            continue
+        refused += 1
+    assert refused > len(changed) / 4
+    assert capfd.readouterr().err == ""
+
+
+def test_reading_needs_no_place_to_write(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "a.png").write_bytes(coded(picture()))
+    monkeypatch.setattr(tempfile, "tempdir", "/proc")
+    assert np.array_equal(read_picture(tmp_path / "a.png"), picture())
+
+
+def test_what_others_say_while_a_picture_is_read_is_not_lost(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    decode = cv2.imdecode
+
+    def busy(content: np.ndarray, mode: int) -> np.ndarray:
+        os.write(2, b"from another thread\n")
+        return np.asarray(decode(content, mode))
+
+    monkeypatch.setattr(cv2, "imdecode", busy)
+    (tmp_path / "a.png").write_bytes(coded(picture()))
+    assert np.array_equal(read_picture(tmp_path / "a.png"), picture())
+    assert capfd.readouterr().err == "from another thread\n" * 2, "it is read twice"
+
+
+def test_pictures_read_on_several_threads_do_not_hear_each_other(tmp_path: Path) -> None:
+    whole, torn = tmp_path / "whole.jpg", tmp_path / "torn.jpg"
+    whole.write_bytes(coded(noise(), ".jpg"))
+    torn.write_bytes(_torn_jpeg())
+
+    def fine(path: Path) -> bool:
+        try:
+            read_picture(path)
+        except PictureError:
+            return False
+        return True
+
+    with ThreadPoolExecutor(8) as pool:
+        assert list(pool.map(fine, [whole, torn] * 40)) == [True, False] * 40
 
 
 def test_a_missing_file_and_a_folder_are_refused(tmp_path: Path) -> None:

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import io
 import json
+import shutil
 from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
 
-from runtime.errors import SourceError, UsageError
+from runtime.errors import SinkError, SourceError, UsageError
 from tests.tiny import make_bundle
 from tests.video.clips import STEADY, Clip, order_of, packets, read
-from video.cli import bar_line, run
+from video.cli import Bar, bar_line, run
 
 
 @pytest.fixture
@@ -60,6 +61,9 @@ def test_into_a_folder_that_is_there(tmp_path: Path, clip: Path, bundle: str) ->
     (tmp_path / "done").mkdir()
     assert restore(clip, tmp_path / "done", bundle, "--quiet") == 0
     assert (tmp_path / "done" / "in.mp4").exists()
+    source = Clip(pts=STEADY[:3]).make(tmp_path / "old.avi")
+    assert restore(source, tmp_path / "done", bundle, "--quiet") == 0
+    assert (tmp_path / "done" / "old.avi.mkv").exists(), "named as in a folder that is restored whole"
 
 
 def test_a_picture_and_a_folder(tmp_path: Path, bundle: str, capsys: pytest.CaptureFixture[str]) -> None:
@@ -83,12 +87,27 @@ def test_a_picture_and_a_folder(tmp_path: Path, bundle: str, capsys: pytest.Capt
         ("in.mp4", "out.mp4", ["--crf", "99"], UsageError, "0 .lossless. to 51"),
         ("in.mp4", "out.wmv", [], UsageError, r"\.wmv came"),
         ("in.mp4", "out.mp4", ["--model", "deraim"], UsageError, "deraim"),
+        ("in.mp4", "nowhere/out.mp4", [], SinkError, "make it first"),
+        ("in.mp4", "model/model.onnx", [], UsageError, r"\.mp4.*\.onnx came"),
+        ("one.png", "out.mp4", [], UsageError, r"\.png.*\.mp4 came"),
+        ("one.png", "out.xyz", [], UsageError, r"\.xyz came"),
+        ("one.png", "out", [], UsageError, "no ending came"),
+        ("one.png", "one.png", ["--force"], UsageError, "the input itself"),
+        ("one.png", "two.png", [], UsageError, "exists already.*--force"),
+        ("one.png", "nowhere/out.png", [], SinkError, "make it first"),
+        ("in", "/proc/f", [], SinkError, "^/proc/f: a folder to write into was expected.*name another one"),
     ],
 )
 def test_wrong_use(
     tmp_path: Path, clip: Path, bundle: str, source: str, target: str, more: list[str], kind: type[Exception], message: str
 ) -> None:
+    (tmp_path / "in").mkdir()
+    for name in ("one.png", "two.png", "in/three.png"):
+        cv2.imwrite(str(tmp_path / name), np.full((20, 31, 3), 90, np.uint8))
     before = sorted(path.name for path in tmp_path.iterdir())
+    if "--model" not in more:
+        shutil.rmtree(bundle)  # all of it is said before the seconds that loading a model takes
+        before.remove("model")
     with pytest.raises(kind, match=message) as caught:
         restore(tmp_path / source, tmp_path / target, bundle, *more)
     assert "\n" not in str(caught.value)
@@ -105,6 +124,23 @@ def test_a_terminal_sees_the_bar_and_is_left_clean(tmp_path: Path, clip: Path, b
     monkeypatch.setattr("sys.stderr", terminal)
     assert restore(clip, tmp_path / "out.mp4", bundle) == 0
     assert f"{len(STEADY)}/{len(STEADY)}" in terminal.getvalue()
+    assert terminal.getvalue().endswith("\r\033[K")
+
+
+def test_steps_are_lines_where_nobody_looks(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    def work() -> None:
+        with Bar() as bar:
+            for step in ("drawing", "restoring"):
+                for done in range(3):
+                    bar.step(step, done, 2)
+
+    work()
+    assert capsys.readouterr().err == "drawing …\nrestoring …\n"
+    terminal = Terminal()
+    monkeypatch.setattr("sys.stderr", terminal)
+    work()
+    assert "restoring  " in terminal.getvalue()
+    assert "\n" not in terminal.getvalue()
     assert terminal.getvalue().endswith("\r\033[K")
 
 

@@ -92,9 +92,24 @@ def failing(at: int, error: BaseException) -> Restorer:
 @pytest.mark.parametrize("error", [BackendError("the engine broke"), KeyboardInterrupt()], ids=["backend", "ctrl-c"])
 @pytest.mark.parametrize("at", [0, len(STEADY) - 1])
 def test_a_failing_network_leaves_nothing(tmp_path: Path, clip: Path, at: int, error: BaseException) -> None:
-    with pytest.raises(type(error)):
+    with pytest.raises(type(error)) as caught:
         restore_video(clip, tmp_path / "out.mp4", failing(at, error))
     assert names(tmp_path) == ["in.mp4"]
+    if isinstance(error, BackendError):
+        assert str(caught.value) == f"{clip}, frame {at}: the engine broke"
+
+
+def test_a_failing_network_names_the_picture(tmp_path: Path) -> None:
+    source = picture(tmp_path / "in.png")
+    with pytest.raises(BackendError, match=f"^{source}: the engine broke$"):
+        restore_picture(source, tmp_path / "out.png", failing(0, BackendError("the engine broke")))
+
+
+def test_a_video_too_small_for_any_network_is_named(tmp_path: Path) -> None:
+    source = Clip(size=(8, 8), codec="ffv1", options={}).make(tmp_path / "in.mkv")
+    with pytest.raises(SourceError, match=rf"^{source}: at least 16×16 pixels were expected, 8×8 came"):
+        restore_video(source, tmp_path / "out.mp4", restorer())
+    assert names(tmp_path) == ["in.mkv"]
 
 
 def test_a_truncated_video_leaves_nothing(tmp_path: Path) -> None:
@@ -151,14 +166,34 @@ def test_a_folder_tree_is_mirrored(tmp_path: Path) -> None:
     source = tmp_path / "in"
     picture(source / "a" / "one.png")
     (source / "notes.txt").write_text("not for us")
+    (source / "._b.mp4").write_bytes(b"what macOS puts beside a file on a memory card")
+    picture(source / ".thumbnails" / "one.png")
     Clip(pts=STEADY[:3]).make(source / "b.mp4")
     Clip(pts=STEADY[:3]).make(source / "c.avi")
     begun: list[str] = []
     report = restore_folder(source, tmp_path / "out", restorer(), begins=lambda path: begun.append(path.name))
     assert names(tmp_path / "out") == ["a/one.png", "b.mp4", "c.avi.mkv"]
-    assert (len(report.done), report.failed, report.left_alone) == (3, (), 1)
+    assert (len(report.done), report.failed, report.left_alone) == (3, (), 3)
     assert begun == ["one.png", "b.mp4", "c.avi"]
     assert [type(one) is VideoReport for one in report.done] == [False, True, True]
+
+
+def test_a_folder_that_cannot_be_made_is_said_once(tmp_path: Path) -> None:
+    for name in ("one.png", "two.png"):
+        picture(tmp_path / "in" / name)
+    with pytest.raises(SinkError, match=r"^/proc/f: a folder to write into was expected .*; name another one"):
+        restore_folder(tmp_path / "in", Path("/proc/f"), failing(0, AssertionError("nothing may be restored")))
+
+
+def test_a_file_where_a_folder_must_be_concerns_only_what_would_be_in_it(tmp_path: Path) -> None:
+    for name in ("a/one.png", "two.png"):
+        picture(tmp_path / "in" / name)
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "a").write_text("in the way")
+    report = restore_folder(tmp_path / "in", tmp_path / "out", restorer())
+    assert [Path(one.target).name for one in report.done] == ["two.png"]
+    ((_, why),) = report.failed
+    assert why.startswith(f"{tmp_path / 'out' / 'a'}: a folder to write into was expected")
 
 
 def test_a_bad_file_does_not_stop_a_folder(tmp_path: Path) -> None:

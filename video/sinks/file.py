@@ -1,23 +1,24 @@
 """Owns writing a video file: encoder, container, exact times, the other streams' packets, and the name at the end.
 
-Knows nothing of networks or of where the frames come from. The file grows under a temporary name beside the target
-(`clip.part.mp4`) and gets its own name only when it is whole; if anything fails it is removed.
+Knows nothing of networks or of where the frames come from. The file grows under a hidden name beside the target and gets its
+own name only when it is whole; if anything fails it is removed.
 """
 
 from __future__ import annotations
 
 import contextlib
 import math
-import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 
+from runtime.atomic import written
 from runtime.errors import MissingExtra, SinkError, UsageError
 from video.color import PictureToFrame
 from video.frame import Frame, VideoInfo
 from video.sources.file import FileSource
+from video.target import check_target
 
 try:
     import av
@@ -85,19 +86,20 @@ class VideoSink:
         self.left_out: list[str] = []  # data streams that the container cannot hold
         self.retimed = 0  # copied packets whose time was not after the one before
         self.rounded = 0  # frames whose time the container cannot say exactly
-        self._part = _part_of(path, copy_from, overwrite=overwrite)
+        check_target(path, CONTAINERS, source=copy_from.path if copy_from else None, overwrite=overwrite)
         self._options = options or EncodeOptions()
         self._source = copy_from
         self._copies: dict[int, Stream] = {}
         self._filters: dict[int, BitStreamFilterContext] = {}
         self._last_dts: dict[int, int] = {}
         self._ended = False
-        with self._translated():
-            self._container = av.open(
-                str(self._part), "w", format=CONTAINERS[path.suffix.lower()], container_options=self._container_options()
-            )
+        self._open = contextlib.ExitStack()  # the container, closed first, and its file, which is named or removed after that
         try:
             with self._translated():
+                part = self._open.enter_context(written(path))
+                kind = CONTAINERS[path.suffix.lower()]
+                self._container = av.open(str(part), "w", format=kind, container_options=self._container_options())
+                self._open.callback(self._container.close)
                 self._stream = self._add_video()
                 if copy_from is not None:
                     self._add_copies(copy_from)
@@ -126,10 +128,7 @@ class VideoSink:
             with self._translated():
                 self._container.mux(self._stream.encode(None))
                 self._copy()
-                self._container.close()
-                with self._part.open("rb") as file:
-                    os.fsync(file.fileno())  # before the rename, or a power cut could leave an empty file under the final name
-                self._part.replace(self.path)
+                self._open.close()
         except BaseException:
             self.abort()
             raise
@@ -141,9 +140,7 @@ class VideoSink:
             return
         self._ended = True
         with contextlib.suppress(FFmpegError, OSError, ValueError):
-            self._container.close()
-        with contextlib.suppress(OSError):
-            self._part.unlink(missing_ok=True)
+            self._open.__exit__(SinkError, SinkError(f"{self.path}: given up"), None)
 
     def __enter__(self) -> VideoSink:
         return self
@@ -240,21 +237,6 @@ class VideoSink:
         except (FFmpegError, OSError) as error:
             advice = "check the disk's free space and the folder's permissions"
             raise SinkError(f"{self.path}: cannot be written: {error.strerror}; {advice}; no half-written file was left") from error
-
-
-def _part_of(path: Path, source: FileSource | None, *, overwrite: bool) -> Path:
-    """The temporary name, after everything about the path that can be known to be wrong was said."""
-    if path.suffix.lower() not in CONTAINERS:
-        raise UsageError(f"{path}: an output name that ends in {', '.join(CONTAINERS)} was expected, {path.suffix or 'no ending'} came")
-    if source is not None and path.exists() and path.samefile(source.path):
-        raise UsageError(f"{path}: the output is the input itself; give it another name")
-    if path.is_dir():
-        raise UsageError(f"{path}: a file name was expected for the output, a folder is there; name a file in it")
-    if path.exists() and not overwrite:
-        raise UsageError(f"{path}: exists already; give another name, or --force to replace it")
-    if not path.parent.is_dir():
-        raise SinkError(f"{path}: its folder {path.parent} does not exist; make it first")
-    return path.with_name(f"{path.stem}.part{path.suffix}")
 
 
 def _pixel_format(info: VideoInfo, options: EncodeOptions) -> str:

@@ -204,7 +204,8 @@ def test_a_failure_leaves_nothing(tmp_path: Path, clip: Path) -> None:
         with open_video(clip) as source, VideoSink(target, source.info) as sink:
             for frame in source:
                 sink.write(frame)
-                assert (tmp_path / "out.part.mp4").exists()
+                (part,) = tmp_path.glob(".*.mp4")
+                assert part.stat().st_size > 0 or frame.index < 3
                 assert not target.exists()
                 if frame.index == 7:
                     raise KeyboardInterrupt
@@ -212,6 +213,22 @@ def test_a_failure_leaves_nothing(tmp_path: Path, clip: Path) -> None:
     with pytest.raises(KeyboardInterrupt):
         interrupted()
     assert sorted(path.name for path in tmp_path.iterdir()) == ["in.mp4"]
+
+
+def test_no_other_file_is_taken_for_the_temporary_one(tmp_path: Path, clip: Path) -> None:
+    """Names like these were once its own: an input was written over while it was read."""
+    source = clip.rename(tmp_path / "out.part.mp4")
+    before = source.read_bytes()
+    with open_video(source) as video:
+        first, second = (VideoSink(tmp_path / "out.mp4", video.info) for _ in range(2))
+        for frame in video:
+            first.write(frame)
+            second.write(frame)
+        first.finish()
+        second.finish()
+    assert source.read_bytes() == before
+    assert len(read(tmp_path / "out.mp4")) == len(STEADY)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["out.mp4", "out.part.mp4"]
 
 
 def test_an_existing_file_is_not_replaced_unasked(tmp_path: Path, clip: Path) -> None:
