@@ -98,6 +98,8 @@ def _bench(arguments: list[str]) -> int:
     options = parser.parse_args(arguments)
     width, height = _size(options.size)
 
+    if options.record and (options.record.is_dir() or not options.record.parent.is_dir()):  # before the minutes that measuring takes
+        raise UsageError(f"--record {options.record}: a file in a folder that exists was expected; make the folder, or name another file")
     from benchmarks.bench import BenchOptions, bench, write_record
     from benchmarks.report import tables
 

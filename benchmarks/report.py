@@ -20,13 +20,18 @@ ROOT = Path(__file__).parents[1]
 
 def pages() -> dict[Path, str]:
     """Every page that holds tables, as it should read."""
-    records = [json.loads(path.read_text()) for path in (ROOT / "benchmarks" / "results").glob("bench-derain-*.json")]
+    records = sorted((ROOT / "benchmarks" / "results").glob("bench-derain-*.json"), key=lambda path: (_read(path)["date"], path.name))
     readme, model = ROOT / "README.md", ROOT / "docs" / "derain.md"
     manifest = open_bundle(find("derain")).manifest
     return {
-        readme: insert(readme.read_text(), "bench", tables(max(records, key=lambda record: str(record["date"])))),
-        model: insert(model.read_text(), "model", facts(manifest)),
+        readme: insert(readme.read_text(encoding="utf-8"), "bench", tables(_read(records[-1]))),
+        model: insert(model.read_text(encoding="utf-8"), "model", facts(manifest)),
     }
+
+
+def _read(path: Path) -> dict[str, Any]:
+    record: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    return record
 
 
 def insert(page: str, name: str, table: str) -> str:
@@ -93,4 +98,4 @@ def facts(manifest: ModelManifest) -> str:
 
 if __name__ == "__main__":
     for _path, _text in pages().items():
-        _path.write_text(_text)
+        _path.write_text(_text, encoding="utf-8")

@@ -10,7 +10,7 @@ import contextlib
 import dataclasses
 import json
 import os
-import shutil
+import tempfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -118,24 +118,25 @@ def _check_target(options: ExportOptions) -> None:
 @contextlib.contextmanager
 def _new_folder(options: ExportOptions) -> Iterator[Path]:
     """An empty folder that takes the target's name if the block ends well, and is gone otherwise."""
-    target = options.target.absolute()
-    building, replaced = (target.with_name(f".{target.name}.{os.getpid()}.{role}") for role in ("new", "old"))
+    target = options.target.resolve()  # through a link: it stays, and what it names is replaced
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
-        building.mkdir()
-        yield building
-        _sync(building)
-        if target.exists():
-            target.rename(replaced)
-        building.rename(target)
-        _sync(target.parent)
+        with tempfile.TemporaryDirectory(prefix=f".{target.name}.", dir=target.parent) as aside:
+            building, replaced = Path(aside) / "new", Path(aside) / "old"
+            building.mkdir()
+            yield building
+            _sync(building)
+            if target.exists():
+                target.rename(replaced)
+            try:
+                building.rename(target)
+            except BaseException:
+                if replaced.exists():
+                    replaced.rename(target)
+                raise
+            _sync(target.parent)
     except OSError as error:
         raise ExportError(f"{options.target} cannot be written: {error.strerror or error}; nothing was left there") from error
-    finally:
-        shutil.rmtree(building, ignore_errors=True)
-        if replaced.exists() and not target.exists():
-            replaced.rename(target)
-        shutil.rmtree(replaced, ignore_errors=True)
 
 
 def _write(path: Path, content: bytes) -> None:

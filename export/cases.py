@@ -88,6 +88,8 @@ def read_proof(path: Path) -> list[Case]:
             for key in stored.files:
                 number, name = key.split("/")
                 cases.setdefault(int(number), {})[name] = stored[key]
+        if not cases:
+            raise ValueError("it holds no case")
         return [_case(cases[number]) for number in sorted(cases)]
     except (OSError, EOFError, ValueError, KeyError, zipfile.BadZipFile) as error:
         raise BundleError(f"{path}: the proof of a bundle was expected and cannot be read ({error}); copy the bundle again") from error

@@ -39,7 +39,11 @@ class Checkpoint:
     def build(self) -> nn.Module:
         """The network with these weights, in evaluation mode."""
         network = build_network(self.network, self.config)
-        wrong = network.load_state_dict(self.weights, strict=False)
+        try:
+            wrong = network.load_state_dict(self.weights, strict=False)
+        except RuntimeError as error:  # another shape
+            detail = str(error).splitlines()[-1].strip()
+            raise CheckpointError(f"the weights do not fit the network {self.network} that the checkpoint names ({detail})") from error
         if wrong.missing_keys or wrong.unexpected_keys:
             named = (wrong.missing_keys + wrong.unexpected_keys)[0]
             raise CheckpointError(f"the weights do not fit the network {self.network} that the checkpoint names (first: {named})")

@@ -17,15 +17,17 @@ if TYPE_CHECKING:
     from training.loop import Progress
 
 _DATA = "a folder of clean pictures, or one with rain/ and clean/; repeatable"
+_FROM_THE_EXTRA = {"torch", "lightning_fabric", "safetensors", "cv2"}
 _SETTABLE = ("steps", "batch", "patch", "learning_rate", "seed")
 
 
 def run(word: str, arguments: list[str]) -> int:
     try:
-        import torch  # noqa: F401  the rooms' leaves import it; asked for here so that a box without it gets the pip line
+        return {"train": _train, "evaluate": _evaluate}[word](arguments)
     except ModuleNotFoundError as error:
-        raise MissingExtra("torch", "train") from error
-    return {"train": _train, "evaluate": _evaluate}[word](arguments)
+        if error.name is None or error.name.partition(".")[0] not in _FROM_THE_EXTRA:
+            raise
+        raise MissingExtra(error.name, "train") from error
 
 
 def _train(arguments: list[str]) -> int:
@@ -76,8 +78,8 @@ def _evaluate(arguments: list[str]) -> int:
     parser.add_argument("--json", action="store_true", help="print one line for machines")
     parsed = parser.parse_args(arguments)
 
-    if parsed.scores and not parsed.scores.parent.is_dir():  # before the minutes that scoring takes
-        raise UsageError(f"--scores {parsed.scores}: its folder does not exist; make it, or name a file elsewhere")
+    if parsed.scores and (parsed.scores.is_dir() or not parsed.scores.parent.is_dir()):  # before the minutes that scoring takes
+        raise UsageError(f"--scores {parsed.scores}: a file in a folder that exists was expected; make the folder, or name another file")
     model = open_model(parsed.model)
     scores = evaluate(model.restore, trials_of(find_recipe(model.recipe), load_pictures(parsed.data)), parsed.protocol)
     if parsed.scores:

@@ -68,13 +68,13 @@ def load_pictures(folders: Sequence[Path]) -> TrainingPictures:
             found = _load_pairs(folder)
             pairs += [pair for pair in found if not pair.name.startswith("test-")]
             held_out_pairs += [pair for pair in found if pair.name.startswith("test-")]
-            described.append(f"{folder.name}: {len(found)} pairs, test-* held out")
+            described.append(f"{folder.resolve().name}: {len(found)} pairs, test-* held out")
         else:
             paths = list_pictures(folder)
             pictures = [read_picture(path) for path in paths]
             clean += [picture for i, picture in enumerate(pictures) if i % HOLD_OUT_EVERY]
             held_out += pictures[::HOLD_OUT_EVERY]
-            described.append(f"{folder.name}: {len(pictures)} clean pictures, every {HOLD_OUT_EVERY}th by name held out")
+            described.append(f"{folder.resolve().name}: {len(pictures)} clean pictures, every {HOLD_OUT_EVERY}th by name held out")
     return TrainingPictures(tuple(clean), tuple(held_out), tuple(pairs), tuple(held_out_pairs), tuple(described))
 
 

@@ -130,11 +130,12 @@ def _save(
         for index, values in optimiser.state_dict()["state"].items():
             tensors |= {f"optimiser.{key}.{index}.{name}": value for name, value in values.items()}
     tensors |= {f"memory.{name}": value for name, value in system.memory.items()}
-    write_tensors(options.folder / STATE, tensors, {"step": step, "settings": _fingerprint(recipe, pictures, options)})
     name, config = PRESETS[recipe.preset]
     card = ModelCard(recipe.name, recipe.seed, step, pictures.described, options.licence, recipe.weaknesses)
     checkpoint = Checkpoint(name, recipe.preset, asdict(config), recipe.task, recipe.summary, card, average)
     save_checkpoint(options.folder / MODEL, checkpoint)
+    # Last: a crash before this line only means that these steps are trained again.
+    write_tensors(options.folder / STATE, tensors, {"step": step, "settings": _fingerprint(recipe, pictures, options)})
 
 
 def _restore(path: Path, settings: dict[str, object], system: System, average: dict[str, Tensor]) -> int:

@@ -38,4 +38,4 @@ def test_only_what_is_between_the_markers_changes() -> None:
 
 def test_the_pages_show_the_newest_record_and_the_shipped_model() -> None:
     for path, text in pages().items():
-        assert path.read_text() == text, "renew the pages with: python -m benchmarks.report"
+        assert path.read_text(encoding="utf-8") == text, "renew the pages with: python -m benchmarks.report"

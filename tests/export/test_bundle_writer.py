@@ -135,7 +135,7 @@ def test_a_failed_replacement_keeps_the_old_bundle(tmp_path: Path, monkeypatch: 
     rename = Path.rename
 
     def rename_old_only(path: Path, to: Path) -> Path:
-        if path.name.endswith(".new"):
+        if path.name == "new":
             raise OSError(5, "Input/output error")
         return rename(path, to)
 

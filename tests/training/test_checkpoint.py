@@ -80,6 +80,8 @@ def test_weights_of_another_network_are_refused() -> None:
     saved = _checkpoint()
     with pytest.raises(CheckpointError, match="do not fit"):
         Checkpoint("fdrnet", "x", {**CONFIG, "phases": 2}, "derain", "", CARD, saved.weights).build()
+    with pytest.raises(CheckpointError, match="size mismatch"):
+        Checkpoint("fdrnet", "x", {**CONFIG, "channels": 4}, "derain", "", CARD, saved.weights).build()
     with pytest.raises(CheckpointError, match="'unheard'"):
         Checkpoint("unheard", "x", {}, "derain", "", CARD, {}).build()
     with pytest.raises(CheckpointError, match="colours"):
