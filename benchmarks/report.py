@@ -86,11 +86,11 @@ def facts(manifest: ModelManifest) -> str:
         lines.append(f"| {score.data} | {score.pictures} | {score.protocol} | {figures} |")
     lines += [
         "",
-        "| parity with PyTorch FP32 | precision | on | largest difference | worst picture dB | task PSNR lost dB |",
-        "|---|---|---|---:|---:|---:|",
+        "| parity with PyTorch FP32 | precision | on | largest difference | mean dB | worst picture dB | task PSNR lost dB |",
+        "|---|---|---|---:|---:|---:|---:|",
     ]
     for record in manifest.parity:
-        psnr = "identical" if record.psnr_db is None else f"{record.psnr_db:.1f}"
+        psnr = "identical | " if record.psnr_db is None else f"{record.psnr_db:.1f} | {record.psnr_worst_db:.1f}"
         drop = "" if record.task_psnr_drop_db is None else f"{record.task_psnr_drop_db:.4f}"
         lines.append(f"| {record.backend} | {record.precision} | {record.pictures} | {record.max_levels} | {psnr} | {drop} |")
     return "\n".join(lines)

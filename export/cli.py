@@ -76,8 +76,9 @@ def _print_verdicts(verdicts: Sequence[Verdict], not_opened: Sequence[tuple[str,
 
 
 def _print_records(rows: Sequence[tuple[ParityRecord, str]]) -> None:
-    print(f"{'backend':<14}{'precision':<11}{'max levels':>10}{'worst PSNR':>14}{'task drop':>12}  against PyTorch in FP32")
+    print(f"{'backend':<14}{'precision':<11}{'max levels':>10}{'mean PSNR':>11}{'worst':>11}{'task drop':>12}  against PyTorch in FP32")
     for record, verdict in rows:
-        worst = "identical" if record.psnr_db is None else f"{record.psnr_db:.1f} dB"
+        mean = "identical" if record.psnr_db is None else f"{record.psnr_db:.1f} dB"
+        worst = "" if record.psnr_worst_db is None else f"{record.psnr_worst_db:.1f} dB"
         drop = "-" if record.task_psnr_drop_db is None else f"{record.task_psnr_drop_db:.4f} dB"
-        print(f"{record.backend:<14}{record.precision:<11}{record.max_levels:>10}{worst:>14}{drop:>12}  {verdict}")
+        print(f"{record.backend:<14}{record.precision:<11}{record.max_levels:>10}{mean:>11}{worst:>11}{drop:>12}  {verdict}")

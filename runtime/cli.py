@@ -69,7 +69,7 @@ def _score(score: Score) -> str:
 
 
 def _parity(record: ParityRecord) -> str:
-    psnr = "identical" if record.psnr_db is None else f"{record.psnr_db:.1f} dB from PyTorch FP32"
+    psnr = "identical" if record.psnr_db is None else f"{record.psnr_db:.1f} dB from PyTorch FP32 (worst {record.psnr_worst_db:.1f})"
     drop = "" if record.task_psnr_drop_db is None else f", task PSNR {-record.task_psnr_drop_db:+z.3f} dB"
     levels = "level" if record.max_levels == 1 else "levels"
     return f"{record.backend} {record.precision}: {psnr}, at most {record.max_levels} {levels}{drop}; {record.pictures}"

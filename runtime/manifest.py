@@ -64,7 +64,8 @@ class ParityRecord:
     precision: str  # "fp32", "bf16"
     pictures: str  # what was compared, in words: "12 photographs, 3 sizes"
     max_levels: int  # largest difference anywhere, in grey levels of 255
-    psnr_db: float | None  # None where the two are identical
+    psnr_db: float | None  # mean over the pictures; None where all are identical
+    psnr_worst_db: float | None  # of the worst picture
     task_psnr_drop_db: float | None  # PSNR against the clean truth, PyTorch minus this backend; None without a truth
 
 
