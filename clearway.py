@@ -9,10 +9,14 @@
 from __future__ import annotations
 
 import importlib
+import io
 import os
+import signal
 import sys
+import threading
 from collections.abc import Sequence
 from pathlib import Path
+from types import FrameType
 from typing import TYPE_CHECKING
 
 from runtime.errors import ClearwayError
@@ -57,6 +61,10 @@ def restore_video(
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")  # as stderr is: a file's name may be in another encoding
+    if threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGTERM, _terminated)
     try:
         try:
             return _main(list(sys.argv[1:] if arguments is None else arguments))
@@ -65,8 +73,26 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except BrokenPipeError:
         # `clearway models | head -1`: head has what it wanted and is gone. Python writes what is left once more at its end, so that
         # goes nowhere; and the exit code is that of the programs that such a pipe ends in other languages (128 + SIGPIPE).
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _send_stdout_nowhere()
         return 141
+    except OSError as error:  # `clearway models > file` on a full disk
+        _send_stdout_nowhere()
+        return _said(error)
+
+
+def _terminated(_signal: int, _frame: FrameType | None) -> None:
+    """`docker stop`, systemd: by default the process would vanish on the spot and leave its half-written files."""
+    raise SystemExit(128 + signal.SIGTERM)
+
+
+def _send_stdout_nowhere() -> None:
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def _said(error: OSError) -> int:
+    where = f"{os.fsdecode(error.filename)}: " if isinstance(error.filename, str | bytes) else ""
+    print(f"clearway: {where}{error.strerror or error}", file=sys.stderr)
+    return 1
 
 
 def _main(words: list[str]) -> int:
@@ -93,6 +119,10 @@ def _run(word: str, arguments: list[str]) -> int:
     except ClearwayError as error:
         print(f"clearway: {error}", file=sys.stderr)
         return error.exit_code
+    except BrokenPipeError:
+        raise
+    except OSError as error:  # a folder without x, a name that is too long: the system's words, with the path, say enough
+        return _said(error)
     except KeyboardInterrupt:
         print("clearway: interrupted; no half-made file is left under a final name", file=sys.stderr)
         return 130

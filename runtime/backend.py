@@ -30,6 +30,7 @@ class BackendFacts:
     name: str  # "openvino"
     precision: str  # "fp32", "bf16", "fp16": read back from the engine, not from the request
     detail: str  # "OpenVINO 2026.4.1, 2 threads, AVX512-BF16"
+    cache: str = ""  # the folder of what it compiled on earlier runs, if it keeps any
 
 
 class Backend(Protocol):

@@ -35,6 +35,11 @@ _LOG_LEVEL = cv2.utils.logging.getLogLevel()
 _DAMAGE = ("Corrupt JPEG data", "Premature end of JPEG file", "Inconsistent progression sequence", "libpng error")
 _CHATTER = ("libpng warning", "Invalid SOS parameters", "Unknown Adobe color transform", "Warning: unknown JFIF")
 _LISTENING = threading.Lock()
+_BESIDE_THE_PIXELS = {
+    cv2.IMAGE_METADATA_EXIF: "what the camera noted (EXIF)",
+    cv2.IMAGE_METADATA_XMP: "notes of other programs (XMP)",
+    cv2.IMAGE_METADATA_ICCP: "the colour profile (ICC)",
+}
 
 
 def read_picture(path: Path) -> Picture:
@@ -48,7 +53,16 @@ def read_picture(path: Path) -> Picture:
     coded = np.frombuffer(content, np.uint8)
     # Twice, since no single mode keeps what must be refused (grey, alpha, 16 bits) and also turns the picture upright.
     _refuse_other_formats(path, _decode(path, coded, cv2.IMREAD_UNCHANGED))
+    if content.startswith((b"II", b"MM")):  # TIFF
+        _refuse_more_pages(path, coded)
     return np.asarray(_decode(path, coded, cv2.IMREAD_COLOR), np.uint8)
+
+
+def left_behind(path: Path) -> tuple[str, ...]:
+    """What a whole JPEG, PNG or WebP says beside its pixels; write_picture writes none of it. Nothing can be said of TIFF."""
+    with _quiet(), _overheard():
+        _, kinds, _ = cv2.imdecodeWithMetadata(np.frombuffer(path.read_bytes(), np.uint8), cv2.IMREAD_REDUCED_COLOR_8)
+    return tuple(name for kind, name in _BESIDE_THE_PIXELS.items() if kind in kinds)
 
 
 def _decode(path: Path, coded: NDArray[np.uint8], mode: int) -> NDArray[np.generic]:
@@ -78,6 +92,15 @@ def _refuse_other_formats(path: Path, stored: NDArray[np.generic]) -> None:
     if min(stored.shape[:2]) < MINIMUM_SIDE:
         size = f"{stored.shape[1]}×{stored.shape[0]}"
         raise PictureError(f"{path}: at least {MINIMUM_SIDE}×{MINIMUM_SIDE} pixels were expected, {size} came; use a larger picture")
+
+
+def _refuse_more_pages(path: Path, coded: NDArray[np.uint8]) -> None:
+    with _quiet(), _overheard():
+        second, _ = cv2.imdecodemulti(coded, cv2.IMREAD_UNCHANGED, range=(1, 2))
+    if second:
+        raise PictureError(
+            f"{path}: one picture was expected, this file has several pages; make files of them first: magick {path.name} page-%d.tif"
+        )
 
 
 def write_picture(path: Path, picture: Picture) -> None:

@@ -69,7 +69,8 @@ class Restorer:
         interference = np.asarray(came["interference"], np.uint8) if "interference" in graph.outputs else None
         health = np.asarray(came["health"], np.float32)
         if not np.isfinite(health).all():
-            raise BackendError(f"{name}: the network gave NaN or Inf for this picture; check the model with `clearway verify`")
+            cache = f", or delete {self.facts.cache} (compiled models)" if self.facts.cache else ""
+            raise BackendError(f"{name}: the network gave NaN or Inf for this picture; check the model with `clearway verify`{cache}")
         return Restored(image, source, interference, health)
 
     def close(self) -> None:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -14,6 +16,7 @@ import pytest
 import clearway
 import runtime.cli
 import runtime.zoo
+from runtime.atomic import written
 from runtime.bundle import MODEL
 from runtime.errors import BundleError, ClearwayError, UsageError
 from tests.tiny import make_bundle
@@ -174,3 +177,57 @@ def test_a_reader_that_has_gone_is_no_fault(arguments: list[str]) -> None:
         os.close(writer)
     assert done.stderr == ""
     assert done.returncode == 141 or "--help" in arguments, "argparse may swallow it"
+
+
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [(PermissionError(errno.EACCES, "Permission denied", "/a/b"), "/a/b: Permission denied"), (OSError("torn"), "torn")],
+)
+def test_the_systems_refusals_are_one_line(
+    error: OSError, said: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    _raising(monkeypatch, error)
+    assert clearway.main(["models"]) == 1
+    assert capsys.readouterr().err == f"clearway: {said}\n"
+
+
+def test_a_name_that_is_too_long(capsys: pytest.CaptureFixture[str]) -> None:
+    assert clearway.main(["restore", "a" * 300 + ".mp4", "-o", "out.mp4"]) == 1
+    assert capsys.readouterr().err.count("\n") == 1
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="Linux has it")
+def test_a_full_disk_under_the_output() -> None:
+    with Path("/dev/full").open("w") as full:
+        command = [sys.executable, "-m", "clearway", "--help"]
+        done = subprocess.run(command, cwd=ROOT, stdout=full, stderr=subprocess.PIPE, text=True, check=False)
+    assert (done.returncode, done.stderr) == (1, "clearway: No space left on device\n")
+
+
+def test_a_name_in_another_encoding_can_be_said(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    def run(word: str, arguments: list[str]) -> int:
+        sys.stdout.write(os.fsdecode(b"caf\xe9.png"))
+        return 0
+
+    monkeypatch.setattr(runtime.cli, "run", run)
+    assert clearway.main(["models"]) == 0
+    assert capsys.readouterr().out == "caf\\udce9.png"
+
+
+def test_being_ended_leaves_no_half_written_file(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """SIGTERM, as `docker stop` and systemd send it."""
+
+    def run(word: str, arguments: list[str]) -> int:
+        with written(tmp_path / "out.mp4"):
+            signal.raise_signal(signal.SIGTERM)
+        return 0
+
+    monkeypatch.setattr(runtime.cli, "run", run)
+    before = signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    try:
+        with pytest.raises(SystemExit) as ended:
+            clearway.main(["models"])
+    finally:
+        signal.signal(signal.SIGTERM, before)
+    assert ended.value.code == 143
+    assert not list(tmp_path.iterdir())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import sys
 import time
@@ -34,13 +35,15 @@ def run(word: str, arguments: list[str]) -> int:
     source, target = Path(args.input), Path(args.output)
     if not source.exists():  # before the seconds that loading a model takes
         raise SourceError(f"{source}: a video, a picture or a folder was expected, there is nothing; check the path")
+    new: list[Path] = []
     if source.is_dir():
         plan_folder(source, target, overwrite=args.force)
+        new = [folder for folder in (target, *target.parents) if not folder.exists()]
         make_folder(target)
     else:
         target = target / goal_of(Path(source.name)) if target.is_dir() else target
         check_file(source, target, overwrite=args.force)
-    with load(args.model, args.backend) as restorer:
+    with _load(args.model, args.backend, new) as restorer:
         if not args.quiet:
             print(f"{restorer.manifest.name} on {restorer.choice.describe()}", file=sys.stderr)
         with Bar(quiet=args.quiet) as bar:
@@ -54,6 +57,17 @@ def run(word: str, arguments: list[str]) -> int:
             print(f"clearway: {why if path in why else f'{path}: {why}'}", file=sys.stderr)
         return 1 if report.failed else 0
     return 0
+
+
+def _load(model: str, backend: str, new: list[Path]) -> Restorer:
+    """The folders that were made for the results go again if there will be none."""
+    try:
+        return load(model, backend)
+    except BaseException:
+        with contextlib.suppress(OSError):
+            for folder in new:
+                folder.rmdir()
+        raise
 
 
 def _parser(word: str) -> argparse.ArgumentParser:
@@ -149,7 +163,8 @@ def summary(report: VideoReport | PictureReport | FolderReport) -> str:
         parts.append(f"{len(report.done)} restored, {len(report.failed)} failed, {report.left_alone} other files left alone")
         return "\n".join(parts)
     if isinstance(report, PictureReport):
-        return f"{report.source} → {report.target}: {report.width}×{report.height} in {report.seconds:.2f} s"
+        done = f"{report.source} → {report.target}: {report.width}×{report.height} in {report.seconds:.2f} s"
+        return "\n".join([done, *(f"  note: {note}" for note in report.notes)])
     pace = ""
     if report.source_fps is not None:
         pace = f" ({'faster' if report.kept_up else 'slower'} than it plays, {report.source_fps:.4g})"

@@ -9,6 +9,7 @@ runs in the caller's thread so that Ctrl-C lands here and not in a thread that c
 
 from __future__ import annotations
 
+import contextlib
 import threading
 import time
 from collections import deque
@@ -118,12 +119,13 @@ def run_pipeline(
                 restored = work(frame)
             done.put(restored)
         done.end()
-        _join(threads)
+        for _, ended in threads:
+            _wait(ended)
     except _Cancelled:
         pass
     except BaseException as error:  # noqa: BLE001  Ctrl-C too: both are raised again below, once the threads have ended
         failure.set(error)
-    _join(threads)
+    _join(threads)  # whoever called closes the files next, which no thread may still be using: a second Ctrl-C has to wait too
     if failure.error is not None:
         raise failure.error
 
@@ -145,7 +147,10 @@ def _write(done: _Queue[Frame], sink: Callable[[Frame], None], times: StageTimes
             progress(count)
 
 
-def _start(name: str, failure: _Failure, stage: Callable[[], None]) -> threading.Thread:
+def _start(name: str, failure: _Failure, stage: Callable[[], None]) -> tuple[threading.Thread, threading.Event]:
+    """The thread, and what says that its stage has ended: a join() that Ctrl-C interrupts calls a running thread dead (Python 3.11)."""
+    ended = threading.Event()
+
     def guarded() -> None:
         try:
             stage()
@@ -153,13 +158,22 @@ def _start(name: str, failure: _Failure, stage: Callable[[], None]) -> threading
             pass
         except BaseException as error:  # noqa: BLE001  handed on to the caller's thread
             failure.set(error)
+        finally:
+            ended.set()
 
     thread = threading.Thread(target=guarded, name=f"clearway-{name}", daemon=True)
     thread.start()
-    return thread
+    return thread, ended
 
 
-def _join(threads: list[threading.Thread]) -> None:
-    for thread in threads:
-        while thread.is_alive():
-            thread.join(_A_WHILE)
+def _wait(ended: threading.Event) -> None:
+    while not ended.wait(_A_WHILE):
+        pass
+
+
+def _join(threads: list[tuple[threading.Thread, threading.Event]]) -> None:
+    for thread, ended in threads:
+        while not ended.is_set():
+            with contextlib.suppress(KeyboardInterrupt, SystemExit):  # SystemExit: SIGTERM, see clearway.py
+                _wait(ended)
+        thread.join()

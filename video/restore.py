@@ -7,6 +7,7 @@ restored, and what failed is in the report.
 from __future__ import annotations
 
 import dataclasses
+import os
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -16,7 +17,7 @@ from typing import Any
 
 from runtime.errors import BackendError, ClearwayError, PictureError, SourceError, UsageError
 from runtime.manifest import MINIMUM_SIDE
-from runtime.pictures import PICTURE_SUFFIXES, read_picture, write_picture
+from runtime.pictures import PICTURE_SUFFIXES, left_behind, read_picture, write_picture
 from runtime.restorer import Restorer
 from runtime.timing import StageTimes
 from video.frame import Frame, VideoInfo
@@ -59,6 +60,7 @@ class PictureReport:
     seconds: float
     model: str
     backend: str
+    notes: tuple[str, ...]
 
     def as_dict(self) -> dict[str, Any]:
         return dataclasses.asdict(self)
@@ -142,6 +144,7 @@ def restore_picture(source: Path, target: Path, restorer: Restorer, *, overwrite
     started = time.perf_counter()
     check_file(source, target, overwrite=overwrite)
     picture = read_picture(source)
+    left = left_behind(source)
     with _named(str(source)):
         image = restorer(picture).image
     write_picture(target, image)
@@ -153,6 +156,7 @@ def restore_picture(source: Path, target: Path, restorer: Restorer, *, overwrite
         seconds=time.perf_counter() - started,
         model=restorer.manifest.name,
         backend=restorer.choice.describe(),
+        notes=tuple(f"not carried over: {what}" for what in left),
     )
 
 
@@ -167,10 +171,9 @@ def restore_folder(
     progress: Progress | None = None,
 ) -> FolderReport:
     """Every picture and video below `source`, under the same names below `target`. `begins` hears of each file."""
-    plan, left_alone = plan_folder(source, target, overwrite=overwrite)
+    plan, failed, left_alone = plan_folder(source, target, overwrite=overwrite)
     make_folder(target)
     done: list[VideoReport | PictureReport] = []
-    failed: list[tuple[str, str]] = []
     for origin, goal in plan:
         if begins is not None:
             begins(origin)
@@ -185,23 +188,43 @@ def restore_folder(
     return FolderReport(tuple(done), tuple(failed), left_alone)
 
 
-def plan_folder(source: Path, target: Path, *, overwrite: bool) -> tuple[list[tuple[Path, Path]], int]:
-    """What would become what, and how many other files there are. All that is wrong with the names is said here, before the work."""
+def plan_folder(source: Path, target: Path, *, overwrite: bool) -> tuple[list[tuple[Path, Path]], list[tuple[str, str]], int]:
+    """What would become what; the folders that cannot be read, and why; how many other files there are.
+
+    All that is wrong with the names is said here, before the work.
+    """
     inside = target.resolve()
     if inside.is_relative_to(source.resolve()):
         raise UsageError(f"{target}: the output folder is in the input folder; name one outside of it")
     if target.exists() and not target.is_dir():
         raise UsageError(f"{target}: a folder was expected for the output, a file is there; name a folder")
-    files = sorted(path for path in source.rglob("*") if path.is_file())
-    # Hidden ones are not meant: thumbnails, what a crash left half written, and the ._clip.mp4 that macOS puts on memory cards.
-    seen = [path for path in files if not any(part.startswith(".") for part in path.relative_to(source).parts)]
+    errors: list[OSError] = []
+    walked = os.walk(source, onerror=errors.append)
+    files = sorted(path for folder, _, names in walked for name in names if (path := Path(folder, name)).is_file())
+    seen = [path for path in files if not _hidden(path.relative_to(source))]
     wanted = [path for path in seen if is_picture(path) or path.suffix.lower() in VIDEO_SUFFIXES]
+    unread = [
+        (error.filename, f"{error.filename}: this folder cannot be read ({error.strerror}); change its permissions")
+        for error in errors
+        if not _hidden(Path(error.filename).relative_to(source))
+    ]
+    if unread and not wanted:
+        raise SourceError(unread[0][1])
     if not wanted:
         raise UsageError(f"{source}: pictures or videos were expected, none is there; name another folder")
     plan = [(path, target / goal_of(path.relative_to(source))) for path in wanted]
+    origins: dict[Path, Path] = {}
+    for path, goal in plan:
+        if (other := origins.setdefault(goal, path)) is not path:
+            raise UsageError(f"{path}: would become {goal}, and so would {other}; rename one of them")
     if not overwrite and (there := [goal for _, goal in plan if goal.exists()]):
         raise UsageError(f"{there[0]}: exists already (and {len(there) - 1} more); name another folder, or {TO_REPLACE}")
-    return plan, len(files) - len(wanted)
+    return plan, unread, len(files) - len(wanted)
+
+
+def _hidden(name: Path) -> bool:
+    """Not meant: thumbnails, what a crash left half written, and the ._clip.mp4 that macOS puts on memory cards."""
+    return any(part.startswith(".") for part in name.parts)
 
 
 def is_picture(path: Path) -> bool:
@@ -228,13 +251,16 @@ def _notes(info: VideoInfo, source: FileSource, sink: VideoSink) -> tuple[str, .
         notes.append(f"the source has {info.bit_depth} bits a channel, the result 8")
     if info.interlaced:
         notes.append("the source is interlaced; it was restored as it is stored, without deinterlacing")
+    if source.further_videos:
+        plural = "s were copied as they are" if source.further_videos > 1 else " was copied as it is"
+        notes.append(f"{source.further_videos} further video stream{plural}: only the first is restored")
     notes.extend(_damage(source.damage))
     if sink.rounded:
         notes.append(f"Matroska counts milliseconds: the times of {sink.rounded} frames were rounded (.mp4 keeps them)")
     if sink.retimed:
         notes.append(f"{sink.retimed} packets of sound or subtitles shared their time with the one before and were moved by a tick")
     if sink.left_out:
-        notes.append(f"not carried over, {sink.path.suffix} cannot hold it: {', '.join(sink.left_out)}")
+        notes.append(f"not carried over: {', '.join(sink.left_out)}")
     return tuple(notes)
 
 

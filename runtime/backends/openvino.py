@@ -112,7 +112,7 @@ class OpenVinoBackend:
         threads = compiled.get_property("INFERENCE_NUM_THREADS")
         cores = "1 thread" if threads == 1 else f"{threads} threads"
         uncached = "" if self._cache else ", no compile cache: its folder cannot be written"
-        return BackendFacts("openvino", _precision_of(compiled), f"OpenVINO {version}, {cores}, {cpu}{uncached}")
+        return BackendFacts("openvino", _precision_of(compiled), f"OpenVINO {version}, {cores}, {cpu}{uncached}", str(self._cache or ""))
 
 
 def _precision_of(compiled: openvino.CompiledModel) -> str:

@@ -17,7 +17,7 @@ import pytest
 
 from runtime.backend import Picture
 from runtime.errors import PictureError
-from runtime.pictures import list_pictures, read_picture, write_picture
+from runtime.pictures import left_behind, list_pictures, read_picture, write_picture
 
 # Orientation 6, as a phone held upright writes it: a JPEG's APP1 segment with a TIFF header and one entry.
 _TIFF = b"MM\x00*\x00\x00\x00\x08\x00\x01\x01\x12\x00\x03\x00\x00\x00\x01\x00\x06\x00\x00\x00\x00\x00\x00"
@@ -59,6 +59,23 @@ def test_lossless_pictures_come_back_as_they_were(tmp_path: Path, suffix: str) -
 def test_lossy_pictures_keep_their_channel_order(tmp_path: Path, suffix: str) -> None:
     write_picture(tmp_path / f"a{suffix}", np.full((16, 16, 3), (200, 100, 20), np.uint8))
     assert np.abs(read_picture(tmp_path / f"a{suffix}").mean((0, 1)) - (200, 100, 20)).max() < 4
+
+
+def test_several_pages_are_refused(tmp_path: Path) -> None:
+    (tmp_path / "scan.tif").write_bytes(cv2.imencodemulti(".tiff", [picture(), picture()])[1].tobytes())
+    with pytest.raises(PictureError, match="several pages") as error:
+        read_picture(tmp_path / "scan.tif")
+    one_line(error, tmp_path / "scan.tif")
+
+
+@pytest.mark.parametrize("suffix", [".jpg", ".webp"])
+def test_what_is_left_behind_is_known(tmp_path: Path, suffix: str) -> None:
+    beside = {cv2.IMAGE_METADATA_EXIF: _TIFF, cv2.IMAGE_METADATA_ICCP: bytes(200)}
+    chunks = [np.frombuffer(chunk, np.uint8) for chunk in beside.values()]
+    (tmp_path / f"a{suffix}").write_bytes(cv2.imencodeWithMetadata(suffix, picture(), list(beside), chunks)[1].tobytes())
+    assert left_behind(tmp_path / f"a{suffix}") == ("what the camera noted (EXIF)", "the colour profile (ICC)")
+    write_picture(tmp_path / f"b{suffix}", read_picture(tmp_path / f"a{suffix}"))
+    assert left_behind(tmp_path / f"b{suffix}") == ()
 
 
 def test_a_picture_is_turned_upright(tmp_path: Path) -> None:

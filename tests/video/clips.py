@@ -39,6 +39,8 @@ class Clip:
     rotation: int | None = None
     sample_aspect_ratio: Fraction | None = None
     metadata: dict[str, str] = field(default_factory=dict)
+    stream_metadata: dict[str, str] = field(default_factory=dict)  # the video stream's
+    second_video: bool = False
 
     def make(self, path: Path) -> Path:
         with av.open(str(path), "w", container_options=self._container_options(path)) as container:
@@ -47,6 +49,11 @@ class Clip:
             video = container.add_stream(self.codec, rate=rate, options=self.options)
             assert isinstance(video, VideoStream)
             self._set_up(video)
+            video.metadata.update(self.stream_metadata)
+            second = container.add_stream("mjpeg", rate=rate, options={"color_range": "pc"}) if self.second_video else None
+            if second is not None:
+                assert isinstance(second, VideoStream)
+                second.width, second.height, second.pix_fmt = *self.size, "yuvj420p"
             sound = container.add_stream(self.audio, rate=48000) if self.audio else None
             if sound is not None:
                 assert isinstance(sound, AudioStream)
@@ -56,6 +63,8 @@ class Clip:
                 container.mux(sound.encode(None))
             for index, pts in enumerate(self.pts):
                 container.mux(video.encode(self._picture(index, pts)))
+                if second is not None:
+                    container.mux(second.encode(self._picture(index, pts)))
             container.mux(video.encode(None))
         return path
 

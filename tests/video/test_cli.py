@@ -114,6 +114,14 @@ def test_wrong_use(
     assert sorted(path.name for path in tmp_path.iterdir()) == before
 
 
+def test_a_mistyped_model_leaves_no_folder(tmp_path: Path) -> None:
+    (tmp_path / "in").mkdir()
+    cv2.imwrite(str(tmp_path / "in" / "one.png"), np.full((20, 31, 3), 90, np.uint8))
+    with pytest.raises(UsageError, match="deraim"):
+        restore(tmp_path / "in", tmp_path / "new" / "out", "deraim")
+    assert [path.name for path in tmp_path.iterdir()] == ["in"]
+
+
 class Terminal(io.StringIO):
     def isatty(self) -> bool:
         return True

@@ -126,7 +126,9 @@ def test_the_first_error_wins() -> None:
         raise Boom("first")
 
     def sink(_: Frame) -> None:
-        time.sleep(0.3)
+        for thread in threading.enumerate():
+            if thread.name == "clearway-read":
+                thread.join()  # its error has been handed on by then
         raise ValueError("later")
 
     assert isinstance(ends(lambda: run_pipeline(source(), lambda f: f, sink, times=StageTimes())), Boom)
@@ -161,3 +163,29 @@ def test_control_c_ends_it(busy: str) -> None:
     with pytest.raises(KeyboardInterrupt):
         run_pipeline(source(), work, lambda _: at("sink"), times=StageTimes())
     assert not [thread.name for thread in threading.enumerate() if thread.name.startswith("clearway-")]
+
+
+def test_a_second_control_c_does_not_leave_a_thread_behind(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever called closes the file next, and a thread that still writes into it would bring the whole process down."""
+    monkeypatch.setattr("video.pipeline._A_WHILE", 0.01)  # a signal that another thread raises is heard at the next waking
+    busy, impatient, left = threading.Event(), threading.Event(), threading.Event()
+
+    def sink(_: Frame) -> None:
+        busy.set()
+        impatient.wait()
+        time.sleep(0.1)
+        left.set()
+
+    def user() -> None:
+        busy.wait()
+        for _ in range(3):
+            time.sleep(0.1)
+            signal.raise_signal(signal.SIGINT)
+        impatient.set()
+
+    pressing = threading.Thread(target=user)
+    pressing.start()
+    with pytest.raises(KeyboardInterrupt):
+        run_pipeline(frames(), lambda f: f, sink, times=StageTimes())
+    assert left.is_set(), "the sink was still at work when the caller went on"
+    pressing.join()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import resource
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -152,6 +154,16 @@ def test_a_picture_is_restored(tmp_path: Path) -> None:
     assert (report.width, report.height) == (30, 20)
 
 
+def test_what_a_picture_loses_is_told(tmp_path: Path) -> None:
+    exif = b"MM\x00*\x00\x00\x00\x08\x00\x01\x01\x12\x00\x03\x00\x00\x00\x01\x00\x06\x00\x00\x00\x00\x00\x00"
+    image, chunk = np.full((20, 30, 3), 90, np.uint8), np.frombuffer(exif, np.uint8)
+    coded = cv2.imencodeWithMetadata(".jpg", image, [cv2.IMAGE_METADATA_EXIF], [chunk])[1]
+    (tmp_path / "in.jpg").write_bytes(coded.tobytes())
+    report = restore_picture(tmp_path / "in.jpg", tmp_path / "out.jpg", restorer())
+    assert report.notes == ("not carried over: what the camera noted (EXIF)",)
+    assert restore_picture(tmp_path / "out.jpg", tmp_path / "again.jpg", restorer()).notes == ()
+
+
 def test_pictures_are_not_replaced_unasked(tmp_path: Path) -> None:
     source, target = picture(tmp_path / "in.png"), picture(tmp_path / "out.png", 7)
     with pytest.raises(UsageError, match="the input itself"):
@@ -216,6 +228,40 @@ def test_folders_that_do_not_go_together(tmp_path: Path, target: str, message: s
     picture(tmp_path / "there" / "one.png")
     with pytest.raises(UsageError, match=message):
         restore_folder(tmp_path / "in", tmp_path / target, restorer())
+
+
+def test_two_files_are_never_restored_into_one(tmp_path: Path) -> None:
+    (tmp_path / "in").mkdir()
+    for name in ("a.mpg", "a.mpg.mkv"):
+        (tmp_path / "in" / name).write_bytes(b"never looked into")
+    with pytest.raises(UsageError, match=r"a\.mpg\.mkv: would become .*out/a\.mpg\.mkv, and so would .*in/a\.mpg; rename"):
+        restore_folder(tmp_path / "in", tmp_path / "out", restorer(), overwrite=True)
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_folder_that_cannot_be_read_is_not_passed_over(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    picture(tmp_path / "in" / "one.png")
+    for name in ("closed", ".closed"):
+        picture(tmp_path / "in" / name / "two.png")
+    look = os.scandir
+
+    def refuse(path: str) -> object:
+        if Path(path).name.endswith("closed"):
+            raise PermissionError(errno.EACCES, "Permission denied", str(path))
+        return look(path)
+
+    monkeypatch.setattr(os, "scandir", refuse)
+    report = restore_folder(tmp_path / "in", tmp_path / "out", restorer())
+    assert len(report.done) == 1
+    ((path, why),) = report.failed
+    assert path == str(tmp_path / "in" / "closed")
+    assert "cannot be read (Permission denied)" in why
+
+
+def test_a_second_video_stream_is_told_of(tmp_path: Path) -> None:
+    source = Clip(second_video=True).make(tmp_path / "in.mkv")
+    report = restore_video(source, tmp_path / "out.mkv", restorer())
+    assert "1 further video stream was copied as it is: only the first is restored" in report.notes
 
 
 def test_an_empty_folder_is_wrong_use(tmp_path: Path) -> None:

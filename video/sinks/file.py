@@ -7,7 +7,9 @@ own name only when it is whole; if anything fails it is removed.
 from __future__ import annotations
 
 import contextlib
+import errno
 import math
+import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -41,6 +43,8 @@ CONTAINERS = {".mp4": "mp4", ".mov": "mov", ".mkv": "matroska"}
 _HYBRID = "hybrid_fragmented+frag_keyframe+delay_moov"
 _KEYFRAMES_S = 2  # seconds between keyframes: what a crash may lose, and how far a player has to seek
 _OF_THE_CONTAINER = frozenset({"major_brand", "minor_version", "compatible_brands", "encoder", "duration"})
+_OF_THE_CODED = ("bps", "number_of_bytes", "_statistics")  # what mkvmerge counted; a language may follow: BPS-eng
+_OF_THE_DISK = frozenset({errno.ENOSPC, errno.EACCES, errno.EROFS, errno.EFBIG, errno.EDQUOT})
 
 
 @dataclass(frozen=True)
@@ -83,7 +87,7 @@ class VideoSink:
     ) -> None:
         self.path = path
         self.info = info
-        self.left_out: list[str] = []  # data streams that the container cannot hold
+        self.left_out: list[str] = []  # data streams
         self.retimed = 0  # copied packets whose time was not after the one before
         self.rounded = 0  # frames whose time the container cannot say exactly
         check_target(path, CONTAINERS, source=copy_from.path if copy_from else None, overwrite=overwrite)
@@ -98,7 +102,7 @@ class VideoSink:
             with self._translated():
                 part = self._open.enter_context(written(path))
                 kind = CONTAINERS[path.suffix.lower()]
-                self._container = av.open(str(part), "w", format=kind, container_options=self._container_options())
+                self._container = av.open(os.path.abspath(part), "w", format=kind, container_options=self._container_options())
                 self._open.callback(self._container.close)
                 self._stream = self._add_video()
                 if copy_from is not None:
@@ -188,19 +192,19 @@ class VideoSink:
             if key.lower() not in _OF_THE_CONTAINER:
                 self._container.metadata[key] = value
         self._container.set_chapters(source.container.chapters())
+        _describe(self._stream, source.video_stream)
         for other in source.other_streams:
+            if other.type == "data":  # a track of timecode or of a camera's sensors: accepted here, and then no file can be written
+                self.left_out.append(f"data stream {other.index}")
+                continue
             try:
                 copy = self._container.add_stream_from_template(other, opaque=True)
             except (ValueError, FFmpegError) as error:
-                if other.type == "data":
-                    self.left_out.append(f"data stream {other.index}")
-                    continue
                 raise SinkError(
                     f"{self.path}: its {other.type} stream {other.index} ({_codec_of(other)}) cannot be kept in {self.path.suffix}; "
-                    "give the output a name that ends in .mkv"
+                    + _way_out(self.path, other)
                 ) from error
-            copy.metadata.update({key: value for key, value in other.metadata.items() if key.lower() not in _OF_THE_CONTAINER})
-            copy.disposition = other.disposition
+            _describe(copy, other)
             self._copies[other.index] = copy
             # Sound of transport streams carries its header in every packet (ADTS); MP4 has it once, in the index.
             if self.path.suffix.lower() != ".mkv" and _codec_of(other) == "aac" and not other.codec_context.extradata:
@@ -235,8 +239,8 @@ class VideoSink:
         try:
             yield
         except (FFmpegError, OSError) as error:
-            advice = "check the disk's free space and the folder's permissions"
-            raise SinkError(f"{self.path}: cannot be written: {error.strerror}; {advice}; no half-written file was left") from error
+            advice = "; check the disk's free space and the folder's permissions" if error.errno in _OF_THE_DISK else ""
+            raise SinkError(f"{self.path}: cannot be written: {error.strerror}{advice}; no half-written file was left") from error
 
 
 def _pixel_format(info: VideoInfo, options: EncodeOptions) -> str:
@@ -259,6 +263,21 @@ def _ticks(stream: Stream) -> int:
     if isinstance(stream, AudioStream) and stream.codec_context is not None:
         return stream.codec_context.sample_rate or 1
     return stream.time_base.denominator if stream.time_base else 1
+
+
+def _describe(copy: Stream, original: Stream) -> None:
+    """Language, name, what it is for."""
+    for key, value in original.metadata.items():
+        if key.lower() not in _OF_THE_CONTAINER and not key.lower().startswith(_OF_THE_CODED):
+            copy.metadata[key] = value
+    copy.disposition = original.disposition
+
+
+def _way_out(target: Path, stream: Stream) -> str:
+    if target.suffix.lower() != ".mkv":
+        return "give the output a name that ends in .mkv"
+    codec = "-c:s srt" if stream.type == "subtitle" else "-c:a aac"
+    return f"convert it first: ffmpeg -i IN -map 0 -c copy {codec} OUT.mkv"
 
 
 def _codec_of(stream: Stream) -> str:

@@ -6,6 +6,7 @@ patch are counted in `damage`, and a file that breaks off raises a SourceError t
 
 from __future__ import annotations
 
+import os
 from collections import deque
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -33,6 +34,7 @@ except ImportError as error:
 
 # These hold the order of decoding only, and the times that FFmpeg makes up for them are wrong around B-frames.
 _WITHOUT_TIMES = frozenset({"avi", "h264", "hevc"})
+_JUMP_BACK_S = 1  # less is a disorder of the recorder's, more is another recording
 _NO_STEADY_RATE = 1000  # above this a "rate" is only the tick of a container without one
 # One packet makes one frame, so a packet without a frame is a frame that was lost.
 _ONE_TO_ONE = frozenset({"h264", "hevc", "av1", "libdav1d", "mjpeg", "ffv1", "prores"})
@@ -59,6 +61,8 @@ class FileSource:
         # Frame and slice threads: their delay of a frame a thread does not matter for a file.
         stream.thread_type = "AUTO"
         self._others = [other for other in container.streams if copies and other.index != stream.index]
+        # Counted here: a stream cannot be asked once its container is closed.
+        self.further_videos = sum(other.type == "video" and not other.disposition & Disposition.attached_pic for other in self._others)
         self._copied: deque[Packet[Stream]] = deque()
         self._decoding_times: deque[int | None] = deque()
         self._sent = self._hidden = self._decoded = 0
@@ -76,6 +80,11 @@ class FileSource:
     def container(self) -> InputContainer:
         """For a sink that copies metadata and chapters."""
         return self._container
+
+    @property
+    def video_stream(self) -> VideoStream:
+        """The one that is decoded, for a sink that copies its name and language."""
+        return self._stream
 
     @property
     def other_streams(self) -> list[Stream]:
@@ -121,6 +130,12 @@ class FileSource:
             pts = self._decoding_times.popleft()  # the n-th frame to be shown has the n-th time
         if pts is not None and (last is None or pts > last):
             return pts
+        if pts is not None and last is not None and (last - pts) * self._time_base > _JUMP_BACK_S:
+            raise SourceError(
+                f"{self.path}: times that rise were expected, after {float(last * self._time_base):.2f} s they jump back to "
+                f"{float(pts * self._time_base):.2f} s, as in files joined end to end; "
+                "make them one first: ffmpeg -fflags +genpts -i IN -c copy OUT.mkv"
+            )
         self.damage.retimed += 1
         if last is None:
             return 0
@@ -155,6 +170,8 @@ class FileSource:
                 pass  # a decoder that was flushed twice
             except InvalidDataError:
                 self.damage.lost += 1
+                if self._decoding_times:
+                    self._decoding_times.pop()  # no frame will come for it
                 self._note((packet.pts or 0) * self._time_base)
             except FFmpegError as error:
                 raise SourceError(f"{self.path}: frame {self._decoded} could not be decoded: {error.strerror}") from error
@@ -214,7 +231,8 @@ def open_video(path: Path, *, copies: bool = False) -> FileSource:
         raise SourceError(f"{path}: a video file was expected, this one is empty (0 bytes); copy it again")
     try:
         # Metadata in another encoding must not stop a video.
-        container = av.open(str(path), metadata_errors="replace")
+        # A relative name with a colon in it, as recorders give them after the time of day, would be taken for a protocol.
+        container = av.open(os.path.abspath(path), metadata_errors="replace")
     except InvalidDataError as error:
         raise SourceError(f"{path}: a video was expected, {_what_else(path)}") from error
     except (FFmpegError, OSError) as error:

@@ -14,6 +14,8 @@ import pytest
 import runtime.backends.openvino as leaf
 from runtime.backends.openvino import OpenVinoBackend
 from runtime.bundle import Bundle, open_bundle
+from runtime.errors import BackendError
+from runtime.restorer import load
 from tests.tiny import make_bundle
 
 
@@ -135,3 +137,9 @@ def test_importing_it_calls_nobody(tmp_path: Path) -> None:
     environment = {name: value for name, value in os.environ.items() if name != "CI"} | {"HOME": str(tmp_path)}
     subprocess.run([sys.executable, "-c", _ALONE], check=True, env=environment, cwd=Path(__file__).parents[3])
     assert list(tmp_path.iterdir()) == []
+
+
+def test_nan_may_come_of_a_spoilt_cache(tmp_path: Path, cache: Path) -> None:
+    model = make_bundle(tmp_path / "nan", "nan")
+    with load(model, "openvino") as restorer, pytest.raises(BackendError, match=f"NaN or Inf.*or delete {cache} "):
+        restorer(np.zeros((16, 16, 3), np.uint8))

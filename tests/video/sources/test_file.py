@@ -58,6 +58,29 @@ def test_avi_knows_no_times_of_showing(tmp_path: Path) -> None:
     assert source.damage.retimed == 0
 
 
+def test_avi_keeps_the_times_after_a_lost_frame(tmp_path: Path) -> None:
+    pts = range(20)
+    path = Clip(pts=pts, time_base=Fraction(1, 25), codec="mjpeg", pixel_format="yuvj420p", options={}).make(tmp_path / "in.avi")
+    with av.open(str(path)) as container:
+        lost = bytes([packet for packet in container.demux() if packet.size][7])
+    data = path.read_bytes()
+    path.write_bytes(data.replace(lost, bytes(len(lost))))
+    with open_video(path) as source:
+        frames = list(source)
+    assert source.damage.lost == 1
+    assert frames[-1].time - frames[0].time == Fraction(19, 25)
+    assert order_of(frames) == [index for index in pts if index != 7]
+
+
+def test_recordings_joined_end_to_end_are_refused(tmp_path: Path) -> None:
+    """`cat a.ts b.ts > both.ts`: all frames of the second would be given the next possible time."""
+    data = Clip(pts=range(0, 50 * 3600, 3600), time_base=Fraction(1, 90000)).make(tmp_path / "a.ts").read_bytes()
+    (tmp_path / "both.ts").write_bytes(data + data)
+    with pytest.raises(SourceError, match=r"both\.ts: .* after \d\.\d\d s they jump back to \d\.\d\d s.*OUT\.mkv") as caught:
+        read(tmp_path / "both.ts")
+    assert "\n" not in str(caught.value)
+
+
 def test_a_frame_taken_keeps_its_pixels(tmp_path: Path) -> None:
     with open_video(Clip().make(tmp_path / "in.mp4")) as source:
         kept = [(frame, frame.image.copy()) for frame in source]
