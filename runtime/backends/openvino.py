@@ -6,6 +6,7 @@ cores with AVX512-BF16). The last few sizes stay compiled, and all lie in a cach
 
 from __future__ import annotations
 
+import functools
 import os
 import sys
 import threading
@@ -38,6 +39,16 @@ _NAMES = {"f32": "fp32", "bf16": "bf16", "f16": "fp16"}
 _COMPUTING = {"Convolution", "Deconvolution", "FullyConnected", "MatMul"}
 
 
+@functools.cache
+def shared_core() -> openvino.Core:
+    """One for the whole process, never let go.
+
+    A Core lays a signal stack under the thread that makes it and takes it away when it goes. Two whose lives overlap leave that thread
+    with one that is unmapped, and the next signal, a Ctrl-C, ends the process with a segmentation fault (measured, 2026.4).
+    """
+    return openvino.Core()
+
+
 class OpenVinoBackend:
     """bf16 where the CPU computes it (AMX or AVX512-BF16). `run` and `close` may be called from several threads; one runs at a time."""
 
@@ -55,7 +66,7 @@ class OpenVinoBackend:
         if threads is not None:
             self._properties["INFERENCE_NUM_THREADS"] = threads
         try:
-            self._core = openvino.Core()
+            self._core = shared_core()
             if "BF16" in self._core.get_property("CPU", "OPTIMIZATION_CAPABILITIES"):
                 self._properties["INFERENCE_PRECISION_HINT"] = "bf16"
         except RuntimeError as error:
@@ -74,7 +85,7 @@ class OpenVinoBackend:
 
     def run(self, frames: Picture) -> Tensors:
         with self._lock:
-            if self._core is None:
+            if self._model is None:
                 raise BackendError("this OpenVINO backend was closed; open it again")
             request = self._request(frames.shape)
             try:
@@ -88,7 +99,7 @@ class OpenVinoBackend:
     def close(self) -> None:
         with self._lock:
             self._requests.clear()
-            self._core = self._model = None
+            self._model = None
 
     def _request(self, shape: tuple[int, ...]) -> openvino.InferRequest:
         if shape in self._requests:

@@ -8,13 +8,13 @@ from pathlib import Path
 import numpy as np
 import onnx
 import onnxruntime
-import openvino
 import pytest
 import torch
 from torch import nn
 
 from export.graph import OPSET, cost_of, export_graph, facts_of, reference, traits_of
 from runtime.backend import Picture, Tensors
+from runtime.backends.openvino import shared_core
 from runtime.errors import ExportError
 from tests.export.toys import SMALL_FDRNET, Doubling, Poisoned, Separating, Toy
 from training.networks import LEVELS, build_network
@@ -44,7 +44,7 @@ class Exported:
         self.model = export_graph(network)
         session = onnxruntime.InferenceSession(self.model)
         names = [output.name for output in session.get_outputs()]
-        core = openvino.Core()
+        core = shared_core()
         compiled = core.compile_model(core.read_model(self.model), "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
         self.engines: dict[str, Engine] = {
             "onnxruntime": lambda frames: dict(zip(names, session.run(None, {"frame": frames}), strict=True)),

@@ -8,7 +8,6 @@ import sys
 from pathlib import Path
 
 import numpy as np
-import openvino
 import pytest
 
 import runtime.backends.openvino as leaf
@@ -40,13 +39,13 @@ def _blobs(cache: Path) -> set[Path]:
 
 
 def test_bf16_where_the_cpu_has_it(bundle: Bundle) -> None:
-    native = "BF16" in openvino.Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
+    native = "BF16" in leaf.shared_core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
     precision = OpenVinoBackend(bundle).facts.precision
     assert (precision == "bf16") is native
 
 
 def test_the_precision_is_that_of_the_layers(bundle: Bundle) -> None:
-    core = openvino.Core()
+    core = leaf.shared_core()
     compiled = core.compile_model(core.read_model(bundle.onnx_path), "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
     assert leaf._precision_of(compiled) == "fp32"
 
@@ -143,3 +142,21 @@ def test_nan_may_come_of_a_spoilt_cache(tmp_path: Path, cache: Path) -> None:
     model = make_bundle(tmp_path / "nan", "nan")
     with load(model, "openvino") as restorer, pytest.raises(BackendError, match=f"NaN or Inf.*or delete {cache} "):
         restorer(np.zeros((16, 16, 3), np.uint8))
+
+
+def test_a_signal_after_two_models_came_and_went_is_only_a_signal(tmp_path: Path) -> None:
+    """With a Core for each model, closed in the order in which they were opened, this process died of SIGSEGV."""
+    code = """
+import gc, signal, sys
+from pathlib import Path
+from runtime.backends.openvino import OpenVinoBackend
+from runtime.bundle import open_bundle
+first, second = (OpenVinoBackend(open_bundle(Path(folder))) for folder in sys.argv[1:])
+first.close(); del first; gc.collect()
+second.close(); del second; gc.collect()
+signal.signal(signal.SIGTERM, lambda *_: print("only a signal"))
+signal.raise_signal(signal.SIGTERM)
+"""
+    folders = [str(make_bundle(tmp_path / kind, kind)) for kind in ("identity", "brighten")]
+    done = subprocess.run([sys.executable, "-c", code, *folders], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout) == (0, "only a signal\n"), done.stderr
