@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import onnx
-import openvino
 import pytest
 
 from runtime.backend import PREFERENCE, open_backend
@@ -51,7 +50,7 @@ def test_auto_passes_over_an_engine_that_cannot_start(bundle: Bundle, without: p
     def broken() -> None:
         raise RuntimeError("Exception from src/core.cpp:1:\nno plugin for this CPU")
 
-    without.setattr(openvino, "Core", broken)
+    without.setattr("runtime.backends.openvino.shared_core", broken)
     assert "passed over openvino: OpenVINO cannot start on this CPU (no plugin for this CPU)" in open_backend(bundle).describe()
     with pytest.raises(BackendError, match="cannot start"):
         open_backend(bundle, "openvino")
