@@ -50,7 +50,9 @@ def tables(record: dict[str, Any]) -> str:
     machine, model = record["machine"], record["model"]
     features = "".join(f", {feature}" for feature in machine["features"])
     title = f"{model['name']} {model['version']}, {record['size']}, {record['date']}: {machine['cpu']}, {machine['cores']} cores{features}"
-    return "\n".join([title, "", *_engines(record["latency"]), "", *_videos(record["throughput"], record["obvious_loop"])])
+    ratios = [f"{name} {value:.1f}" for name, value in record["ratios"].items() if value is not None]
+    ending = ["", f"Ratios: {', '.join(ratios)}, file to file to the bound {record['throughput']['share_of_bound']:.2f}."] if ratios else []
+    return "\n".join([title, "", *_engines(record["latency"]), "", *_videos(record["throughput"], record["obvious_loop"]), *ending])
 
 
 def _engines(latency: list[dict[str, Any]]) -> list[str]:
