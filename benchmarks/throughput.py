@@ -1,7 +1,8 @@
 """Owns how fast whole videos are restored, what limits that, and the obvious loop beside it; knows nothing of engines' insides.
 
 The bound is what no scheduling can beat: the cores of the machine divided by the CPU-seconds that one frame costs in its three
-stages, each measured alone on the same frames.
+stages, each measured alone on the same frames. An engine's threads that wait busily count as work there, so a pipeline that keeps
+them busy can pass the bound by a little.
 """
 
 from __future__ import annotations
