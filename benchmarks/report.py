@@ -77,8 +77,11 @@ def _videos(run: dict[str, Any], obvious: dict[str, Any]) -> list[str]:
 
 
 def facts(manifest: ModelManifest) -> str:
-    """Scores and parity of a shipped model."""
+    """Size, scores and parity of a shipped model."""
+    network = manifest.network
     lines = [
+        f"{network.preset}: {network.parameters:,} parameters, {network.gflops_720p:.1f} GFLOP for a frame of 1280×720.",
+        "",
         "| scored on | pictures | protocol | input dB | restored dB | worst dB | SSIM in | SSIM out |",
         "|---|---:|---|---:|---:|---:|---:|---:|",
     ]

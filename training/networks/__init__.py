@@ -19,7 +19,7 @@ NETWORKS: dict[str, tuple[type[Any], type[nn.Module]]] = {
 
 PRESETS: dict[str, tuple[str, Any]] = {
     "fdrnet": ("fdrnet", FDRNetConfig()),
-    # 24 GFLOP at 720p: on two cores with AVX512-BF16 it leaves room for decoding and encoding at more than 20 frames a second.
+    # 24 GFLOP at 720p: on two cores with AVX512-BF16 it leaves room for decoding and encoding at about 20 frames a second.
     "fdrnet-edge": ("fdrnet", FDRNetConfig(phases=3, fd_layers=1, process_blocks=1, auxiliary_blocks=1, unshuffle=4)),
 }
 
