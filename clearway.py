@@ -35,6 +35,7 @@ _WORDS = {
     "models": ("runtime", "list the shipped models and their facts"),
     "train": ("training", "train a recipe on a folder of pictures"),
     "evaluate": ("training", "score a model on pictures, with the protocol named"),
+    "figures": ("training", "draw the papers' figures from what is trained and computed now"),
     "export": ("export", "make a verified bundle from a checkpoint"),
     "verify": ("export", "check a bundle's answers on this machine"),
     "bench": ("benchmarks", "measure a model on every backend of this machine"),

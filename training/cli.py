@@ -1,4 +1,4 @@
-"""Owns the words `clearway train` and `clearway evaluate`; knows nothing of networks or losses."""
+"""Owns the words `clearway train`, `clearway evaluate` and `clearway figures`; knows nothing of networks or losses."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ if TYPE_CHECKING:
     from training.loop import Progress
 
 _DATA = "a folder of clean pictures, or one with rain/ and clean/; repeatable"
-_FROM_THE_EXTRA = {"torch", "lightning_fabric", "safetensors", "cv2"}
+_FROM_THE_EXTRA = {"torch", "lightning_fabric", "safetensors", "cv2", "matplotlib", "tensorboard"}
 _SETTABLE = ("steps", "batch", "patch", "learning_rate", "seed")
 
 
 def run(word: str, arguments: list[str]) -> int:
     try:
-        return {"train": _train, "evaluate": _evaluate}[word](arguments)
+        return {"train": _train, "evaluate": _evaluate, "figures": _figures}[word](arguments)
     except ModuleNotFoundError as error:
         if error.name is None or error.name.partition(".")[0] not in _FROM_THE_EXTRA:
             raise
@@ -100,3 +100,18 @@ def _print_scores(scores: Sequence[Score]) -> None:
             f"{score.data:<34}{score.pictures:>9}{before:>9}{score.psnr_db:>10.2f}{score.psnr_worst_db:>8.2f}"
             f"{score.ssim_input:>10.4f}{score.ssim:>8.4f}"
         )
+
+
+def _figures(arguments: list[str]) -> int:
+    from training.figures import FIGURES, default_file, figure
+
+    parser = argparse.ArgumentParser(prog="clearway figures", description="Draw a figure from what is computed now.")
+    words = parser.add_subparsers(dest="figure", required=True, metavar="FIGURE")
+    for name, summary in FIGURES.items():
+        word = words.add_parser(name, help=summary, description=summary)
+        word.add_argument("-o", "--out", type=Path, default=default_file(name), metavar="FILE", help="default: %(default)s")
+        figure(name).arguments(word)
+    parsed = parser.parse_args(arguments)
+    figure(parsed.figure).draw(parsed, print)
+    print(f"written: {parsed.out}")
+    return 0

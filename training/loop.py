@@ -27,8 +27,8 @@ from runtime.errors import CheckpointError, TrainingError
 from runtime.manifest import ModelCard
 from training.checkpoint import Checkpoint, read_tensors, save_checkpoint, write_tensors
 from training.data import Batch, Patches, TrainingPictures, prefetched
-from training.networks import PRESETS, build_preset
 from training.recipes.recipe import Recipe, System
+from training.recipes.schedules import SCHEDULES
 
 STATE, MODEL, LOG = "state.safetensors", "model.safetensors", "log.csv"
 
@@ -60,8 +60,8 @@ def train(recipe: Recipe, pictures: TrainingPictures, options: LoopOptions, repo
     fabric = Fabric(accelerator="auto", devices=options.devices, precision=options.precision)  # type: ignore[arg-type]
     fabric.launch()
     fabric.seed_everything(recipe.seed, verbose=False)
-    generator = build_preset(recipe.preset).to(memory_format=torch.channels_last).train()  # type: ignore[call-overload]
-    system = recipe.system(fabric, generator, recipe.learning_rate)
+    generator = recipe.network.build().to(memory_format=torch.channels_last).train()  # type: ignore[call-overload]
+    system = recipe.method.set_up(fabric, generator, recipe.learning_rate)
     base_rates = {name: [group["lr"] for group in optimiser.param_groups] for name, optimiser in system.optimisers.items()}
     average = {name: value.clone() for name, value in generator.state_dict().items()}
     first = _restore(options.folder / STATE, _fingerprint(recipe, pictures, options), system, average)
@@ -74,8 +74,8 @@ def train(recipe: Recipe, pictures: TrainingPictures, options: LoopOptions, repo
     )
     started, sums = time.perf_counter(), dict[str, Tensor]()
     for step, batch in enumerate(prefetched(patches, first, recipe.steps), start=first):
-        _set_learning_rates(system, base_rates, recipe.schedule(recipe, step))
-        for name, loss in system.step(_to_device(batch, fabric)).items():
+        _set_learning_rates(system, base_rates, SCHEDULES[recipe.schedule](recipe, step))
+        for name, loss in system.step([_to_device(batch, fabric)]).items():
             sums[name] = sums.get(name, 0) + loss
         _update_average(average, generator.state_dict(), recipe.ema, step)
         done = step + 1
@@ -130,9 +130,9 @@ def _save(
         for index, values in optimiser.state_dict()["state"].items():
             tensors |= {f"optimiser.{key}.{index}.{name}": value for name, value in values.items()}
     tensors |= {f"memory.{name}": value for name, value in system.memory.items()}
-    name, config = PRESETS[recipe.preset]
+    preset = recipe.network
     card = ModelCard(recipe.name, recipe.seed, step, pictures.described, options.licence, recipe.weaknesses)
-    checkpoint = Checkpoint(name, recipe.preset, asdict(config), recipe.task, recipe.summary, card, average)
+    checkpoint = Checkpoint(preset.network, preset.name, asdict(preset.config), recipe.task, recipe.summary, card, average)
     save_checkpoint(options.folder / MODEL, checkpoint)
     # Last: a crash before this line only means that these steps are trained again.
     write_tensors(options.folder / STATE, tensors, {"step": step, "settings": _fingerprint(recipe, pictures, options)})
@@ -175,8 +175,9 @@ def _under(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
 
 def _fingerprint(recipe: Recipe, pictures: TrainingPictures, options: LoopOptions) -> dict[str, object]:
     """What shapes the weights: resuming with anything else would be another training."""
-    fields = ("name", "preset", "steps", "batch", "patch", "learning_rate", "warm_up", "ema", "seed")
+    fields = ("name", "steps", "batch", "patch", "learning_rate", "warm_up", "ema", "seed")
     settings = {field: getattr(recipe, field) for field in fields}
+    settings |= {"network": recipe.network.name}
     return settings | {"precision": options.precision, "number_of_devices": options.devices, "data": list(pictures.described)}
 
 

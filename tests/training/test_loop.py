@@ -16,7 +16,8 @@ from training.data import TrainingPictures, load_pictures
 from training.degradations.haze import Haze
 from training.loop import LOG, MODEL, STATE, LoopOptions, Progress, train
 from training.recipes import find_recipe
-from training.recipes.recipe import Recipe, cosine
+from training.recipes.recipe import Recipe
+from training.recipes.schedules import cosine
 
 TINY = replace(find_recipe("derain"), steps=6, batch=2, patch=32, warm_up=2)
 

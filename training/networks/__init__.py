@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 from torch import nn
@@ -17,18 +18,33 @@ NETWORKS: dict[str, tuple[type[Any], type[nn.Module]]] = {
     "fdrnet": (FDRNetConfig, FDRNet),
 }
 
-PRESETS: dict[str, tuple[str, Any]] = {
-    "fdrnet": ("fdrnet", FDRNetConfig()),
-    # 24 GFLOP at 720p: on two cores with AVX512-BF16 it leaves room for decoding and encoding at about 20 frames a second.
-    "fdrnet-edge": ("fdrnet", FDRNetConfig(phases=3, fd_layers=1, process_blocks=1, auxiliary_blocks=1, unshuffle=4)),
+
+@dataclass(frozen=True)
+class Preset:
+    """A network in a named size."""
+
+    name: str
+    network: str  # a key of NETWORKS
+    config: Any  # that network's frozen Config
+
+    def build(self) -> nn.Module:
+        return NETWORKS[self.network][1](self.config)
+
+
+PRESETS = {
+    preset.name: preset
+    for preset in (
+        Preset("fdrnet", "fdrnet", FDRNetConfig()),
+        # 24 GFLOP at 720p: on two cores with AVX512-BF16 it leaves room for decoding and encoding at about 20 frames a second.
+        Preset("fdrnet-edge", "fdrnet", FDRNetConfig(phases=3, fd_layers=1, process_blocks=1, auxiliary_blocks=1, unshuffle=4)),
+    )
 }
 
 
-def build_preset(preset: str) -> nn.Module:
-    if preset not in PRESETS:
-        raise UsageError(f"no network preset is called {preset!r}; there are: {', '.join(PRESETS)}")
-    name, config = PRESETS[preset]
-    return NETWORKS[name][1](config)
+def find_preset(name: str) -> Preset:
+    if name not in PRESETS:
+        raise UsageError(f"no network preset is called {name!r}; there are: {', '.join(PRESETS)}")
+    return PRESETS[name]
 
 
 def build_network(name: str, config: dict[str, Any]) -> nn.Module:

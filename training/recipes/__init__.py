@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from runtime.errors import UsageError
+from training.networks import PRESETS
 from training.recipes.derain import TRIALS, road_rain
-from training.recipes.fdrnet import FDRNetSystem
+from training.recipes.fdrnet import FDRNetMethod
 from training.recipes.recipe import Recipe
 
 _DERAIN_WEAKNESSES = (
@@ -18,23 +19,25 @@ RECIPES = {
     for recipe in (
         Recipe(
             name="derain",
-            preset="fdrnet-edge",
+            network=PRESETS["fdrnet-edge"],
             task="derain",
             summary="Removes rain streaks from road and street pictures in real time on a CPU",
             weaknesses=_DERAIN_WEAKNESSES,
             degradation=road_rain,
             trials=TRIALS,
-            system=FDRNetSystem,
+            method=FDRNetMethod(),
+            learn_pairs=False,
         ),
         Recipe(
             name="derain-paper",
-            preset="fdrnet",
+            network=PRESETS["fdrnet"],
             task="derain",
             summary="Removes rain streaks with FDR-Net in its published size",
             weaknesses=_DERAIN_WEAKNESSES,
             degradation=road_rain,
             trials=TRIALS,
-            system=FDRNetSystem,
+            method=FDRNetMethod(),
+            learn_pairs=False,
             batch=28,
             learning_rate=1e-3,
         ),

@@ -7,7 +7,8 @@ decay of the weights, and the loop's cosine schedule, which reaches the same los
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 import torch
 from lightning_fabric import Fabric
@@ -18,33 +19,37 @@ from torch.optim import Optimizer
 from training.data import Batch
 from training.losses import orthogonality
 from training.networks.fdrnet import FDRNet
+from training.recipes.recipe import Losses, System, descend
 
-_BETA = 1e-5
-_LARGEST_GRADIENT = 0.2  # the usual norm: the inverse gain control grows with the square, so an outlier must not steer
+
+@dataclass(frozen=True)
+class FDRNetMethod:
+    beta: float = 1e-5  # weight of the orthogonality loss
+    largest_gradient: float = 0.2  # the usual norm: the inverse gain control grows with the square, so an outlier must not steer
+
+    def set_up(self, fabric: Fabric, generator: nn.Module, learning_rate: float) -> System:
+        return FDRNetSystem(self, fabric, generator, learning_rate)
 
 
 class FDRNetSystem:
-    def __init__(self, fabric: Fabric, generator: nn.Module, learning_rate: float) -> None:
+    def __init__(self, method: FDRNetMethod, fabric: Fabric, generator: nn.Module, learning_rate: float) -> None:
         assert isinstance(generator, FDRNet), "a recipe of FDR-Net names an fdrnet preset"
         self._features: list[Tensor] = []
         for layer in generator.gain_controls():
             layer.register_forward_hook(lambda _layer, _inputs, output: self._features.append(output))
         optimiser = torch.optim.AdamW(generator.parameters(), lr=learning_rate, weight_decay=0, fused=True)
-        self._fabric = fabric
+        self._method, self._fabric = method, fabric
         self._generator, self._optimiser = fabric.setup(generator, optimiser)
         self.networks: Mapping[str, nn.Module] = {"generator": generator}
         self.optimisers: Mapping[str, Optimizer] = {"generator": optimiser}
         self.memory: Mapping[str, Tensor] = {}
 
-    def step(self, batch: Batch) -> dict[str, Tensor]:
+    def step(self, batches: Sequence[Batch]) -> dict[str, Tensor]:
+        return descend(self._fabric, self._generator, self._optimiser, batches, self._losses, self._method.largest_gradient)
+
+    def _losses(self, batch: Batch) -> Losses:
         self._features.clear()
-        restored = self._generator(batch.degraded)
-        l1 = F.l1_loss(restored, batch.clean)
+        l1 = F.l1_loss(self._generator(batch.degraded), batch.clean)
         svdo = torch.stack([orthogonality(features) for features in self._features]).mean() if self._features else l1.new_zeros(())
-        self._optimiser.zero_grad(set_to_none=True)
-        self._fabric.backward(l1 + _BETA * svdo)
-        gradient = self._fabric.clip_gradients(self._generator, self._optimiser, max_norm=_LARGEST_GRADIENT, error_if_nonfinite=False)
-        assert gradient is not None  # it is only without max_norm
-        self._optimiser.step()
         self._features.clear()
-        return {"l1": l1.detach(), "orthogonality": svdo.detach(), "gradient": gradient.detach()}
+        return l1 + self._method.beta * svdo, {"l1": l1, "orthogonality": svdo}

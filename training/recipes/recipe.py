@@ -2,29 +2,29 @@
 
 The loop asks a recipe for pictures to learn from and for a `System`: its networks and optimisers, set up for the devices at
 hand, and one training step. A GAN has more networks and a longer step, and the loop is none the wiser.
+
+Everything that a paper varies is a field: of the network's config, of the method, or of the recipe. So `--set method.beta=0`
+reaches it, and an ablation is nothing but a name for a few such settings.
 """
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Protocol
+import contextlib
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol, cast
 
 from lightning_fabric import Fabric
+from lightning_fabric.wrappers import _FabricModule, _FabricOptimizer
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
+from runtime.errors import UsageError
 from training.data import Batch, Pair
 from training.degradations.degradation import Degradation
+from training.networks import Preset
 
-
-def cosine(recipe: Recipe, step: int) -> float:
-    """Linear warm-up, then a cosine down to a hundredth."""
-    if step < recipe.warm_up:
-        return (step + 1) / recipe.warm_up
-    share = (step - recipe.warm_up) / max(recipe.steps - recipe.warm_up, 1)
-    return 0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * share))
+Losses = tuple[Tensor, dict[str, Tensor]]  # what is descended, and what is logged
 
 
 class System(Protocol):
@@ -34,27 +34,89 @@ class System(Protocol):
     optimisers: Mapping[str, Optimizer]
     memory: Mapping[str, Tensor]  # whatever else the next step depends on (a pool of pictures); saved, and restored in place
 
-    def step(self, batch: Batch) -> dict[str, Tensor]:
-        """Updates everything once; the losses by name, detached, for the log."""
+    def step(self, batches: Sequence[Batch]) -> dict[str, Tensor]:
+        """Updates everything once, with gradients gathered over the batches; the losses by name, detached, for the log."""
+
+
+class Method(Protocol):
+    """How a network is trained: a frozen dataclass whose fields are the weights of the losses and whatever else may be varied."""
+
+    def set_up(self, fabric: Fabric, generator: nn.Module, learning_rate: float) -> System: ...
 
 
 @dataclass(frozen=True)
 class Recipe:
-    """How one model is trained. The fields are what `clearway train` lets you set."""
+    """How one model is trained. The fields are what `clearway train --set` reaches."""
 
     name: str
-    preset: str
+    network: Preset
     task: str
     summary: str
     weaknesses: tuple[str, ...]
     degradation: Callable[[int, Sequence[Pair]], Degradation]  # (seed, training pairs) → clean pictures to learn from
     trials: tuple[tuple[str, Callable[[int], Degradation]], ...]  # what held-out pictures are scored on: (name, seed → degradation)
-    system: Callable[[Fabric, nn.Module, float], System]  # (devices, generator, learning rate)
+    method: Method
+    ablations: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  # name → settings, as `--set` takes them
+    learn_pairs: bool = True  # pairs are learned from as they are; False: only `degradation` looks at them
+    protocol: str = "y"
     steps: int = 40_000
-    batch: int = 16
+    batch: int = 16  # patches in each of the micro-batches of each process
+    accumulate: int = 1  # micro-batches of a step
     patch: int = 96
     learning_rate: float = 1.5e-3
+    schedule: str = "cosine"  # a name of SCHEDULES
     warm_up: int = 500
     ema: float = 0.999
-    schedule: Callable[[Recipe, int], float] = cosine  # step → what every optimiser's own rate is multiplied by
     seed: int = 1
+
+    def __post_init__(self) -> None:
+        for name in ("steps", "batch", "accumulate", "patch", "learning_rate"):
+            if not getattr(self, name) > 0:
+                raise UsageError(f"{name} must be above zero, {getattr(self, name)} came")
+
+
+def descend(
+    fabric: Fabric,
+    network: nn.Module,
+    optimiser: Optimizer,
+    batches: Sequence[Batch],
+    losses: Callable[[Batch], Losses],
+    largest_gradient: float | None = None,
+) -> dict[str, Tensor]:
+    """One update of one network, as `fabric.setup` wrapped it and its optimiser; the mean of each loss over the batches."""
+    optimiser.zero_grad(set_to_none=True)
+    logged: dict[str, Tensor] = {}
+    for i, batch in enumerate(batches):
+        # Processes exchange gradients once, with the last of the micro-batches.
+        with fabric.no_backward_sync(cast(_FabricModule, network), enabled=i < len(batches) - 1):
+            total, parts = losses(batch)
+            fabric.backward(total / len(batches))
+        for name, part in parts.items():
+            logged[name] = logged.get(name, 0) + part.detach() / len(batches)
+    if largest_gradient is not None:
+        wrapped = cast(_FabricModule, network), cast(_FabricOptimizer, optimiser)
+        norm = fabric.clip_gradients(*wrapped, max_norm=largest_gradient, error_if_nonfinite=False)
+        assert norm is not None  # it is only without max_norm
+        logged["gradient"] = norm.detach()
+    optimiser.step()
+    return logged
+
+
+@contextlib.contextmanager
+def frozen(*networks: nn.Module) -> Iterator[None]:
+    """Gradients pass through these networks and none is kept for them: a discriminator while the generator learns."""
+    parameters = [parameter for network in networks for parameter in network.parameters() if parameter.requires_grad]
+    for parameter in parameters:
+        parameter.requires_grad_(False)
+    try:
+        yield
+    finally:
+        for parameter in parameters:
+            parameter.requires_grad_(True)
+
+
+def mean_over_devices(fabric: Fabric, values: Tensor) -> Tensor:
+    """The mean over everything, on all processes, with a gradient: what a relativistic loss compares with."""
+    gathered = fabric.all_gather(values.mean(), sync_grads=True)
+    assert isinstance(gathered, Tensor)  # a tensor went in
+    return gathered.mean()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from training.networks import PRESETS, build_preset
+from training.networks import PRESETS
 from training.networks.fdrnet import FDRNet, FDRNetConfig
 from training.networks.gain_control import InverseGainControl
 
@@ -22,7 +22,7 @@ def test_parameters_are_those_of_table_5(config: FDRNetConfig, millions: float) 
 
 @pytest.mark.parametrize("preset", [name for name in PRESETS if name.startswith("fdrnet")])
 def test_it_starts_as_the_identity_and_keeps_the_size(preset: str) -> None:
-    network = build_preset(preset)
+    network = PRESETS[preset].build()
     stride = int(network.stride)  # type: ignore[arg-type]
     picture = torch.rand(2, 3, 5 * stride, 4 * stride)
     torch.testing.assert_close(network(picture), picture)

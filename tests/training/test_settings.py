@@ -1,0 +1,72 @@
+"""`--set` and ablations: each reaches one field by its name, and a slip of the pen is an error that says what was meant."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+import torch
+
+from runtime.errors import UsageError
+from training.networks import PRESETS
+from training.recipes import RECIPES, find_recipe
+from training.recipes.recipe import Recipe
+from training.settings import names_of, with_ablation, with_settings
+
+
+@pytest.fixture
+def recipe() -> Recipe:
+    return find_recipe("derain")
+
+
+def test_a_setting_changes_its_field_and_no_other(recipe: Recipe) -> None:
+    assert with_settings(recipe, ["steps=7"]) == replace(recipe, steps=7)
+    assert with_settings(recipe, ["learning_rate = 1e-4"]).learning_rate == 1e-4
+    assert with_settings(recipe, ["method.beta=0"]) == replace(recipe, method=replace(recipe.method, beta=0.0))  # type: ignore[type-var]
+    wider = with_settings(recipe, ["network.channels=48", "network.auxiliary=no"]).network
+    assert wider.config == replace(recipe.network.config, channels=48, auxiliary=False)
+    assert with_settings(recipe, ["network=fdrnet"]).network is PRESETS["fdrnet"]
+
+
+def test_a_changed_preset_no_longer_bears_its_plain_name(recipe: Recipe) -> None:
+    assert with_settings(recipe, ["network.channels=48"]).network.name == "fdrnet-edge channels=48"
+
+
+@pytest.mark.parametrize(
+    ("setting", "says"),
+    [
+        ("steps", "NAME=VALUE"),
+        ("stepps=3", "did you mean steps"),
+        ("network.chanels=3", "did you mean channels"),
+        ("network=resnet", "fdrnet-edge"),
+        ("method.beta.gamma=3", "none"),
+        ("steps=many", "a whole number"),
+        ("method.beta=x", "a number"),
+        ("network.auxiliary=maybe", "true or false"),
+        ("degradation=rain", "no field"),
+        ("name=mine", "no field"),
+        ("steps=0", "above zero"),
+    ],
+)
+def test_a_wrong_setting_says_what_was_expected(recipe: Recipe, setting: str, says: str) -> None:
+    with pytest.raises(UsageError, match=says) as caught:
+        with_settings(recipe, [setting])
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("name", RECIPES)
+def test_every_ablation_of_every_recipe_can_be_applied_and_built(name: str) -> None:
+    recipe = find_recipe(name)
+    for ablation in recipe.ablations:
+        with torch.device("meta"):
+            with_ablation(recipe, ablation).network.build()
+
+
+def test_an_unknown_ablation_is_refused(recipe: Recipe) -> None:
+    with pytest.raises(UsageError, match="no ablation called 'without-everything'"):
+        with_ablation(recipe, "without-everything")
+
+
+def test_the_names_that_can_be_set_are_listed(recipe: Recipe) -> None:
+    assert {"steps", "network", "network.channels", "method.beta"} <= set(names_of(recipe))
+    assert "method" not in names_of(recipe)

@@ -1,0 +1,26 @@
+"""Owns the table of figures that `clearway figures` draws; knows nothing of what is on them. Adding one is a file here and a line."""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+from collections.abc import Callable
+from pathlib import Path
+from typing import Protocol, cast
+
+FIGURES: dict[str, str] = {}  # name → what it shows; `aigan-toy` is drawn by aigan_toy.py
+
+
+class Figure(Protocol):
+    """A module of this folder. `parsed.out` is the file to write; `say` takes the lines that belong beside the picture."""
+
+    def arguments(self, parser: argparse.ArgumentParser) -> None: ...
+    def draw(self, parsed: argparse.Namespace, say: Callable[[str], None]) -> None: ...
+
+
+def figure(name: str) -> Figure:
+    return cast(Figure, importlib.import_module(f"training.figures.{name.replace('-', '_')}"))
+
+
+def default_file(name: str) -> Path:
+    return Path(f"{name}.png")

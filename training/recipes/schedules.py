@@ -1,0 +1,22 @@
+"""Owns the learning-rate schedules by name; knows nothing of optimisers, which the loop scales."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+
+from training.recipes.recipe import Recipe
+
+
+def cosine(recipe: Recipe, step: int) -> float:
+    """Linear warm-up, then a cosine down to a hundredth."""
+    if step < recipe.warm_up:
+        return (step + 1) / recipe.warm_up
+    share = (step - recipe.warm_up) / max(recipe.steps - recipe.warm_up, 1)
+    return 0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * share))
+
+
+# (recipe, step) → what every optimiser's own rate is multiplied by
+SCHEDULES: dict[str, Callable[[Recipe, int], float]] = {
+    "cosine": cosine,
+}

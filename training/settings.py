@@ -1,0 +1,105 @@
+"""Owns `--set NAME=VALUE`: changing the fields of a frozen recipe by name; knows nothing of what they mean.
+
+    steps=100              a field of the recipe
+    method.beta=0          a field of its method
+    network.channels=48    a field of its network's config
+    network=fdrnet-edge    another preset
+
+A name that does not exist is an error that lists the ones that do; a value is read as the type that the field is declared with.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import difflib
+import typing
+from collections.abc import Sequence
+from typing import Any
+
+from runtime.errors import UsageError
+from training.networks import Preset, find_preset
+from training.recipes.recipe import Recipe
+
+_TRUTH = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
+_FIXED = ("name", "ablations")  # what a recipe is called is no setting
+
+
+def with_settings(recipe: Recipe, settings: Sequence[str]) -> Recipe:
+    """The recipe with each `NAME=VALUE` applied, in order."""
+    for setting in settings:
+        name, equals, text = (part.strip() for part in setting.partition("="))
+        if not equals:
+            raise UsageError(f"--set wants NAME=VALUE, {setting!r} came; the names: {', '.join(names_of(recipe))}")
+        recipe = _replaced(recipe, name.split("."), text, setting)
+    return recipe
+
+
+def with_ablation(recipe: Recipe, ablation: str) -> Recipe:
+    if ablation not in recipe.ablations:
+        there = ", ".join(recipe.ablations) or "none"
+        raise UsageError(f"the recipe {recipe.name} has no ablation called {ablation!r}; there are: {there}")
+    return with_settings(recipe, recipe.ablations[ablation])
+
+
+def names_of(node: Any, prefix: str = "") -> list[str]:
+    """Every name that can be set, dotted."""
+    names = []
+    for name in _settable(node):
+        value = getattr(node, name)
+        inner = value.config if isinstance(value, Preset) else value
+        if isinstance(value, Preset) or not dataclasses.is_dataclass(value):
+            names.append(prefix + name)
+        if dataclasses.is_dataclass(inner):
+            names += names_of(inner, f"{prefix}{name}.")
+    return names
+
+
+def _settable(node: Any) -> dict[str, Any]:
+    """Field → declared type, for the fields that a line of text can give."""
+    hints = typing.get_type_hints(type(node))
+    return {
+        name: hints[name]
+        for name in (field.name for field in dataclasses.fields(node))
+        if name not in _FIXED and (dataclasses.is_dataclass(getattr(node, name)) or _readable(hints[name]))
+    }
+
+
+def _readable(hint: Any) -> bool:
+    if hint in (bool, int, float, str):
+        return True
+    return typing.get_origin(hint) is tuple and all(_readable(part) for part in typing.get_args(hint) if part is not Ellipsis)
+
+
+def _replaced(node: Any, path: Sequence[str], text: str, setting: str) -> Any:
+    if isinstance(node, Preset):
+        # No longer that preset: the name says by what it differs.
+        return dataclasses.replace(node, name=f"{node.name} {path[0]}={text}", config=_replaced(node.config, path, text, setting))
+    name, inner = path[0], path[1:]
+    fields = _settable(node) if dataclasses.is_dataclass(node) else {}
+    if name not in fields:
+        meant = difflib.get_close_matches(name, fields, n=1)
+        guess = f"; did you mean {meant[0]}?" if meant else ""
+        raise UsageError(f"--set {setting}: no field is called {name!r} there{guess}; there are: {', '.join(fields) or 'none'}")
+    value = _replaced(getattr(node, name), inner, text, setting) if inner else _read(fields[name], text, setting)
+    return dataclasses.replace(node, **{name: value})
+
+
+def _read(hint: Any, text: str, setting: str) -> Any:
+    if hint is Preset:
+        return find_preset(text)
+    if hint is str:
+        return text
+    if typing.get_origin(hint) is tuple:
+        kinds = [kind for kind in typing.get_args(hint) if kind is not Ellipsis]
+        parts = [part.strip() for part in text.split(",") if part.strip()]
+        kinds = kinds * len(parts) if len(kinds) == 1 else kinds
+        if len(kinds) != len(parts):
+            raise UsageError(f"--set {setting}: {len(kinds)} values with commas between were expected, {len(parts)} came")
+        return tuple(_read(kind, part, setting) for kind, part in zip(kinds, parts, strict=True))
+    try:
+        if hint is bool:
+            return _TRUTH[text.lower()]
+        return {int: int, float: float}[hint](text)
+    except (KeyError, ValueError):
+        wanted = {bool: "true or false", int: "a whole number", float: "a number"}.get(hint, f"one of {hint} by its own fields")
+        raise UsageError(f"--set {setting}: {wanted} was expected, {text!r} came") from None
