@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from runtime.errors import MissingExtra, UsageError
 
 if TYPE_CHECKING:
+    from benchmarks.bench import Record
     from benchmarks.demo import DemoReport, Scores
 
 
@@ -90,24 +91,42 @@ _MEANING = {
 
 def _bench(arguments: list[str]) -> int:
     parser = argparse.ArgumentParser(prog="clearway bench", description="Measures a model on every engine of this machine, in one run.")
-    parser.add_argument("model", help="a shipped model's name, or the folder of a bundle")
+    parser.add_argument("model", nargs="?", help="a shipped model's name, or the folder of a bundle")
+    about = "instead of a model: what this network costs as it is built, untrained (repeatable; `all`: every one, those for a CPU timed)"
+    parser.add_argument("--preset", action="append", default=[], metavar="NAME", help=about)
     parser.add_argument("--size", default="1280x720", metavar="WxH", help="default: %(default)s")
     parser.add_argument("--seconds", type=float, default=6.0, help="for each engine (default: %(default)s)")
     parser.add_argument("--record", type=Path, metavar="FILE", help="write the record there")
     parser.add_argument("--json", action="store_true", help="print the record as one line of JSON")
     options = parser.parse_args(arguments)
     width, height = _size(options.size)
-
+    if bool(options.model) == bool(options.preset):
+        raise UsageError("a model, or presets with --preset, was expected; name one of the two")
     if options.record and (options.record.is_dir() or not options.record.parent.is_dir()):  # before the minutes that measuring takes
         raise UsageError(f"--record {options.record}: a file in a folder that exists was expected; make the folder, or name another file")
     from benchmarks.bench import BenchOptions, bench, write_record
-    from benchmarks.report import tables
+    from benchmarks.report import costs, tables
 
-    record = bench(BenchOptions(options.model, height, width, options.seconds), lambda line: print(line, file=sys.stderr, flush=True))
+    if options.preset:
+        record, table = _bench_presets(options.preset, height, width, options.seconds), costs
+    else:
+        record, table = bench(BenchOptions(options.model, height, width, options.seconds), _say), tables
     if options.record:
         write_record(options.record, record)
-    print(json.dumps(record) if options.json else tables(record))
+    print(json.dumps(record) if options.json else table(record))
     return 0
+
+
+def _bench_presets(names: list[str], height: int, width: int, seconds: float) -> Record:
+    try:
+        from benchmarks.presets import measure_presets
+    except ModuleNotFoundError as error:
+        raise MissingExtra(str(error.name), "export") from error
+    return measure_presets([] if names == ["all"] else names, height, width, seconds, _say)
+
+
+def _say(line: str) -> None:
+    print(line, file=sys.stderr, flush=True)
 
 
 def _size(words: str) -> tuple[int, int]:

@@ -52,6 +52,13 @@ def measure_latency(bundle: Bundle, height: int, width: int, seconds: float) -> 
         yield contender(bundle, frame, seconds)
 
 
+def measure_backend(bundle: Bundle, name: str, height: int, width: int, seconds: float) -> Latency:
+    """One backend alone, by name or "auto"."""
+    with contextlib.closing(open_backend(bundle, name).backend) as backend:
+        facts = backend.facts
+        return _measure(facts.name, facts.precision, facts.detail, _of_one(backend), rainy_frame(height, width), seconds)
+
+
 def _of_one(backend: Backend) -> Run:
     return lambda picture: backend.run(picture[None])
 

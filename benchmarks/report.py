@@ -55,6 +55,25 @@ def tables(record: dict[str, Any]) -> str:
     return "\n".join([title, "", *_engines(record["latency"]), "", *_videos(record["throughput"], record["obvious_loop"]), *ending])
 
 
+def costs(record: dict[str, Any]) -> str:
+    """What every preset of a network costs, as measured by `clearway bench --preset`."""
+    machine = record["machine"]
+    features = "".join(f", {feature}" for feature in machine["features"])
+    lines = [
+        f"{record['date']}, {record['size']}: {machine['cpu']}, {machine['cores']} cores{features}. Untrained weights, model only.",
+        "",
+        "| preset | parameters | GFLOP at 720p | sides padded to | sees the whole picture | receptive field | frames a second |",
+        "|---|---:|---:|---:|---|---:|---:|",
+    ]
+    for row in record["presets"]:
+        field = "all of it" if row["receptive_field"] is None else f"{row['receptive_field']}"
+        latency = row["latency"]
+        speed = "not timed" if latency is None else f"{latency['fps']:.1f} ({latency['contender']}, {latency['precision']})"
+        size = f"{row['parameters']:,} | {row['gflops_720p']:,.1f} | {row['stride']}"
+        lines.append(f"| `{row['preset']}` | {size} | {'yes' if row['sees_whole_picture'] else 'no'} | {field} | {speed} |")
+    return "\n".join(lines)
+
+
 def _engines(latency: list[dict[str, Any]]) -> list[str]:
     lines = ["| model only | precision | p50 ms | p99 ms | frames a second |", "|---|---|---:|---:|---:|"]
     for row in latency:
