@@ -170,7 +170,8 @@ def _paint(seen: Seen, title: str, out: Path) -> None:
 
     figure = Figure(figsize=(11, 8.5), layout="constrained")
     figure.suptitle(f"Channels before and after the feature disentanglement module: {title}")
-    upper, lower = np.ravel(figure.subfigures(2, 1, height_ratios=(1, 0.95)))
+    grid = figure.add_gridspec(2, 1, height_ratios=(1, 0.95))
+    upper, lower = (figure.add_subfigure(grid[row]) for row in range(2))
     for axes, matrix, name in zip(upper.subplots(1, 2), (seen.before, seen.after), ("(a) before FDM", "(b) after FDM"), strict=True):
         image = axes.imshow(matrix, vmin=0, vmax=1, cmap="viridis")
         axes.set(title=f"{name}: mean |correlation| {off_diagonal_mean(matrix):.3f} off the diagonal", xlabel="channel", ylabel="channel")
