@@ -25,6 +25,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from runtime.errors import UsageError
 from training.networks.blocks import ChannelAttention, ResBlock, conv3x3
 from training.networks.gain_control import GainControl, InverseGainControl
 
@@ -39,6 +40,11 @@ class FDRNetConfig:
     unshuffle: int = 1  # space-to-depth factor in front of the network
     disentangle: bool = True  # False: table 5's baseline, ResBlocks in place of FD and FA layers
     auxiliary: bool = True  # False: table 5's network without the parallel branch
+
+    def __post_init__(self) -> None:
+        for name in ("channels", "phases", "fd_layers", "process_blocks", "auxiliary_blocks", "unshuffle"):
+            if getattr(self, name) < 1:
+                raise UsageError(f"an fdrnet's {name} must be 1 or more, {getattr(self, name)} came")
 
 
 class Disentangled(NamedTuple):

@@ -28,6 +28,12 @@ class FDRNetMethod:
     beta: float = 1e-5  # weight of the orthogonality loss
     largest_gradient: float = 0.2  # the usual norm: the inverse gain control grows with the square, so an outlier must not steer
 
+    def __post_init__(self) -> None:
+        if not self.beta >= 0 or not self.largest_gradient > 0:
+            raise UsageError(
+                f"FDR-Net's method wants beta of 0 or more and largest_gradient above 0, {self.beta} and {self.largest_gradient} came"
+            )
+
     def set_up(self, fabric: Fabric, generator: nn.Module, learning_rate: float) -> System:
         return FDRNetSystem(self, fabric, generator, learning_rate)
 

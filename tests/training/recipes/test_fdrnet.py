@@ -160,6 +160,21 @@ def test_another_network_is_refused_in_one_line() -> None:
         FDRNetMethod().set_up(_fabric(), torch.nn.Conv2d(3, 3, 1), 1e-4)
 
 
+@pytest.mark.parametrize(
+    ("setting", "said"),
+    [
+        ("network.phases=0", "phases must be 1 or more, 0 came"),
+        ("network.channels=-2", "channels must be 1 or more, -2 came"),
+        ("method.beta=-1", "beta of 0 or more"),
+        ("method.beta=nan", "beta of 0 or more"),
+        ("method.largest_gradient=0", "largest_gradient above 0"),
+    ],
+)
+def test_a_setting_that_cannot_be_is_refused_before_anything_is_built(setting: str, said: str) -> None:
+    with pytest.raises(UsageError, match=said):
+        with_settings(find_recipe("fdrnet-hybrid"), [setting])
+
+
 def test_the_shipped_recipe_is_still_what_the_shipped_model_says_it_is() -> None:
     recipe = find_recipe("derain")
     assert recipe.network is PRESETS["fdrnet-edge"]
