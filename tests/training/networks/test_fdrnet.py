@@ -84,8 +84,9 @@ def test_the_edge_preset_is_cheap_enough_for_video_on_a_cpu() -> None:
     assert cost_of(PRESETS["fdrnet-edge"].build())[1] < 24
 
 
-def test_every_parameter_takes_part() -> None:
-    network = FDRNet(FDRNetConfig(channels=8, phases=2, fd_layers=2, unshuffle=2))
+@pytest.mark.parametrize("change", [{}, {"disentangle": False}, {"auxiliary": False}], ids=["whole", "no FDM", "no auxiliary branch"])
+def test_every_parameter_takes_part(change: dict[str, bool]) -> None:
+    network = FDRNet(FDRNetConfig(channels=8, phases=2, fd_layers=2, unshuffle=2, **change))
     torch.nn.init.normal_(network.tail.weight)
     network(torch.rand(1, 3, 16, 16)).square().mean().backward()
     assert [name for name, parameter in network.named_parameters() if parameter.grad is None] == []
