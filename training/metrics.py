@@ -47,6 +47,7 @@ PROTOCOLS = {
         f"sr-x{scale}": Protocol(f"{_ROUNDED_Y}, {scale} pixels off each border; {_WANG}", channel="rounded-y", crop=scale)
         for scale in (2, 3, 4)
     },
+    "grey": Protocol(f"grey (mean of the channels, rounded), no crop; {_WANG}", channel="grey"),
     "bsd68": Protocol(f"grey (mean of the channels, rounded), no crop; {_FLOAT_NOISE}; {_WANG}", channel="grey", unclipped=True),
     "cbsd68": Protocol(f"RGB, no crop; {_FLOAT_NOISE}; {_WANG}", unclipped=True),
     "div2k-hybrid": Protocol(
