@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -168,7 +168,7 @@ def checkpoint_restore(checkpoint: Checkpoint, *, bf16: bool = False, device: st
         height, width = picture.shape[:2]
         rgb = torch.from_numpy(np.ascontiguousarray(picture[..., ::-1])).to(device).permute(2, 0, 1)[None].float().div(LEVELS)
         padded = pad_to_stride(rgb, stride).contiguous(memory_format=layout)
-        with torch.autocast(device, torch.bfloat16, enabled=bf16), torch.backends.cudnn.flags(allow_tf32=False):
+        with torch.autocast(device, torch.bfloat16, enabled=bf16), _true_fp32(device):
             answer = network(padded)
         restored = answer[0] if isinstance(answer, tuple) else answer  # some networks hand out the interference as well
         restored = restored[:, :, : height * scale, : width * scale]
@@ -177,6 +177,11 @@ def checkpoint_restore(checkpoint: Checkpoint, *, bf16: bool = False, device: st
         return from_tensor(restored)[0]
 
     return restore
+
+
+def _true_fp32(device: str) -> AbstractContextManager[None]:
+    """cuDNN convolves FP32 in TF32 unless it is told not to: a mantissa of 10 bits is not what "PyTorch FP32" says."""
+    return torch.backends.cudnn.flags(enabled=True, allow_tf32=False) if device == "cuda" else nullcontext()
 
 
 def write_scores(path: Path, scores: Sequence[Score] | Sequence[Summary]) -> None:

@@ -22,22 +22,64 @@ def at_best_shift(planes: _Planes, truth: _Planes) -> tuple[_Planes, _Planes]:
     if min(height, width) <= 2 * BORDER:
         raise DataError(f"a comparison over shifts takes {BORDER} pixels off each border; {width}×{height} came: use larger pictures")
     inner = truth[BORDER : height - BORDER, BORDER : width - BORDER]
-    least, best = np.inf, inner
-    for below in range(PARTS):
-        for right in range(PARTS):
-            between = _between(planes, below / PARTS, right / PARTS)
-            # Whole steps from -5; the last one stands for 5.25 and more where a part is added, and is left out.
-            for top in range(-FURTHEST, FURTHEST + (below == 0)):
-                for left in range(-FURTHEST, FURTHEST + (right == 0)):
-                    moved = between[BORDER + top :, BORDER + left :][: inner.shape[0], : inner.shape[1]]
-                    difference = (moved - inner).ravel()
-                    error = float(difference @ difference)
-                    if error < least:
-                        least, best = error, moved
-    return best, inner
+    errors = _errors(planes, inner)
+    below, right, top, left = (int(place) for place in np.unravel_index(int(errors.argmin()), errors.shape))
+    weights = _weights(below, right)
+    return sum((weights[k] * _moved(planes, inner, top + k // 2, left + k % 2) for k in range(4)), np.zeros_like(inner)), inner
 
 
-def _between(planes: _Planes, below: float, right: float) -> _Planes:
-    """The picture read `below` and `right` of each pixel (parts of a pixel, 0 to 1), bilinear."""
-    rows = planes if below == 0 else (1 - below) * planes[:-1] + below * planes[1:]
-    return rows if right == 0 else (1 - right) * rows[:, :-1] + right * rows[:, 1:]
+def _moved(planes: _Planes, inner: _Planes, top: int, left: int) -> _Planes:
+    """The part under `inner` at a shift of whole pixels; 0 is the furthest up and left."""
+    y, x = BORDER - FURTHEST + top, BORDER - FURTHEST + left
+    return planes[y : y + inner.shape[0], x : x + inner.shape[1]]
+
+
+def _weights(below: int, right: int) -> tuple[float, float, float, float]:
+    """Of a pixel, its right neighbour, the one below and the one below that, for parts of a pixel."""
+    y, x = below / PARTS, right / PARTS
+    return (1 - y) * (1 - x), (1 - y) * x, y * (1 - x), y * x
+
+
+def _errors(planes: _Planes, inner: _Planes) -> NDArray[np.float64]:
+    """[parts down, parts right, whole pixels down, whole pixels right]: the squared error at each shift.
+
+    A picture between four others differs from the truth by their weighted differences, so every error follows from the products of
+    neighbouring differences: 720 of them instead of 1,681 moved pictures.
+    """
+    own, right, below, falling, rising = _products(planes, inner)
+    errors = np.empty((PARTS, PARTS, *falling.shape))
+    for down in range(PARTS):
+        for along in range(PARTS):
+            a, b, c, d = _weights(down, along)
+            squares = a * a * own[:-1, :-1] + b * b * own[:-1, 1:] + c * c * own[1:, :-1] + d * d * own[1:, 1:]
+            beside = a * b * right[:-1] + c * d * right[1:] + a * c * below[:, :-1] + b * d * below[:, 1:]
+            errors[down, along] = squares + 2 * (beside + a * d * falling + b * c * rising)
+    errors[1:, :, -1] = np.inf  # beyond the furthest shift
+    errors[:, 1:, :, -1] = np.inf
+    return errors
+
+
+def _products(planes: _Planes, inner: _Planes) -> tuple[NDArray[np.float64], ...]:
+    """Of the differences at whole shifts: each with itself, its right neighbour, the one below, and across both ways."""
+    sides = 2 * FURTHEST + 2  # one more than is searched: the far neighbour of the last
+    own, right, below = np.zeros((sides, sides)), np.zeros((sides, sides - 1)), np.zeros((sides - 1, sides))
+    falling, rising = np.zeros((sides - 1, sides - 1)), np.zeros((sides - 1, sides - 1))
+    above: list[NDArray[np.float64]] = []
+    for y in range(sides):
+        row = [(_moved(planes, inner, y, x) - inner).ravel() for x in range(sides)]
+        for x, one in enumerate(row):
+            own[y, x] = _dot(one, one)
+            if x:
+                right[y, x - 1] = _dot(row[x - 1], one)
+            if y:
+                below[y - 1, x] = _dot(above[x], one)
+            if x and y:
+                falling[y - 1, x - 1] = _dot(above[x - 1], one)
+                rising[y - 1, x - 1] = _dot(above[x], row[x - 1])
+        above = row
+    return own, right, below, falling, rising
+
+
+def _dot(a: NDArray[np.float64], b: NDArray[np.float64]) -> float:
+    """On this thread: with a core or two busy elsewhere, BLAS waited for its own threads a hundred times longer than it computed."""
+    return float(np.einsum("i,i->", a, b))

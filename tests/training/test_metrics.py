@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import cv2
 import numpy as np
 import pytest
@@ -217,3 +219,10 @@ def test_sizes_must_agree_and_hold_what_the_protocol_needs() -> None:
         psnr(_flat(1, 62), _flat(1, 62), "div2k-hybrid")
     with pytest.raises(DataError, match="15 pixels"):
         psnr(_flat(1, 30), _flat(1, 30), "text")
+
+
+def test_the_page_on_scores_quotes_every_protocol() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "scores.md").read_text(encoding="utf-8")
+    for name, protocol in PROTOCOLS.items():
+        sets = ", ".join(data for data, by in DATA_SETS.items() if by == name) or "–"
+        assert f"| `{name}` | {protocol.text} | {sets} |" in page
