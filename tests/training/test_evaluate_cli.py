@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import shutil
+from dataclasses import dataclass
 from pathlib import Path
 
 import cv2
@@ -19,7 +20,10 @@ from tests.tiny import make_bundle
 from tests.training.pictures import clean_folder, pair_folder
 from tests.training.test_evaluate import identity
 from training.checkpoint import save_checkpoint
+from training.data import TrainingPictures
+from training.evaluate_cli import _protocol
 from training.metrics import PROTOCOLS
+from training.recipes import find_recipe
 
 
 @pytest.fixture(scope="module")
@@ -146,3 +150,16 @@ def _make_wrong(place: Path, here: Path) -> None:
     for path in (here / "uneven" / "rain" / "test-1.png", here / "small" / "mine_test-1.png"):
         cv2.imwrite(str(path), read_picture(path)[:40])
     (here / "broken" / "00.png").write_bytes(b"half a picture")
+
+
+@dataclass(frozen=True)
+class _OfALayout(TrainingPictures):
+    protocol: str | None = None
+
+
+def test_the_protocol_is_what_was_asked_for_else_the_datas_own_else_the_recipes() -> None:
+    gopro, plain = (_OfALayout((), (), (), (), (), protocol) for protocol in ("GoPro", None))
+    assert _protocol("text", gopro, "derain") == "text"
+    assert _protocol(None, gopro, "derain") == "gopro"
+    assert _protocol(None, plain, "derain") == find_recipe("derain").protocol
+    assert _protocol(None, plain, recipe=None) == "rgb"
