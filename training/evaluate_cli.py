@@ -103,7 +103,7 @@ def _planned(parsed: argparse.Namespace) -> Iterator[_Plan]:
 
     with open_model(parsed.model, _device(parsed.device)) as model:
         pictures = load_pictures(parsed.data)
-        protocol = _protocol(parsed.protocol, pictures, model.recipe)
+        protocol = protocol_for(parsed.protocol, pictures, model.recipe)
         if PROTOCOLS[protocol].unclipped and not model.takes_floats:
             raise UsageError(
                 f"{parsed.model} takes 8-bit pictures, and {protocol} is for noise that is neither clipped nor rounded; "
@@ -122,7 +122,7 @@ def _results_plan(parsed: argparse.Namespace) -> _Plan:
     pictures = load_pictures(parsed.data)
     # Clean pictures are all of them the truth of something: the held-out rule is for models that were trained on the others.
     trial = pairs_of(pictures) if pictures.held_out_pairs else truths_in(parsed.data)
-    protocol = _protocol(parsed.protocol, pictures, recipe=None)
+    protocol = protocol_for(parsed.protocol, pictures, recipe=None)
     return _Plan(answer_from(folder, results, trial.names), [trial], protocol, "a folder of results")
 
 
@@ -137,7 +137,7 @@ def _trials(degrade: str | None, pictures: TrainingPictures, recipe: str, protoc
     return [mixture_trial(degrade, parse_mixture(degrade), pictures, protocol)]
 
 
-def _protocol(asked: str | None, pictures: TrainingPictures, recipe: str | None) -> str:
+def protocol_for(asked: str | None, pictures: TrainingPictures, recipe: str | None) -> str:
     from training.metrics import find_protocol
     from training.recipes import find_recipe
 

@@ -21,7 +21,7 @@ from tests.training.pictures import clean_folder, pair_folder
 from tests.training.test_evaluate import identity
 from training.checkpoint import save_checkpoint
 from training.data import TrainingPictures
-from training.evaluate_cli import _protocol
+from training.evaluate_cli import protocol_for
 from training.metrics import PROTOCOLS
 from training.recipes import find_recipe
 
@@ -159,7 +159,7 @@ class _OfALayout(TrainingPictures):
 
 def test_the_protocol_is_what_was_asked_for_else_the_datas_own_else_the_recipes() -> None:
     gopro, plain = (_OfALayout((), (), (), (), (), protocol) for protocol in ("GoPro", None))
-    assert _protocol("text", gopro, "derain") == "text"
-    assert _protocol(None, gopro, "derain") == "gopro"
-    assert _protocol(None, plain, "derain") == find_recipe("derain").protocol
-    assert _protocol(None, plain, recipe=None) == "rgb"
+    assert protocol_for("text", gopro, "derain") == "text"
+    assert protocol_for(None, gopro, "derain") == "gopro"
+    assert protocol_for(None, plain, "derain") == find_recipe("derain").protocol
+    assert protocol_for(None, plain, recipe=None) == "rgb"
