@@ -34,12 +34,12 @@ class _Plan:
 
 
 def evaluate_word(arguments: list[str], say: Callable[[str], None] = print) -> int:
-    parsed = _parser().parse_args(arguments)
-    _check_files(parsed)
     from training.evaluate import scored, summarised, write_scores
     from training.evaluate_report import Worst, table, write_csv
     from training.metrics import PROTOCOLS
 
+    parsed = _parser().parse_args(arguments)
+    _check_files(parsed)
     worst = Worst() if parsed.worst else None
     with _planned(parsed) as plan:
         scores = list(scored(plan.answer, plan.trials, plan.protocol, worst.watch if worst else None))
