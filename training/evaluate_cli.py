@@ -5,7 +5,9 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import json
-from collections.abc import Callable, Iterator, Sequence
+import sys
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,13 +16,14 @@ from runtime.errors import UsageError
 
 if TYPE_CHECKING:
     from training.data import TrainingPictures
-    from training.evaluate import Answer
+    from training.evaluate import Answer, PictureScore
     from training.trials import Trial
 
 _DATA = "a folder that `clearway train` takes too (its held-out part is scored), or the truths of a folder of results; repeatable"
 _MODEL = "a checkpoint, a bundle, the name of a shipped model, or a folder of results"
 _PROTOCOL = "how to score: a protocol's name or a data set's (default: what the data goes by, else the recipe's)"
 _FILES = ("scores", "csv", "worst")
+_TOLD_EVERY_S = 10.0
 
 
 @dataclasses.dataclass(frozen=True)
@@ -42,7 +45,7 @@ def evaluate_word(arguments: list[str], say: Callable[[str], None] = print) -> i
     _check_files(parsed)
     worst = Worst() if parsed.worst else None
     with _planned(parsed) as plan:
-        scores = list(scored(plan.answer, plan.trials, plan.protocol, worst.watch if worst else None))
+        scores = list(_told(scored(plan.answer, plan.trials, plan.protocol, worst.watch if worst else None), plan.trials))
     summaries = summarised(scores, plan.protocol)
     if parsed.scores:
         write_scores(parsed.scores, summaries)
@@ -57,6 +60,16 @@ def evaluate_word(arguments: list[str], say: Callable[[str], None] = print) -> i
         say(f"{parsed.model} on {plan.runs_on}; {plan.protocol}: {PROTOCOLS[plan.protocol].text}")
         say("\n".join(table(summaries)))
     return 0
+
+
+def _told(scores: Iterable[PictureScore], trials: Sequence[Trial]) -> Iterator[PictureScore]:
+    """Says now and then how far it is, where it takes long enough to be asked."""
+    pictures, said = sum(len(trial.names) for trial in trials), time.monotonic()
+    for done, score in enumerate(scores, start=1):
+        yield score
+        if time.monotonic() - said > _TOLD_EVERY_S:
+            said = time.monotonic()
+            sys.stderr.write(f"{done:,} of {pictures:,} pictures scored\n")
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -79,6 +79,16 @@ def test_a_bundle_is_scored_and_writes_scores_that_export_takes_lines_for_each_p
     assert read_picture(files["worst"]).shape[0] == 2 * (44 + 48 + 8)
 
 
+def test_it_says_how_far_it_is_where_it_takes_long(
+    place: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    words = ["evaluate", str(place / "results"), "--data", str(place / "pairs")]
+    assert (clearway.main(words), capsys.readouterr().err) == (0, "")
+    monkeypatch.setattr("training.evaluate_cli._TOLD_EVERY_S", -1.0)
+    assert clearway.main(words) == 0
+    assert capsys.readouterr().err.splitlines() == ["1 of 2 pictures scored", "2 of 2 pictures scored"]
+
+
 def test_results_are_matched_with_the_pairs_of_their_names(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
     said = json.loads(_said(capsys, place / "results", "--data", place / "pairs", "--json"))
     (score,) = said["scores"]
