@@ -141,13 +141,15 @@ def _results_plan(parsed: argparse.Namespace) -> _Plan:
 
 def _trials(degrade: str | None, pictures: TrainingPictures, recipe: str, protocol: str) -> list[Trial]:
     from training.recipes import find_recipe
-    from training.trials import mixture_trial, trials_of
+    from training.trials import SEED, mixture_trial, trials_of
 
     if degrade is None:
         return trials_of(find_recipe(recipe), pictures, protocol)
     from training.degradations.description import parse_mixture
+    from training.degradations.rain import StreakBank
 
-    return [mixture_trial(degrade, parse_mixture(degrade), pictures, protocol)]
+    unseen = StreakBank(SEED, count=64)  # as in the recipes' own trials: what falls here fell in no training
+    return [mixture_trial(degrade, parse_mixture(degrade, unseen), pictures, protocol)]
 
 
 def protocol_for(asked: str | None, pictures: TrainingPictures, recipe: str | None) -> str:
