@@ -22,7 +22,7 @@ from training.degradations.haze import road_depth
 from training.degradations.rain import StreakBank
 from training.degradations.splash import Splash
 
-_SMALLEST = 0.45  # of the streaks of the farthest layer, beside the nearest
+_SMALLEST = 0.6  # of the streaks of the farthest layer, beside the nearest; less, and a patch outgrows the stock
 _SOFT = 4.0  # how sharply a distance hides what is behind it; depth is never known to the pixel
 
 
@@ -33,7 +33,7 @@ class Downpour:
     distances: Annotated[Range, Within(1, 6)] = (2, 4)  # how many layers, a whole number
     accumulation: Amount = (0.2, 1.5)  # β: light falls to exp(−β) at the farthest
     airlight: Share = (0.4, 0.9)
-    splash: Amount = (0.0, 0.5)
+    splash: Amount = (0.0, 0.6)
     depth: Light | None = field(default=None, repr=False, compare=False)
 
     def __post_init__(self) -> None:

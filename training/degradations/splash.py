@@ -23,7 +23,7 @@ _SUBPIXEL = 4
 
 @dataclass(frozen=True)
 class Splash:
-    strength: Amount = (0.2, 0.8)
+    strength: Amount = (0.15, 0.6)
     density: Annotated[Range, Within(0, 100)] = (5.0, 40.0)  # crowns on 100×100 pixels of road
     size: Annotated[Range, Within(0.5, 40)] = (3.0, 10.0)  # pixels from the point to a tip, at the lower edge of the picture
     horizon: Share = (0.2, 0.6)  # of the height; 0 is the upper edge
