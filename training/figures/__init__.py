@@ -8,7 +8,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Protocol, cast
 
-FIGURES: dict[str, str] = {}  # name → what it shows; `aigan-toy` is drawn by aigan_toy.py
+FIGURES: dict[str, str] = {  # name → what it shows; `aigan-toy` is drawn by aigan_toy.py
+    "fdrnet-correlation": "FDR-Net's figure 8: what channels share before and after the FDM, and their answers to blur, noise and JPEG",
+}
 
 
 class Figure(Protocol):
