@@ -6,6 +6,7 @@ from runtime.errors import UsageError
 from training.networks import PRESETS
 from training.recipes.derain import TRIALS, road_rain
 from training.recipes.fdrnet import FDRNetMethod
+from training.recipes.physicsgan_recipes import RECIPES as PHYSICSGAN
 from training.recipes.recipe import Recipe
 
 _DERAIN_WEAKNESSES = (
@@ -41,6 +42,7 @@ RECIPES = {
             batch=28,
             learning_rate=1e-3,
         ),
+        *PHYSICSGAN,
     )
 }
 
