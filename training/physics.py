@@ -36,13 +36,12 @@ def degrade_again(physics: str, restored: Tensor, batch: Batch) -> Tensor:
 
 
 def blurred(x: Tensor, batch: Batch, i: int) -> Tensor:
-    kernel = _found(batch, i, "kernel", "blur")
-    if kernel is None:
-        return x
-    weights = torch.from_numpy(np.ascontiguousarray(kernel, np.float32)).to(x)[None, None]
-    rows, columns = (_mirrored(side, reach, x) for side, reach in zip(x.shape[2:], kernel.shape, strict=True))
-    around = x.index_select(2, rows).index_select(3, columns)
-    return F.conv2d(around.transpose(0, 1), weights).transpose(0, 1)  # colours as a batch: one kernel for all three
+    for kernel in _all(batch, i, "kernel", "blur"):  # a lens out of focus in a hand that shakes: one after the other
+        weights = torch.from_numpy(np.ascontiguousarray(kernel, np.float32)).to(x)[None, None]
+        rows, columns = (_mirrored(side, reach, x) for side, reach in zip(x.shape[2:], kernel.shape, strict=True))
+        around = x.index_select(2, rows).index_select(3, columns)
+        x = F.conv2d(around.transpose(0, 1), weights).transpose(0, 1)  # colours as a batch: one kernel for all three
+    return x
 
 
 def _mirrored(side: int, reach: int, like: Tensor) -> Tensor:
@@ -79,9 +78,12 @@ def _there_and_back(side: int, scale: int) -> Light:
 
 
 def noised(x: Tensor, batch: Batch) -> Tensor:
-    """The very noise that each patch got, where it got any."""
-    layers = [_entry(batch.made[i].layers, "noise") if batch.made else None for i in range(len(x))]
-    return torch.stack([one if layer is None else one + _colours(layer, x) for one, layer in zip(x, layers, strict=True)])
+    """With the very noise that each patch got, where it got any."""
+    noise = torch.zeros_like(x)
+    for i, made in enumerate(batch.made):
+        for layer in _entries(made.layers, "noise"):
+            noise[i] += _colours(layer, x)
+    return x + noise
 
 
 # name → (one picture [1, 3, H, W], the batch, which of its patches) → the picture degraded again
@@ -100,19 +102,24 @@ def _colours(layer: Light, like: Tensor) -> Tensor:
 
 def _found(batch: Batch, i: int, name: str, physics: str) -> Any:
     """What made patch i; None where nothing did, because a mixture left it as it was."""
+    found = _all(batch, i, name, physics)
+    if len(found) > 1:
+        raise DataError(f"one {name} a patch was expected, a mixture made {len(found)}; no one operator does both: take a part out of it")
+    return found[0] if found else None
+
+
+def _all(batch: Batch, i: int, name: str, physics: str) -> list[Any]:
+    """All of that name, in the order in which a mixture laid them on."""
     made = batch.made[i] if batch.made else Degraded(np.zeros(0, np.float32), np.zeros(0, np.float32))
-    value = _entry({**made.parameters, **made.layers}, name)
-    if value is None and not torch.equal(batch.degraded[i], batch.clean[i]):
+    found = _entries({**made.parameters, **made.layers}, name)
+    if not found and not torch.equal(batch.degraded[i], batch.clean[i]):
         raise DataError(
             f"the physics of {physics} needs the {name} of each patch, and here is one without: pairs do not tell how they were made; "
             "train on a folder of clean pictures, or without physics (--ablation base-gan)"
         )
-    return value
+    return found
 
 
-def _entry(entries: Mapping[str, Any], name: str) -> Any:
+def _entries(entries: Mapping[str, Any], name: str) -> list[Any]:
     """By its own name, or behind that of a mixture's part: "blur.kernel"."""
-    found = [value for key, value in entries.items() if key.rpartition(".")[2] == name]
-    if len(found) > 1:
-        raise DataError(f"one {name} a patch was expected, a mixture made {len(found)}; its physics is not one operator: take one part out")
-    return found[0] if found else None
+    return [value for key, value in entries.items() if key.rpartition(".")[2] == name]

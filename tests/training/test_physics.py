@@ -11,7 +11,7 @@ from torch import Tensor
 from runtime.errors import DataError, UsageError
 from tests.training.pictures import drawn
 from training.data import Batch, to_tensor
-from training.degradations.degradation import Degraded, Light, to_light, to_picture
+from training.degradations.degradation import Degradation, Degraded, Light, to_light, to_picture
 from training.degradations.mixture import Mixture
 from training.degradations.noise import Noise
 from training.degradations.rain import Rain, StreakBank
@@ -70,6 +70,14 @@ def test_a_kernel_larger_than_the_patch_is_mirrored_over_and_over() -> None:
 def test_each_patch_of_a_batch_has_its_own_kernel_of_its_own_size() -> None:
     batch = _batch(_blurred(_light(0), _kernel(3, 3)), _blurred(_light(1), _kernel(11, 11)))
     assert _difference("blur", batch) <= HALF_A_LEVEL * 1.01
+
+
+def test_two_kernels_of_a_mixture_are_laid_on_in_its_order() -> None:
+    def blur(kernel: Light) -> Degradation:
+        return lambda clean, rng: _blurred(clean, kernel)
+
+    mixture = Mixture((("lens", 1.0, blur(_kernel(3, 9))), ("hand", 1.0, blur(_kernel(9, 3)))))
+    assert _difference("blur", _batch(mixture(_light(), np.random.default_rng(0)))) <= HALF_A_LEVEL * 1.01
 
 
 def test_transmission_and_airlight_bring_the_haze_back_in_its_colour() -> None:

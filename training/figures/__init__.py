@@ -8,7 +8,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Protocol, cast
 
-FIGURES: dict[str, str] = {}  # name → what it shows; `aigan-toy` is drawn by aigan_toy.py
+FIGURES: dict[str, str] = {  # name → what it shows; `aigan-toy` is drawn by aigan_toy.py
+    "physicsgan-curves": "the physics-based GAN with and without its physics: PSNR against noise, and against steps",
+}
 
 
 class Figure(Protocol):

@@ -25,6 +25,7 @@ from training.networks import PRESETS
 from training.recipes.physicsgan import PhysicsGANMethod
 from training.recipes.recipe import Recipe
 
+BLUR = Blur()
 HAZE = Haze(density=(0.4, 1.6), airlight=(0.7, 1.0))
 _PERCENT = 2.55  # of white, in grey levels
 
@@ -46,9 +47,9 @@ _SIZES: Mapping[str, tuple[str, ...]] = {
 ABLATIONS = {**_LOSSES, **_SIZES}
 
 
-def blur_and_noise(low: float, high: float) -> Degradation:
-    """A shaken or defocused picture, with noise of between so many percent of white."""
-    return Mixture((("blur", 1.0, Blur()), ("noise", 1.0, Noise(read=(low * _PERCENT, high * _PERCENT), shot=(0.0, 0.0)))))
+def blur_and_noise(low: float, high: float, blur: Degradation = BLUR) -> Degradation:
+    """A blurred picture, with noise of between so many percent of white."""
+    return Mixture((("blur", 1.0, blur), ("noise", 1.0, Noise(read=(low * _PERCENT, high * _PERCENT), shot=(0.0, 0.0)))))
 
 
 def _blurred(_seed: int, _pairs: Sequence[Pair]) -> Degradation:
