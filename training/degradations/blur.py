@@ -1,4 +1,8 @@
-"""Owns blur: out of focus (Gaussian) and shaken in a straight line (motion); knows nothing else."""
+"""Owns the blur of a lens: a Gaussian, also swept in a straight line, and the disc of defocus; knows nothing else.
+
+A kernel is laid on the picture as `cv2.filter2D` does it, mirrored at the border without repeating the border itself, and is in
+the layers: whoever knows the physics can lay it on another picture.
+"""
 
 from __future__ import annotations
 
@@ -8,20 +12,42 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from training.degradations.degradation import Degraded, Light, Range, draw
+from training.degradations.degradation import Degraded, Light, Pixels, check, draw
 
 _SHARPEST = 0.1  # pixels: below this a Gaussian is one pixel, and at zero it would divide by zero
+_SUPER = 8  # samples across a pixel, where the rim of a disc crosses it
 
 
 @dataclass(frozen=True)
 class Blur:
-    sigma: Range = (0.3, 3.0)  # pixels
-    motion: Range = (0.0, 12.0)  # pixels
+    sigma: Pixels = (0.3, 3.0)
+    motion: Pixels = (0.0, 12.0)
+
+    def __post_init__(self) -> None:
+        check(self)
 
     def __call__(self, clean: Light, rng: np.random.Generator) -> Degraded:
         sigma, length, angle = draw(rng, self.sigma), draw(rng, self.motion), draw(rng, (0, 180))
-        picture = cv2.filter2D(clean, -1, blur_kernel(sigma, length, angle), borderType=cv2.BORDER_REFLECT_101)
-        return Degraded(np.asarray(picture, np.float32), clean, {}, {"sigma": sigma, "motion": length, "angle": angle})
+        return blurred(clean, blur_kernel(sigma, length, angle), {"sigma": sigma, "motion": length, "angle": angle})
+
+
+@dataclass(frozen=True)
+class Defocus:
+    """A point out of focus is the aperture's picture: an even disc, with the rim's pixels covered by the share that it covers."""
+
+    radius: Pixels = (0.5, 6.0)
+
+    def __post_init__(self) -> None:
+        check(self)
+
+    def __call__(self, clean: Light, rng: np.random.Generator) -> Degraded:
+        radius = draw(rng, self.radius)
+        return blurred(clean, disc_kernel(radius), {"radius": radius})
+
+
+def blurred(clean: Light, kernel: NDArray[np.float32], parameters: dict[str, float]) -> Degraded:
+    picture = cv2.filter2D(clean, -1, kernel, borderType=cv2.BORDER_REFLECT_101)
+    return Degraded(np.asarray(picture, np.float32), clean, {"kernel": kernel}, parameters)
 
 
 def blur_kernel(sigma: float, length: float, angle: float) -> NDArray[np.float32]:
@@ -34,3 +60,13 @@ def blur_kernel(sigma: float, length: float, angle: float) -> NDArray[np.float32
         dx, dy = at * np.cos(np.radians(angle)), at * np.sin(np.radians(angle))
         kernel += np.exp(-((x - dx) ** 2 + (y - dy) ** 2) / (2 * sigma**2))
     return np.asarray(kernel / kernel.sum(), np.float32)
+
+
+def disc_kernel(radius: float) -> NDArray[np.float32]:
+    """Sums to one; below half a pixel it is the pixel itself."""
+    radius = max(radius, 0.5)
+    reach = int(np.ceil(radius - 0.5))
+    across = (np.arange(_SUPER * (2 * reach + 1)) + 0.5) / _SUPER - reach - 0.5
+    inside = across[:, None] ** 2 + across**2 <= radius**2
+    covered = inside.reshape(2 * reach + 1, _SUPER, 2 * reach + 1, _SUPER).mean(axis=(1, 3))
+    return np.asarray(covered / covered.sum(), np.float32)

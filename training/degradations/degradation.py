@@ -6,17 +6,38 @@ generator. Everything random comes from that generator: the same seed makes the 
 
 from __future__ import annotations
 
+import functools
+import math
+import typing
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Annotated, Any, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
 
 from runtime.backend import Picture
+from runtime.errors import DataError, UsageError
 
 Light = NDArray[np.float32]  # [H, W, 3] BGR or [H, W], 1.0 is white; may leave 0..1 until it is rounded
 Range = tuple[float, float]  # drawn from evenly; both ends equal means a constant
+
+
+@dataclass(frozen=True)
+class Within:
+    """The bounds of a field, written on its type: `Annotated[Range, Within(0, 1)]`. Whoever reads fields from text reads these too."""
+
+    low: float
+    high: float
+
+    def __str__(self) -> str:
+        return f"{self.low:g} and {self.high:g}"
+
+
+Share = Annotated[Range, Within(0, 1)]
+Amount = Annotated[Range, Within(0, 10)]  # of light, or of how thick a medium is
+Levels = Annotated[Range, Within(0, 255)]  # grey levels
+Pixels = Annotated[Range, Within(0, 100)]
 
 
 @dataclass(frozen=True)
@@ -33,8 +54,20 @@ class Degradation(Protocol):
     def __call__(self, clean: Light, rng: np.random.Generator) -> Degraded: ...
 
 
+@runtime_checkable
+class KnowsDepth(Protocol):
+    """A degradation that makes up the scene's depth, and does better where it is measured."""
+
+    def with_depth(self, depth: Light) -> Degradation: ...
+
+
 def draw(rng: np.random.Generator, limits: Range) -> float:
     return float(rng.uniform(*limits))
+
+
+def draw_whole(rng: np.random.Generator, limits: tuple[float, float]) -> int:
+    """Both ends included."""
+    return int(rng.integers(math.ceil(limits[0]), math.floor(limits[1]) + 1))
 
 
 def to_light(picture: Picture) -> Light:
@@ -44,3 +77,26 @@ def to_light(picture: Picture) -> Light:
 def to_picture(light: Light) -> Picture:
     """Clipped and rounded to 8 bits, as a camera or a file would have it."""
     return np.asarray(np.rint(np.clip(light, 0, 1) * 255), dtype=np.uint8)
+
+
+def check(degradation: Any) -> None:
+    """That every field with bounds keeps them: called when a degradation is made, so that no training runs into it."""
+    kind: type = type(degradation)
+    for name, bounds in _bounds(kind).items():
+        value = getattr(degradation, name)
+        ends = value if isinstance(value, tuple) else (value, value)
+        if not (len(ends) == 2 and bounds.low <= ends[0] <= ends[1] <= bounds.high):
+            what = "a low and a high end" if isinstance(value, tuple) else "a number"
+            raise UsageError(f"{kind.__name__}: {name} is {what} between {bounds}; {value} came")
+
+
+@functools.cache
+def _bounds(kind: type) -> Mapping[str, Within]:
+    hints = typing.get_type_hints(kind, include_extras=True)
+    found = {name: [extra for extra in getattr(hint, "__metadata__", ()) if isinstance(extra, Within)] for name, hint in hints.items()}
+    return {name: extras[0] for name, extras in found.items() if extras}
+
+
+def check_depth(depth: Light | None, height: int, width: int) -> None:
+    if depth is not None and depth.shape != (height, width):
+        raise DataError(f"a depth of {height}×{width}, as the picture has it, was expected; one of {depth.shape} came")

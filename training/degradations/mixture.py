@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from runtime.backend import Picture
-from training.degradations.degradation import Degradation, Degraded, Light, to_light, to_picture
+from runtime.errors import UsageError
+from training.degradations.degradation import Degradation, Degraded, KnowsDepth, Light, to_light, to_picture
 
 
 @dataclass(frozen=True)
@@ -17,6 +18,19 @@ class Mixture:
 
     parts: tuple[tuple[str, float, Degradation], ...]
     untouched: float = 0.0
+
+    def __post_init__(self) -> None:
+        names = [name for name, _, _ in self.parts]
+        if twice := sorted({name for name in names if names.count(name) > 1}):
+            raise UsageError(f"each part of a mixture has a name of its own, since its layers are called by it; {twice[0]!r} came twice")
+        for name, chance in (*((name, chance) for name, chance, _ in self.parts), ("untouched", self.untouched)):
+            if not 0 <= chance <= 1:
+                raise UsageError(f"{name}: a chance between 0 and 1 was expected, {chance} came")
+
+    def with_depth(self, depth: Light) -> Mixture:
+        """The same mixture over a scene whose depth [H, W] is known: every part that asks for depth gets it."""
+        parts = ((name, chance, part.with_depth(depth) if isinstance(part, KnowsDepth) else part) for name, chance, part in self.parts)
+        return replace(self, parts=tuple(parts))
 
     def __call__(self, clean: Light, rng: np.random.Generator) -> Degraded:
         picture, target = clean, clean

@@ -1,4 +1,7 @@
-"""Owns sensor noise: a part that grows with the light and a part that does not; knows nothing else."""
+"""Owns sensor noise on a finished picture: a part that grows with the light and a part that does not; knows nothing else.
+
+With shot = 0 it is plain Gaussian noise. What a real camera makes of noise is in sensor_noise.py.
+"""
 
 from __future__ import annotations
 
@@ -6,15 +9,18 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from training.degradations.degradation import Degraded, Light, Range, draw
+from training.degradations.degradation import Degraded, Levels, Light, check, draw
 
 
 @dataclass(frozen=True)
 class Noise:
     """σ² = read² + shot² · light, in grey levels of 255; independent in each channel."""
 
-    read: Range = (0.0, 8.0)
-    shot: Range = (0.0, 8.0)
+    read: Levels = (0.0, 8.0)
+    shot: Levels = (0.0, 8.0)
+
+    def __post_init__(self) -> None:
+        check(self)
 
     def __call__(self, clean: Light, rng: np.random.Generator) -> Degraded:
         read, shot = draw(rng, self.read) / 255, draw(rng, self.shot) / 255
