@@ -14,7 +14,6 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-import cv2
 import numpy as np
 import torch
 from torch import Tensor
@@ -23,6 +22,7 @@ from torch.nn import functional as F
 from runtime.errors import DataError, UsageError
 from training.data import Batch
 from training.degradations.degradation import Degraded, Light
+from training.degradations.low_resolution import resampling
 from training.networks import LEVELS
 
 _LIGHT = 255 / LEVELS  # degradations call white 1, networks call the level 255 so
@@ -66,24 +66,8 @@ def coarsened(x: Tensor, batch: Batch, i: int) -> Tensor:
     scale = _found(batch, i, "scale", "low-resolution")
     if scale is None:
         return x
-    rows, columns = (torch.from_numpy(_there_and_back(side, round(float(scale)))).to(x) for side in x.shape[2:])
+    rows, columns = (torch.from_numpy(resampling(side, round(float(scale))).copy()).to(x) for side in x.shape[2:])
     return rows @ x @ columns.T
-
-
-def _there_and_back(side: int, scale: int) -> Light:
-    """[side, side]: bicubic resizing down and up again is linear in each direction, so this is what it makes of each unit picture."""
-    unit = np.eye(side, dtype=np.float32)
-    down = cv2.resize(unit, (side, side // scale), interpolation=cv2.INTER_CUBIC)
-    return np.asarray(cv2.resize(down, (side, side), interpolation=cv2.INTER_CUBIC), np.float32)
-
-
-def noised(x: Tensor, batch: Batch) -> Tensor:
-    """With the very noise that each patch got, where it got any."""
-    noise = torch.zeros_like(x)
-    for i, made in enumerate(batch.made):
-        for layer in _entries(made.layers, "noise"):
-            noise[i] += _colours(layer, x)
-    return x + noise
 
 
 # name → (one picture [1, 3, H, W], the batch, which of its patches) → the picture degraded again

@@ -5,18 +5,17 @@ from __future__ import annotations
 import cv2
 import numpy as np
 import pytest
-import torch
 from torch import Tensor
 
 from runtime.errors import DataError, UsageError
 from tests.training.pictures import drawn
 from training.data import Batch, to_tensor
 from training.degradations.degradation import Degradation, Degraded, Light, to_light, to_picture
+from training.degradations.low_resolution import LowResolution
 from training.degradations.mixture import Mixture
-from training.degradations.noise import Noise
 from training.degradations.rain import Rain, StreakBank
 from training.networks import LEVELS
-from training.physics import PHYSICS, degrade_again, noised
+from training.physics import PHYSICS, degrade_again
 
 HALF_A_LEVEL = 0.5 / LEVELS
 
@@ -93,8 +92,7 @@ def test_rain_is_what_the_degraded_picture_has_more_even_of_a_pair() -> None:
 
 
 def test_low_resolution_goes_down_and_up_again() -> None:
-    from training.recipes.physicsgan_recipes import enlarged
-
+    enlarged = LowResolution(scale=(4, 4))
     batch = _batch(*(enlarged(_light(seed), np.random.default_rng(0)) for seed in range(2)))
     inside = (batch.degraded > 0) & (batch.degraded < 255 / LEVELS)  # bicubic overshoots, a picture of bytes cannot
     difference = (degrade_again("low-resolution", batch.clean, batch) - batch.degraded).abs()
@@ -144,11 +142,3 @@ def test_pairs_have_no_parameters_and_the_error_says_which_data_has(physics: str
 def test_an_unknown_physics_is_refused() -> None:
     with pytest.raises(UsageError, match="there are: blur, haze, rain, low-resolution"):
         _difference("smoke", _batch(_hazy(_light())))
-
-
-def test_the_noise_that_a_patch_got_can_be_laid_on_again() -> None:
-    grey = np.full((24, 24, 3), 0.5, np.float32)  # far from black and white, so nothing is clipped
-    noisy = Mixture((("noise", 1.0, Noise(read=(10, 10), shot=(0, 0))),))(grey, np.random.default_rng(0))
-    batch = _batch(noisy, Degraded(grey, grey))
-    assert (noised(batch.clean, batch) - batch.degraded).abs().max() <= 2 * HALF_A_LEVEL * 1.01  # both ends were rounded
-    assert torch.equal(noised(batch.clean, Batch(batch.degraded, batch.clean)), batch.clean)

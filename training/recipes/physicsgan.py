@@ -7,10 +7,10 @@ The adversarial part L_a is least squares: D goes towards 1 for real and 0 for m
 authors' code have it: Adam with β₁ = 0.5, the discriminators' losses halved, and both shown a history of 50 made pictures.
 
 What the paper leaves open, and what was chosen: the sums over pixels are means, as in the authors' code, or the weights would
-depend on the patch. H has no noise in it (eq. 7), though y has in deblurring; `noise_again` adds to ỹ the noise that y got. For
-rain |ỹ − y| is |x̂ − x| by construction, so γ adds to λ there. PCycleGAN with (8)–(10) learns F in place of H: F(x̂) is ỹ, D_h
-judges F(x) against y as CycleGAN does, and CycleGAN's other cycle |G(F(x)) − x| keeps its weight of 10; G and F descend the
-same sum, one after the other. BaseGAN has neither physics nor D_h.
+depend on the patch. H has no noise in it (eq. 7), though y has in deblurring. For rain |ỹ − y| is |x̂ − x| by construction, so γ
+adds to λ there. PCycleGAN with (8)–(10) learns F in place of H: F(x̂) is ỹ, D_h judges F(x) against y as CycleGAN does, and
+CycleGAN's other cycle |G(F(x)) − x| keeps its weight of 10; G and F descend the same sum, one after the other. BaseGAN has
+neither physics nor D_h.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from runtime.errors import UsageError
 from training.data import Batch
 from training.networks.discriminators import PatchGAN
 from training.networks.physicsgan import PhysicsGAN
-from training.physics import PHYSICS, degrade_again, noised
+from training.physics import PHYSICS, degrade_again
 from training.recipes.pool import PicturePool
 from training.recipes.recipe import Losses, System, descend, frozen
 
@@ -44,7 +44,6 @@ class PhysicsGANMethod:
     judge_physics: bool = True  # False: no D_h
     learn_physics: bool = False  # True: a second generator F in place of H (PCycleGAN)
     cycle: float = 10.0  # of |G(F(x)) − x|, where F is learned
-    noise_again: bool = False  # True: ỹ also gets the noise that y got
     judge_share: float = 0.5  # of the discriminators' losses
     judge_channels: int = 64
     judge_layers: int = 3
@@ -132,8 +131,7 @@ class PhysicsGANSystem:
     def _degrade_again(self, restored: Tensor, batch: Batch, learner: str) -> Tensor:
         if self._method.learn_physics:
             return self._run("degrader", learner, restored)
-        again = degrade_again(self._method.physics, restored, batch)
-        return noised(again, batch) if self._method.noise_again else again
+        return degrade_again(self._method.physics, restored, batch)
 
     def _judge_losses(self, name: str, batch: Batch) -> Losses:
         made, real = self._wrapped[name](torch.cat([batch.degraded, batch.clean])).chunk(2)

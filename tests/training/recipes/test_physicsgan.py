@@ -22,7 +22,7 @@ from training.networks.physicsgan import PhysicsGAN, PhysicsGANConfig
 from training.physics import PHYSICS, degrade_again
 from training.recipes import RECIPES, find_recipe
 from training.recipes.physicsgan import PhysicsGANMethod, PhysicsGANSystem
-from training.recipes.physicsgan_recipes import ABLATIONS
+from training.recipes.physicsgan_recipes import ABLATIONS, blur_and_noise
 from training.recipes.recipe import Recipe
 from training.settings import with_ablation
 
@@ -60,9 +60,11 @@ def _decibels(picture: Tensor, truth: Tensor) -> float:
 
 @pytest.mark.parametrize("name", OURS)
 def test_the_edge_preset_overfits_one_patch_by_6_db_within_200_steps(name: str) -> None:
+    """Without noise: a small network cannot learn a patch's noise by heart, which says nothing about its training."""
     torch.manual_seed(0)
     recipe = find_recipe(name)
-    patch = Patches(drawn(1, side=64), recipe.degradation(0, ()), patch=64, batch=1, seed=1).batch(0)
+    degradation = blur_and_noise(0, 0) if recipe.task == "deblur" else recipe.degradation(0, ())
+    patch = Patches(drawn(1), degradation, patch=48, batch=1, seed=1).batch(0)
     method: Any = recipe.method
     method = replace(method, judge_channels=8, pool=0)
     system = method.set_up(Fabric(accelerator="cpu", devices=1), PRESETS["physicsgan-edge"].build(), 1e-3)
