@@ -99,7 +99,7 @@ def _all(batch: Batch, i: int, name: str, physics: str) -> list[Any]:
     if not found and not torch.equal(batch.degraded[i], batch.clean[i]):
         raise DataError(
             f"the physics of {physics} needs the {name} of each patch, and here is one without: pairs do not tell how they were made; "
-            "train on a folder of clean pictures, or without physics (--ablation base-gan)"
+            "train on a folder of clean pictures, or without known physics (--ablation base-gan or pcyclegan)"
         )
     return found
 
