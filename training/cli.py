@@ -4,14 +4,11 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
-import json
 import sys
-from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from runtime.errors import MissingExtra, UsageError
-from runtime.manifest import Score
 
 if TYPE_CHECKING:
     from training.loop import Progress
@@ -65,41 +62,9 @@ def _say(now: Progress) -> None:
 
 
 def _evaluate(arguments: list[str]) -> int:
-    from training.data import load_pictures
-    from training.evaluate import evaluate, open_model, trials_of, write_scores
-    from training.metrics import PROTOCOLS
-    from training.recipes import find_recipe
+    from training.evaluate_cli import evaluate_word
 
-    parser = argparse.ArgumentParser(prog="clearway evaluate", description="Score a model on the held-out part of the pictures.")
-    parser.add_argument("model", help="a checkpoint, a bundle, or the name of a shipped model")
-    parser.add_argument("--data", action="append", type=Path, required=True, metavar="DIR", help=_DATA)
-    parser.add_argument("--protocol", default="y", choices=list(PROTOCOLS), help="default: %(default)s")
-    parser.add_argument("--scores", type=Path, metavar="FILE", help="write the scores where `clearway export --scores` takes them")
-    parser.add_argument("--json", action="store_true", help="print one line for machines")
-    parsed = parser.parse_args(arguments)
-
-    if parsed.scores and (parsed.scores.is_dir() or not parsed.scores.parent.is_dir()):  # before the minutes that scoring takes
-        raise UsageError(f"--scores {parsed.scores}: a file in a folder that exists was expected; make the folder, or name another file")
-    model = open_model(parsed.model)
-    scores = evaluate(model.restore, trials_of(find_recipe(model.recipe), load_pictures(parsed.data)), parsed.protocol)
-    if parsed.scores:
-        write_scores(parsed.scores, scores)
-    if parsed.json:
-        print(json.dumps({"model": parsed.model, "runs_on": model.runs_on, "scores": [dataclasses.asdict(score) for score in scores]}))
-    else:
-        print(f"{parsed.model} on {model.runs_on}; {PROTOCOLS[parsed.protocol].text}")
-        _print_scores(scores)
-    return 0
-
-
-def _print_scores(scores: Sequence[Score]) -> None:
-    print(f"{'':<34}{'pictures':>9}{'input':>9}{'restored':>10}{'worst':>8}{'SSIM in':>10}{'out':>8}")
-    for score in scores:
-        before = "clean" if score.psnr_input_db is None else f"{score.psnr_input_db:.2f}"
-        print(
-            f"{score.data:<34}{score.pictures:>9}{before:>9}{score.psnr_db:>10.2f}{score.psnr_worst_db:>8.2f}"
-            f"{score.ssim_input:>10.4f}{score.ssim:>8.4f}"
-        )
+    return evaluate_word(arguments)
 
 
 def _figures(arguments: list[str]) -> int:

@@ -1,8 +1,8 @@
 """Owns FDR-Net's training (Li et al., ECCV 2020): L1 + β · orthogonality of the FD layers' features; knows no data and no loop.
 
-The paper: eq. 8, β = 1e-5, Adam, learning rate 1e-4 × 0.8 every 9,000 steps, batches of 28. Chosen here: the orthogonality
-loss is the mean over the FD layers (a sum would grow with the number of phases, which the edge preset changes), AdamW without
-decay of the weights, and the loop's cosine schedule, which reaches the same loss in a tenth of the steps.
+The paper: eq. 8 with β = 1e-5, and Adam. Left open there, and chosen here: the orthogonality loss is the mean over the FD layers
+(a sum would grow with the number of phases, which the edge preset changes); the Gram matrix is divided by the number of places
+(`training.losses.orthogonality`); gradients are clipped.
 """
 
 from __future__ import annotations
@@ -16,9 +16,10 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.optim import Optimizer
 
+from runtime.errors import UsageError
 from training.data import Batch
 from training.losses import orthogonality
-from training.networks.fdrnet import FDRNet
+from training.networks.fdrnet import Disentangled, FDRNet
 from training.recipes.recipe import Losses, System, descend
 
 
@@ -27,17 +28,21 @@ class FDRNetMethod:
     beta: float = 1e-5  # weight of the orthogonality loss
     largest_gradient: float = 0.2  # the usual norm: the inverse gain control grows with the square, so an outlier must not steer
 
+    def __post_init__(self) -> None:
+        if not self.beta >= 0 or not self.largest_gradient > 0:
+            raise UsageError(
+                f"FDR-Net's method wants beta of 0 or more and largest_gradient above 0, {self.beta} and {self.largest_gradient} came"
+            )
+
     def set_up(self, fabric: Fabric, generator: nn.Module, learning_rate: float) -> System:
         return FDRNetSystem(self, fabric, generator, learning_rate)
 
 
 class FDRNetSystem:
     def __init__(self, method: FDRNetMethod, fabric: Fabric, generator: nn.Module, learning_rate: float) -> None:
-        assert isinstance(generator, FDRNet), "a recipe of FDR-Net names an fdrnet preset"
-        self._features: list[Tensor] = []
-        for layer in generator.gain_controls():
-            layer.register_forward_hook(lambda _layer, _inputs, output: self._features.append(output))
-        optimiser = torch.optim.AdamW(generator.parameters(), lr=learning_rate, weight_decay=0, fused=True)
+        if not isinstance(generator, FDRNet):
+            raise UsageError(f"FDR-Net's method trains an fdrnet, network={type(generator).__name__} came; name an fdrnet preset")
+        optimiser = torch.optim.Adam(generator.parameters(), lr=learning_rate, fused=True)
         self._method, self._fabric = method, fabric
         self._generator, self._optimiser = fabric.setup(generator, optimiser)
         self.networks: Mapping[str, nn.Module] = {"generator": generator}
@@ -48,8 +53,8 @@ class FDRNetSystem:
         return descend(self._fabric, self._generator, self._optimiser, batches, self._losses, self._method.largest_gradient)
 
     def _losses(self, batch: Batch) -> Losses:
-        self._features.clear()
-        l1 = F.l1_loss(self._generator(batch.degraded), batch.clean)
-        svdo = torch.stack([orthogonality(features) for features in self._features]).mean() if self._features else l1.new_zeros(())
-        self._features.clear()
+        made: Disentangled = self._generator(batch.degraded, every=True)
+        l1 = F.l1_loss(made.restored, batch.clean)
+        each = [orthogonality(features) for phase in made.features for features in phase]
+        svdo = torch.stack(each).mean() if each else l1.new_zeros(())  # the baseline without FDM has nothing to disentangle
         return l1 + self._method.beta * svdo, {"l1": l1, "orthogonality": svdo}
