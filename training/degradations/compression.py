@@ -1,18 +1,22 @@
-"""Owns lossy compression of a single picture: JPEG; knows nothing else."""
+"""Owns lossy compression of a single picture: JPEG; knows nothing of video."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Annotated
 
 import cv2
 import numpy as np
 
-from training.degradations.degradation import Degraded, Light, Range, draw, to_light, to_picture
+from training.degradations.degradation import Degraded, Light, Range, Within, check, draw, to_light, to_picture
 
 
 @dataclass(frozen=True)
 class Jpeg:
-    quality: Range = (30.0, 95.0)
+    quality: Annotated[Range, Within(1, 100)] = (30.0, 95.0)
+
+    def __post_init__(self) -> None:
+        check(self)
 
     def __call__(self, clean: Light, rng: np.random.Generator) -> Degraded:
         quality = round(draw(rng, self.quality))

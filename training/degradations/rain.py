@@ -7,18 +7,23 @@ Rain adds light. A streak layer is a [H, W] picture of that light; a rainy pictu
 Layers are made in two ways, because each alone teaches a network only its own look: single drops drawn as tapered strokes
 (near rain, several directions at once), and noise smeared along the fall (far rain). Real or foreign layers can be put beside
 them. Drawing takes milliseconds a layer and a training patch must take less, so `StreakBank` draws a stock of layers once.
+What rain does besides is in downpour.py (distance, splashes) and rain_film.py (from frame to frame).
 """
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Annotated
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from training.degradations.degradation import Degraded, Light, Range, draw
+from training.degradations.degradation import Amount, Degraded, Light, Share, Within, check, draw
+
+Places = NDArray[np.float64]
 
 _FAINTER = 0.75
 _FOREIGN_SHARE = 0.4  # of the layers that are taken, where there are any
@@ -37,11 +42,16 @@ def drawn_streaks(rng: np.random.Generator, height: int, width: int) -> Light:
     half = along * (length * rng.uniform(0.3, 1.0, (count, 1)) / 2)
     across = along[:, ::-1] * [1, -1] * (thickness * rng.uniform(0.5, 1.0, (count, 1)) / 2)
     centre = rng.uniform(-length / 2, 1, (count, 2)) + rng.uniform(0, 1, (count, 2)) * [width + length, height + length]
+    strokes(layer, centre, half, across, rng.uniform(0.35, 1.0, count))
+    return np.asarray(cv2.GaussianBlur(layer, (0, 0), draw(rng, (0.35, 0.9))), np.float32)
+
+
+def strokes(layer: Light, centre: Places, half: Places, across: Places, light: NDArray[np.float64]) -> None:
+    """Draws on the layer; all but the light are [strokes, 2], right and down: the middle, and from there to a tip and to a side."""
     corners = np.stack([centre - half, centre + across, centre + half, centre - across], axis=1)
     fixed = np.rint(corners * (1 << _SUBPIXEL)).astype(np.int32)
-    for corner, light in zip(fixed, rng.uniform(0.35, 1.0, count), strict=True):
-        cv2.fillConvexPoly(layer, corner, float(light), cv2.LINE_4, _SUBPIXEL)
-    return np.asarray(cv2.GaussianBlur(layer, (0, 0), draw(rng, (0.35, 0.9))), np.float32)
+    for corner, brightness in zip(fixed, light, strict=True):
+        cv2.fillConvexPoly(layer, corner, float(brightness), cv2.LINE_4, _SUBPIXEL)
 
 
 def smeared_streaks(rng: np.random.Generator, height: int, width: int) -> Light:
@@ -74,13 +84,29 @@ def layer_of(rainy: Light, clean: Light) -> Light:
 
 
 class StreakBank:
-    """A stock of streak layers, as 8-bit pictures: half drawn and half smeared, with `foreign` ones (cut from pairs) among them."""
+    """A stock of streak layers, as 8-bit pictures: half drawn and half smeared, with `foreign` ones (cut from pairs) among them.
+
+    It is drawn when the first layer is wanted: rain can be named, printed and compared without it.
+    """
 
     def __init__(self, seed: int, count: int = 320, side: int = 320, foreign: Sequence[Light] = ()) -> None:
+        self._made_of = (seed, count, side)
+        self._foreign = [_stored(layer) for layer in foreign]
+
+    def __eq__(self, other: object) -> bool:
+        if self is other:
+            return True
+        return isinstance(other, StreakBank) and self._made_of == other._made_of and not (self._foreign or other._foreign)
+
+    def __hash__(self) -> int:
+        return hash(self._made_of)
+
+    @functools.cached_property
+    def _own(self) -> list[NDArray[np.uint8]]:
+        seed, count, side = self._made_of
         rng = np.random.default_rng(seed)
         makers = (drawn_streaks, smeared_streaks)
-        self._own = [_stored(makers[i % 2](rng, side, side)) for i in range(count)]
-        self._foreign = [_stored(layer) for layer in foreign]
+        return [_stored(makers[i % 2](rng, side, side)) for i in range(count)]
 
     def layer(self, rng: np.random.Generator, height: int, width: int) -> Light:
         """One layer at that size: somewhere out of the stock, turned over, lengthened or shortened."""
@@ -108,10 +134,13 @@ class Rain:
     """Up to `most_layers` layers at once, in a drawn strength, over a veil."""
 
     bank: StreakBank
-    strength: Range = (0.05, 1.0)
-    most_layers: int = 3
-    veil: Range = (0.0, 0.1)
-    tint: float = 0.04  # how far a streak's colour strays from grey
+    strength: Amount = (0.05, 1.0)
+    most_layers: Annotated[int, Within(1, 10)] = 3
+    veil: Share = (0.0, 0.1)
+    tint: Annotated[float, Within(0, 0.5)] = 0.04  # how far a streak's colour strays from grey
+
+    def __post_init__(self) -> None:
+        check(self)
 
     def __call__(self, clean: Light, rng: np.random.Generator) -> Degraded:
         height, width = clean.shape[:2]
