@@ -37,7 +37,10 @@ class Drops:
         height, width = clean.shape[:2]
         cover, blur = draw(rng, self.cover), draw(rng, self.blur)
         radii = rng.uniform(*self.radius, _MOST)
-        count = int(np.searchsorted(np.cumsum(np.pi * radii**2), cover * height * width))
+        covered = np.cumsum(np.pi * radii**2) / (height * width)
+        count = int(np.searchsorted(covered, cover))
+        left_over = (cover - (covered[count - 1] if count else 0)) / (np.pi * radii[min(count, _MOST - 1)] ** 2 / (height * width))
+        count = min(count + int(rng.random() < left_over), _MOST)  # a part of a drop is a chance of a drop: a patch may be smaller than one
         places = rng.random((_MOST, 2)) * [width, height]
         glass = _Glass.dry(height, width)
         for place, radius in zip(places[:count], radii[:count], strict=True):

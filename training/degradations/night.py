@@ -35,7 +35,9 @@ class Night:
         colour = np.float32(lamps) * _SODIUM + np.float32(1 - lamps) * _SKY
         across = np.linspace(-1, 1, width, dtype=np.float32) - np.float32(draw(rng, (-0.3, 0.3)))
         down = np.linspace(0, 1, height, dtype=np.float32)[:, None] - np.float32(draw(rng, (0.6, 0.9)))
-        pool = np.exp(-((across / 0.6) ** 2)) * np.exp(-((down / np.where(down < 0, 0.12, 0.4)) ** 2))  # cut off above: low beam
+        pool = np.exp(-((across / 0.6) ** 2)) * np.exp(
+            -((down / np.where(down < 0, np.float32(0.12), np.float32(0.4))) ** 2)
+        )  # cut off above: low beam
         darker = 1 - 0.5 * (across**2 * 0.5 + down**2 * 0.5)  # towards the corners
         linear = np.float32(light) * np.clip(darker, 0.1, 1)[..., None] * colour + np.float32(headlights) * pool[..., None] * _HEADLIGHTS
         illumination = np.minimum(linear, 1) ** np.float32(1 / _TONE)
