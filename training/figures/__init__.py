@@ -11,6 +11,7 @@ from typing import Protocol, cast
 FIGURES: dict[str, str] = {  # name → what it shows; `aigan-toy` is drawn by aigan_toy.py
     "degradations": "every degradation on one picture, or one mixture drawn many times",
     "fdrnet-correlation": "FDR-Net's figure 8: what channels share before and after the FDM, and their answers to blur, noise and JPEG",
+    "physicsgan-curves": "the physics-based GAN with and without its physics: PSNR against noise, and against steps",
 }
 
 

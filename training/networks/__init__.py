@@ -9,6 +9,7 @@ from torch import nn
 
 from runtime.errors import CheckpointError, UsageError
 from training.networks.fdrnet import FDRNet, FDRNetConfig
+from training.networks.physicsgan import PhysicsGAN, PhysicsGANConfig
 
 # What a network is given is levels ÷ 256, not ÷ 255: so each of the 256 levels is exact in bf16 and in FP16, and a restored picture
 # falls on the same grid. With 255 the worst picture of bf16 inference was 2 to 4 dB further from FP32.
@@ -16,6 +17,7 @@ LEVELS = 256
 
 NETWORKS: dict[str, tuple[type[Any], type[nn.Module]]] = {
     "fdrnet": (FDRNetConfig, FDRNet),
+    "physicsgan": (PhysicsGANConfig, PhysicsGAN),
 }
 
 
@@ -37,6 +39,8 @@ PRESETS = {
         Preset("fdrnet", "fdrnet", FDRNetConfig()),
         # 24 GFLOP at 720p: on two cores with AVX512-BF16 it leaves room for decoding and encoding at about 20 frames a second.
         Preset("fdrnet-edge", "fdrnet", FDRNetConfig(phases=3, fd_layers=1, process_blocks=1, auxiliary_blocks=1, unshuffle=4)),
+        Preset("physicsgan", "physicsgan", PhysicsGANConfig()),
+        Preset("physicsgan-edge", "physicsgan", PhysicsGANConfig(16, downs=1, filter=3, normalise=False, residual=True, unshuffle=2)),
     )
 }
 

@@ -16,6 +16,11 @@ def cosine(recipe: Recipe, step: int) -> float:
     return 0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * share))
 
 
+def constant_then_linear(recipe: Recipe, step: int) -> float:
+    """The recipe's rate for the first half, then straight down to zero, as CycleGAN has it."""
+    return min(1.0, (step + 1) / max(recipe.warm_up, 1), 2 * (1 - step / recipe.steps))
+
+
 def fdrnet_steps(recipe: Recipe, step: int) -> float:
     """A fifth less every 9,000 steps (FDR-Net, section 4.3)."""
     return float(0.8 ** (step // 9_000))
@@ -24,5 +29,6 @@ def fdrnet_steps(recipe: Recipe, step: int) -> float:
 # (recipe, step) → what every optimiser's own rate is multiplied by
 SCHEDULES: dict[str, Callable[[Recipe, int], float]] = {
     "cosine": cosine,
+    "constant-then-linear": constant_then_linear,
     "fdrnet-steps": fdrnet_steps,
 }

@@ -1,0 +1,279 @@
+"""The physics-based GAN's training: which losses there are, that they fall, what each ablation leaves out, and an exact resume."""
+
+from __future__ import annotations
+
+import copy
+from dataclasses import asdict, replace
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from lightning_fabric import Fabric
+from torch import Tensor
+from torch.nn import functional as F
+
+from runtime.errors import DataError, UsageError
+from tests.training.pictures import drawn
+from training.data import Batch, Patches
+from training.degradations.degradation import Degraded, Light
+from training.networks import PRESETS
+from training.networks.physicsgan import PhysicsGAN, PhysicsGANConfig
+from training.physics import PHYSICS, degrade_again
+from training.recipes import RECIPES, find_recipe
+from training.recipes.physicsgan import PhysicsGANMethod, PhysicsGANSystem
+from training.recipes.physicsgan_recipes import ABLATIONS, blur_and_noise
+from training.recipes.recipe import Recipe
+from training.settings import with_ablation
+
+SMALL = PhysicsGANConfig(channels=4, downs=1, blocks=1, filter=3)
+METHOD = PhysicsGANMethod(physics="haze", judge_channels=4, judge_layers=2, pool=0, pool_side=32)
+OURS = [name for name in RECIPES if name.startswith("physicsgan")]
+EVERYTHING = {"content", "physics", "repeat", "deceive_clear", "deceive_physical", "judge_clear", "judge_physical"}
+
+
+def _fog(clean: Light, rng: np.random.Generator) -> Degraded:
+    transmission = rng.uniform(0.2, 0.9, clean.shape[:2]).astype(np.float32)
+    airlight = np.full(clean.shape, rng.uniform(0.7, 1.0), np.float32)
+    hazy = clean * transmission[..., None] + airlight * (1 - transmission[..., None])
+    return Degraded(hazy, clean, {"transmission": transmission, "airlight": airlight})
+
+
+def _batch(count: int = 2, seed: int = 0, patch: int = 32) -> Batch:
+    return Patches(drawn(2, side=64), _fog, patch=patch, batch=count, seed=seed).batch(0)
+
+
+def _system(method: PhysicsGANMethod = METHOD, config: PhysicsGANConfig = SMALL, rate: float = 2e-3) -> PhysicsGANSystem:
+    torch.manual_seed(0)
+    system = method.set_up(Fabric(accelerator="cpu", devices=1), PhysicsGAN(config), rate)
+    assert isinstance(system, PhysicsGANSystem)
+    return system
+
+
+def _weights(system: PhysicsGANSystem) -> dict[str, Tensor]:
+    return {f"{key}.{name}": value.clone() for key, net in system.networks.items() for name, value in net.state_dict().items()}
+
+
+def _decibels(picture: Tensor, truth: Tensor) -> float:
+    return float(-10 * torch.log10((picture - truth).detach().square().mean()))
+
+
+@pytest.mark.parametrize("name", OURS)
+def test_the_edge_preset_overfits_one_patch_by_6_db_within_200_steps(name: str) -> None:
+    """Without noise: a small network cannot learn a patch's noise by heart, which says nothing about its training."""
+    torch.manual_seed(0)
+    recipe = find_recipe(name)
+    degradation = blur_and_noise(0, 0) if recipe.task == "deblur" else recipe.degradation(0, ())
+    patch = Patches(drawn(1), degradation, patch=48, batch=1, seed=1).batch(0)
+    method: Any = recipe.method
+    method = replace(method, judge_channels=8, pool=0)
+    system = method.set_up(Fabric(accelerator="cpu", devices=1), PRESETS["physicsgan-edge"].build(), 1e-3)
+    before, after = _decibels(patch.degraded, patch.clean), 0.0
+    for step in range(200):
+        system.step([patch])
+        if step % 20 == 19:
+            after = _decibels(system.networks["generator"](patch.degraded), patch.clean)
+            if after > before + 6:
+                return
+    raise AssertionError(f"{before:.1f} dB became {after:.1f} dB")
+
+
+def test_all_losses_fall_on_a_fixed_batch() -> None:
+    system, batch = _system(), _batch()
+    losses = [system.step([batch]) for _ in range(60)]
+    for name in ("content", "physics", "repeat", "judge_clear", "judge_physical"):
+        assert losses[-1][name] < 0.8 * losses[0][name], name
+
+
+def test_the_generator_deceives_discriminators_that_stand_still() -> None:
+    system, batch = _system(replace(METHOD, lambda_=0.0, gamma=0.0, mu=0.0)), _batch()
+    for name in ("clear", "physical"):
+        for group in system.optimisers[name].param_groups:
+            group["lr"] = 0.0
+    losses = [system.step([batch]) for _ in range(30)]
+    for name in ("deceive_clear", "deceive_physical"):
+        assert losses[-1][name] < losses[0][name]
+
+
+def test_the_losses_of_the_first_step_are_equations_8_to_12() -> None:
+    system, batch = _system(), _batch()
+    generator, clear, physical = (system.networks[name] for name in ("generator", "clear", "physical"))
+    with torch.no_grad():
+        restored = generator(batch.degraded)
+        again = degrade_again("haze", restored, batch)
+        expected = {
+            "physics": F.l1_loss(again, batch.degraded),
+            "content": F.l1_loss(restored, batch.clean),
+            "repeat": F.l1_loss(generator(again), batch.clean),
+            "deceive_clear": (clear(restored) - 1).square().mean(),
+            "deceive_physical": (physical(again) - 1).square().mean(),
+            "judge_clear": (clear(restored).square().mean() + (clear(batch.clean) - 1).square().mean()) / 2,
+            "judge_physical": (physical(again).square().mean() + (physical(batch.degraded) - 1).square().mean()) / 2,
+        }
+    torch.testing.assert_close(system.step([batch]), expected)
+
+
+def test_the_weights_of_the_losses_are_those_of_the_paper() -> None:
+    method = PhysicsGANMethod()
+    assert (method.lambda_, method.gamma, method.mu, method.pool) == (50, 10, 10, 50)
+    system, batch = _system(replace(METHOD, lambda_=3.0, gamma=5.0, mu=7.0, adversarial=2.0)), _batch()
+    total, parts = system._generator_losses(batch, "generator", {})
+    weights = {"content": 3, "physics": 5, "repeat": 7, "deceive_clear": 2, "deceive_physical": 2}
+    torch.testing.assert_close(total, sum((weights[name] * part for name, part in parts.items()), torch.zeros(())))
+
+
+@pytest.mark.parametrize(
+    ("ablation", "missing"),
+    [
+        ("base-gan", {"physics", "repeat", "deceive_physical", "judge_physical"}),
+        ("without-8", set()),
+        ("without-9", set()),
+        ("without-10", {"repeat"}),
+        ("without-8-and-10", {"repeat"}),
+        ("authors", set()),
+    ],
+)
+def test_an_ablation_leaves_out_what_table_8_says(ablation: str, missing: set[str]) -> None:
+    system = _system(_small(with_ablation(find_recipe("physicsgan-dehaze"), ablation)))
+    assert set(system.step([_batch()])) == EVERYTHING - missing
+
+
+def _small(recipe: Recipe) -> PhysicsGANMethod:
+    assert isinstance(recipe.method, PhysicsGANMethod)
+    return replace(recipe.method, judge_channels=4, judge_layers=2, pool=0)
+
+
+@pytest.mark.parametrize("name", OURS)
+def test_an_ablation_differs_from_the_whole_in_its_own_fields_only(name: str) -> None:
+    whole = find_recipe(name)
+    for ablation, settings in ABLATIONS.items():
+        changed = with_ablation(whole, ablation)
+        fields = {setting.partition("=")[0] for setting in settings}
+        method = {f"method.{field}" for field in _differing(changed.method, whole.method)}
+        network = {f"network.{field}" for field in _differing(changed.network.config, whole.network.config)}
+        assert method | network <= fields
+        # λ 50 and 9 ResBlocks are rows of table 9 and the whole system both
+        assert method | network == fields or ablation in ("lambda-50", "blocks-9")
+        assert replace(changed, method=whole.method, network=whole.network) == whole
+
+
+def _differing(one: Any, other: Any) -> set[str]:
+    first, second = asdict(one), asdict(other)
+    return {key for key in first if first[key] != second[key]}
+
+
+def test_a_weight_of_zero_leaves_no_trace_in_the_weights_that_are_learned() -> None:
+    """Without (8) the loss is still logged; whether it acts shows in what one step makes of the generator."""
+    batch, after = _batch(), {}
+    for gamma in (0.0, 10.0):
+        system = _system(replace(METHOD, gamma=gamma, adversarial=0.0, mu=0.0, lambda_=0.0))
+        before = _weights(system)
+        system.step([batch])
+        after[gamma] = max((value - before[name]).abs().max() for name, value in _weights(system).items() if name.startswith("generator"))
+    assert after[0.0] == 0
+    assert after[10.0] > 0
+
+
+def test_base_gan_needs_no_physics_so_it_learns_from_pairs_and_the_whole_says_that_it_cannot() -> None:
+    made = _batch()
+    pairs = Batch(made.degraded, made.clean, tuple(Degraded(one.picture, one.clean) for one in made.made))
+    recipe = find_recipe("physicsgan-dehaze")
+    _system(_small(with_ablation(recipe, "base-gan"))).step([pairs])
+    with pytest.raises(DataError, match=r"a folder of clean pictures.*--ablation base-gan"):
+        _system(_small(recipe)).step([pairs])
+
+
+def test_deraining_learns_from_pairs_as_they_are() -> None:
+    made = _batch()
+    pairs = Batch(made.degraded, made.clean, tuple(Degraded(one.picture, one.clean) for one in made.made))
+    losses = _system(_small(find_recipe("physicsgan-derain"))).step([pairs])
+    torch.testing.assert_close(losses["physics"], losses["content"])  # adding the same layer to both sides changes no difference
+
+
+def test_pcyclegan_learns_the_degradation_that_the_others_know() -> None:
+    method = _small(with_ablation(find_recipe("physicsgan-deblur"), "pcyclegan"))
+    system, batch = _system(method), _batch()  # no kernel anywhere: none is needed
+    assert set(system.networks) == {"generator", "clear", "physical", "degrader"} == set(system.optimisers)
+    before = _weights(system)
+    first = system.step([batch])
+    assert set(first) == EVERYTHING | {"cycle"}
+    moved = {name.partition(".")[0] for name, value in _weights(system).items() if not torch.equal(value, before[name])}
+    assert moved == set(system.networks)
+    for _ in range(60):
+        last = system.step([batch])
+    for name in ("content", "physics", "cycle"):
+        assert last[name] < 0.8 * first[name], name
+
+
+@pytest.mark.parametrize("learn_physics", [False, True], ids=["known physics", "PCycleGAN"])
+def test_accumulating_two_halves_equals_the_whole_batch(learn_physics: bool) -> None:
+    method = replace(METHOD, learn_physics=learn_physics)
+    whole, halves = _system(method), _system(method)
+    batch = _batch(4)
+    parts = [Batch(batch.degraded[at], batch.clean[at], batch.made[at]) for at in (slice(0, 2), slice(2, 4))]
+    torch.testing.assert_close(halves.step(parts), whole.step([batch]))
+    for name, value in _weights(whole).items():
+        torch.testing.assert_close(_weights(halves)[name], value, atol=1e-4, rtol=1e-3)
+
+
+def test_a_copy_of_networks_optimisers_and_memory_goes_on_bit_for_bit() -> None:
+    method = replace(METHOD, pool=3)
+    whole, cut = _system(method), _system(method)
+    for step in range(4):
+        whole.step([_batch(seed=step)])
+    assert set(whole.memory) == {"clear.pictures", "clear.counts", "physical.pictures", "physical.counts"}
+    for name, network in whole.networks.items():
+        cut.networks[name].load_state_dict(network.state_dict())
+        cut.optimisers[name].load_state_dict(copy.deepcopy(whole.optimisers[name].state_dict()))
+    for name, value in whole.memory.items():
+        cut.memory[name].copy_(value)
+    for step in range(4, 8):
+        whole.step([_batch(seed=step)])
+        cut.step([_batch(seed=step)])
+    for name, value in _weights(whole).items():
+        assert torch.equal(_weights(cut)[name], value), name
+
+
+def test_the_discriminators_are_shown_history() -> None:
+    system, latest_only = _system(replace(METHOD, pool=1)), _system()
+    for step in range(12):
+        system.step([_batch(seed=step)])
+        latest_only.step([_batch(seed=step)])
+    assert not torch.equal(_weights(system)["clear.judge.0.weight"], _weights(latest_only)["clear.judge.0.weight"])
+
+
+@pytest.mark.parametrize("name", OURS)
+def test_the_recipes_train_as_the_paper_prints(name: str) -> None:
+    recipe = find_recipe(name)
+    assert isinstance(recipe.method, PhysicsGANMethod)
+    assert recipe.network is PRESETS["physicsgan"]
+    assert (recipe.batch, recipe.patch, recipe.learning_rate, recipe.ema, recipe.warm_up) == (1, 256, 2e-4, 0, 0)
+    assert recipe.method == replace(PhysicsGANMethod(), physics=recipe.method.physics)
+    assert recipe.method.pool_side >= recipe.patch
+
+
+def test_each_recipes_degradation_tells_what_its_physics_needs() -> None:
+    assert {find_recipe(name).method.physics for name in OURS} == set(PHYSICS)  # type: ignore[attr-defined]
+    for name in OURS:
+        recipe = find_recipe(name)
+        batch = Patches(drawn(1, side=64), recipe.degradation(0, ()), patch=64, batch=2, seed=0).batch(0)
+        again = degrade_again(recipe.method.physics, batch.clean, batch)  # type: ignore[attr-defined]
+        quiet = recipe.task != "deblur"  # whose noise is no part of the physics
+        assert (again - batch.degraded).abs().mean() < (0.002 if quiet else 0.1), name
+        assert (batch.clean - batch.degraded).abs().mean() > 0.003, name
+
+
+def test_the_rate_is_constant_for_half_and_then_falls_to_zero() -> None:
+    from training.recipes.schedules import SCHEDULES
+
+    recipe = replace(find_recipe("physicsgan-dehaze"), steps=100)
+    rates = [SCHEDULES[recipe.schedule](recipe, step) for step in range(101)]
+    assert rates[:51] == [1.0] * 51
+    assert rates[75] == pytest.approx(0.5)
+    assert rates[100] == 0
+
+
+@pytest.mark.parametrize(("field", "value", "says"), [("physics", "smoke", "blur, haze, rain"), ("pool", -1, "0 or more")])
+def test_a_method_that_makes_no_sense_is_refused(field: str, value: object, says: str) -> None:
+    with pytest.raises(UsageError, match=says):
+        replace(METHOD, **{field: value})  # type: ignore[arg-type]
