@@ -54,6 +54,17 @@ def names_of(node: Any, prefix: str = "") -> list[str]:
     return names
 
 
+def values_of(recipe: Recipe) -> dict[str, object]:
+    """Every field that a line of text can give, with its value, as JSON can hold it."""
+    values: dict[str, object] = {}
+    for name in names_of(recipe):
+        node: Any = recipe
+        for part in name.split("."):
+            node = getattr(node.config if isinstance(node, Preset) else node, part)
+        values[name] = node.name if isinstance(node, Preset) else list(node) if isinstance(node, tuple) else node
+    return values
+
+
 def _settable(node: Any) -> dict[str, Any]:
     """Field → declared type, for the fields that a line of text can give."""
     hints = typing.get_type_hints(type(node))

@@ -14,7 +14,8 @@ from training.loop import MODEL
 
 def test_training_ends_with_a_model_and_the_next_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     data, out = clean_folder(tmp_path / "photos", count=3), tmp_path / "run"
-    words = ["train", "derain", "--data", str(data), "-o", str(out), "--steps", "2", "--batch", "1", "--patch", "32", "--licence", "mine"]
+    words = ["train", "derain", "--data", str(data), "-o", str(out), "--licence", "mine"]
+    words += ["--set", "steps=2", "--set", "batch=1", "--set", "patch=32"]
     assert clearway.main(words) == 0
     said = capsys.readouterr()
     assert f"clearway export {out / MODEL}" in said.out
@@ -28,8 +29,8 @@ def test_training_ends_with_a_model_and_the_next_command(tmp_path: Path, capsys:
     [
         (["train", "rainbow", "--data", "DATA", "-o", "OUT"], 2, "rainbow"),
         (["train", "derain", "--data", "NOWHERE", "-o", "OUT"], 1, "NOWHERE"),
-        (["train", "derain", "--data", "DATA", "-o", "OUT", "--steps", "0"], 2, "--steps"),
-        (["train", "derain", "--data", "DATA", "-o", "OUT", "--patch", "500"], 1, "500×500"),
+        (["train", "derain", "--data", "DATA", "-o", "OUT", "--set", "steps=0"], 2, "steps"),
+        (["train", "derain", "--data", "DATA", "-o", "OUT", "--set", "patch=500"], 1, "500×500"),
         (["evaluate", "nowhere.safetensors", "--data", "DATA"], 1, "nowhere.safetensors"),
         (["evaluate", "rainbow", "--data", "DATA"], 2, "rainbow"),
         (["evaluate", "rainbow", "--data", "DATA", "--scores", "NOWHERE/scores.json"], 2, "--scores"),

@@ -24,7 +24,7 @@ from torch import nn
 from runtime.backend import Picture
 from runtime.errors import DataError, UsageError
 from training.checkpoint import load_checkpoint
-from training.data import Patches, from_tensor, to_tensor
+from training.data import Patches, TrainingPictures, from_tensor, to_tensor
 from training.degradations.blur import Defocus
 from training.degradations.mixture import degrade_picture
 from training.degradations.shake import Shake
@@ -98,7 +98,7 @@ def _trained(name: str, steps: int, seed: int) -> Curve:
     generator = recipe.network.build()
     system = recipe.method.set_up(Fabric(accelerator="cpu", devices=1), generator, recipe.learning_rate)
     pages = [page(np.random.default_rng((1, i)), _SIDE) for i in range(64)]
-    patches = Patches(pages, blur_and_noise(0.0, 10.0, *_MILD), patch=recipe.patch, batch=recipe.batch, seed=seed)
+    patches = Patches(TrainingPictures.of(pages), blur_and_noise(0.0, 10.0, *_MILD), recipe.patch, seed)
     looks = sorted({round(share * steps) for share in np.linspace(0, 1, _LOOKS + 1)})
     seen: list[float] = []
     for step in range(steps + 1):
@@ -106,7 +106,7 @@ def _trained(name: str, steps: int, seed: int) -> Curve:
             seen.append(_score(_restorer(generator), percent=5))
         if step < steps:
             _set_rate(recipe, system.optimisers.values(), step)
-            system.step([patches.batch(step)])
+            system.step([patches.batch(step, patch=recipe.patch, batch=recipe.batch)])
     label = f"{name}, {seed + 1}"
     return Curve(label, tuple(looks), tuple(seen), _robustness(_restorer(generator)))
 

@@ -63,6 +63,7 @@ class Recipe:
     batch: int = 16  # patches in each of the micro-batches of each process
     accumulate: int = 1  # micro-batches of a step
     patch: int = 96
+    progressive: tuple[int, ...] = ()  # sides of the patches, each for an equal share of the steps, in place of `patch`
     learning_rate: float = 1.5e-3
     schedule: str = "cosine"  # a name of SCHEDULES
     warm_up: int = 500
@@ -73,6 +74,19 @@ class Recipe:
         for name in ("steps", "batch", "accumulate", "patch", "learning_rate"):
             if not getattr(self, name) > 0:
                 raise UsageError(f"{name} must be above zero, {getattr(self, name)} came")
+        if any(side <= 0 for side in self.progressive):
+            raise UsageError(f"progressive wants sides above zero, {', '.join(map(str, self.progressive))} came")
+
+    @property
+    def largest_patch(self) -> int:
+        return max(self.progressive, default=self.patch)
+
+    def patches_at(self, step: int) -> tuple[int, int]:
+        """(side, number in a micro-batch) of that step's patches. Larger ones are fewer: each step sees about as many pixels."""
+        if not self.progressive:
+            return self.patch, self.batch
+        side = self.progressive[min(step * len(self.progressive) // self.steps, len(self.progressive) - 1)]
+        return side, max(1, round(self.batch * (self.patch / side) ** 2))
 
 
 def descend(
