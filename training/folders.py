@@ -62,7 +62,8 @@ class Folder:
             with os.scandir(self.path) as found:
                 entries = sorted((entry.name, entry.is_dir()) for entry in found if not entry.name.startswith("."))
         except OSError as error:
-            raise PictureError(f"{self.path}: a folder of pictures was expected, it cannot be listed ({error.strerror or error})") from error
+            why = error.strerror or error
+            raise PictureError(f"{self.path}: a folder of pictures was expected, it cannot be listed ({why})") from error
         return [name for name, is_folder in entries if is_folder], [name for name, is_folder in entries if not is_folder]
 
     @cached_property
@@ -77,10 +78,6 @@ class Folder:
     def pictures(self) -> tuple[Path, ...]:
         return tuple(self.path / name for name in self.files if os.path.splitext(name)[1].lower() in PICTURE_SUFFIXES)
 
-    @cached_property
-    def stems(self) -> frozenset[str]:
-        return frozenset(path.stem for path in self.pictures)
-
     def folder(self, *names: str) -> Folder | None:
         """The first folder inside of one of these names that holds pictures, in whichever letters it is written."""
         by_name = {inner.name.lower(): inner for inner in self.folders}
@@ -89,7 +86,7 @@ class Folder:
 
     def named(self, pattern: str) -> bool:
         """Whether a picture is called so."""
-        return any(re.fullmatch(pattern, stem) for stem in self.stems)
+        return any(re.fullmatch(pattern, stem) for stem in (path.stem for path in self.pictures))
 
 
 def matched(

@@ -53,6 +53,7 @@ class Layout:
     benchmark: bool = False  # held out as a whole, unless a folder is called train
     held_out: HeldOut | None = None  # where no folder says train or test
     names_decide: bool = False  # `held_out` whatever the folders are called
+    anywhere: bool = True  # also deep inside; else only in the folder itself and in its train and test folders
     protocol: str | None = None  # how its scores are commonly taken
 
 
@@ -77,8 +78,8 @@ def _rain100(folder: Folder) -> Parts:
         clean = [path for path in folder.pictures if path.stem.startswith("norain-")]
         return {"test": matched(folder, rainy.pictures, clean, lambda name: f"no{name}")}
     if folder.named(r"rain-\d+") and folder.named(r"norain-\d+"):
-        kinds = [[path for path in folder.pictures if re.fullmatch(rf"{kind}-\d+", path.stem)] for kind in ("rain", "norain")]
-        return {"": matched(folder, *kinds, lambda name: f"no{name}")}
+        rain, clean = ([path for path in folder.pictures if re.fullmatch(rf"{kind}-\d+", path.stem)] for kind in ("rain", "norain"))
+        return {"": matched(folder, rain, clean, lambda name: f"no{name}")}
     return {}
 
 
@@ -238,5 +239,5 @@ LAYOUTS = (
     Layout("CBSD68", partial(_stills_named, r"\d+"), called="cbsd_?68", benchmark=True, protocol="cbsd68"),
     Layout("BSD68", partial(_stills_named, r"(test)?\d+"), called="bsd_?68", benchmark=True, protocol="bsd68"),
     Layout("Kodak", partial(_stills_named, r"kodim\d\d"), benchmark=True, protocol="cbsd68"),
-    Layout("a pair of folders", _pair_of_folders, held_out=_named_test_or_every_twelfth),
+    Layout("a pair of folders", _pair_of_folders, held_out=_named_test_or_every_twelfth, anywhere=False),
 )

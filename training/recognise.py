@@ -49,6 +49,8 @@ def _walk(folder: Folder, where: str, deeper: int) -> Iterator[tuple[Layout, str
     """The folder by the first layout that takes it, else those inside of it."""
     above = folder.path.resolve().parent.name
     for layout in LAYOUTS:
+        if not (layout.anywhere or "/" not in where or _is_test(folder.name) is not None):
+            continue
         if not layout.called or re.search(layout.called, f"{above}/{where}", re.IGNORECASE):
             parts = layout.find(folder)
             if parts:
@@ -67,7 +69,7 @@ def _split(layout: Layout, parts: Sequence[tuple[str, Contents]]) -> Recognised:
     for where, part in parts:
         test = None if layout.names_decide else _is_test(where)
         if test is None and layout.held_out is not None:
-            held, rule = layout.held_out([one.name for one in (*part.clean, *part.pairs)])
+            held, rule = layout.held_out([one.name for one in part.clean] + [one.name for one in part.pairs])
         else:
             held = [layout.benchmark if test is None else test] * (len(part.clean) + len(part.pairs))
             rule = "all held out" if test is None and layout.benchmark else "test folders held out"
