@@ -137,6 +137,8 @@ def _figures(arguments: list[str]) -> int:
         word.add_argument("-o", "--out", type=Path, default=default_file(name), metavar="FILE", help="default: %(default)s")
         figure(name).arguments(word)
     parsed = parser.parse_args(arguments)
+    if parsed.out.is_dir() or not parsed.out.parent.is_dir() or parsed.out.suffix not in {".png", ".jpg"}:
+        raise UsageError(f"--out {parsed.out}: a .png or .jpg in a folder that exists was expected; make the folder, or name another file")
     figure(parsed.figure).draw(parsed, print)
     print(f"written: {parsed.out}")
     return 0

@@ -30,6 +30,7 @@ def test_a_setting_changes_its_field_and_no_other(recipe: Recipe) -> None:
 
 def test_a_changed_preset_no_longer_bears_its_plain_name(recipe: Recipe) -> None:
     assert with_settings(recipe, ["network.channels=48"]).network.name == "fdrnet-edge channels=48"
+    assert with_settings(recipe, ["network.channels=48", "network.channels=32"]).network == PRESETS["fdrnet-edge"]
 
 
 @pytest.mark.parametrize(
@@ -46,6 +47,12 @@ def test_a_changed_preset_no_longer_bears_its_plain_name(recipe: Recipe) -> None
         ("degradation=rain", "no field"),
         ("name=mine", "no field"),
         ("steps=0", "above zero"),
+        ("learning_rate=inf", "above zero"),
+        ("ema=2", "below 1"),
+        ("seed=-1", "0 or more"),
+        ("weaknesses=", "no field"),
+        ("method=gan", "one by one"),
+        ("network.channels=0", "1 or more"),
     ],
 )
 def test_a_wrong_setting_says_what_was_expected(recipe: Recipe, setting: str, says: str) -> None:
