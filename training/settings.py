@@ -1,4 +1,4 @@
-"""Owns `--set NAME=VALUE`: changing the fields of a frozen recipe by name; knows nothing of what they mean.
+"""Owns changes to a frozen recipe by name: `--set NAME=VALUE`, ablations, another degradation; knows nothing of what they mean.
 
     steps=100              a field of the recipe
     method.beta=0          a field of its method
@@ -18,11 +18,32 @@ from collections.abc import Sequence
 from typing import Any
 
 from runtime.errors import UsageError
+from runtime.manifest import ModelCard
+from training.degradations.description import Described
 from training.networks import PRESETS, Preset, find_preset
+from training.recipes import find_recipe
 from training.recipes.recipe import Recipe
 
+ABLATION, DEGRADE = "ablation ", "degrade "
 _TRUTH = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
 _FIXED = ("name", "task", "summary", "weaknesses", "ablations")  # what a recipe is and says of itself is no setting
+
+
+def changed(recipe: Recipe, changes: Sequence[str]) -> Recipe:
+    """The recipe with every change applied, in order, as a model card keeps them: `ablation NAME`, `degrade MIXTURE`, or `NAME=VALUE`."""
+    for change in changes:
+        if change.startswith(ABLATION):
+            recipe = with_ablation(recipe, change.removeprefix(ABLATION))
+        elif change.startswith(DEGRADE):
+            recipe = dataclasses.replace(recipe, degradation=Described(change.removeprefix(DEGRADE)))
+        else:
+            recipe = with_settings(recipe, [change])
+    return recipe
+
+
+def recipe_of(card: ModelCard) -> Recipe:
+    """What a model was trained by."""
+    return changed(find_recipe(card.recipe), card.settings)
 
 
 def with_settings(recipe: Recipe, settings: Sequence[str]) -> Recipe:

@@ -8,10 +8,12 @@ import pytest
 import torch
 
 from runtime.errors import UsageError
+from runtime.manifest import ModelCard
+from training.degradations.description import Described
 from training.networks import PRESETS
 from training.recipes import RECIPES, find_recipe
 from training.recipes.recipe import Recipe
-from training.settings import names_of, with_ablation, with_settings
+from training.settings import names_of, recipe_of, with_ablation, with_settings
 
 
 @pytest.fixture
@@ -77,3 +79,12 @@ def test_an_unknown_ablation_is_refused(recipe: Recipe) -> None:
 def test_the_names_that_can_be_set_are_listed(recipe: Recipe) -> None:
     assert {"steps", "network", "network.channels", "method.beta"} <= set(names_of(recipe))
     assert "method" not in names_of(recipe)
+
+
+def test_a_model_card_tells_the_recipe_that_trained_it() -> None:
+    changes = ("ablation without-svdo", "steps=7", "network=fdrnet-edge", "network.channels=16", "degrade noise(read=20)")
+    card = ModelCard("fdrnet-hybrid", 1, 7, (), "", (), changes)
+    recipe = recipe_of(card)
+    assert (recipe.steps, recipe.network.name, recipe.degradation) == (7, "fdrnet-edge channels=16", Described("noise(read=20)"))
+    assert with_settings(find_recipe("fdrnet-hybrid"), ["method.beta=0"]).method == recipe.method
+    assert recipe_of(ModelCard("derain", 1, 7, (), "", ())) == find_recipe("derain")
