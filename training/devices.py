@@ -7,6 +7,7 @@ One process a device. `--devices 4` starts the other three by itself; on several
 
 from __future__ import annotations
 
+import logging
 import os
 from dataclasses import dataclass
 
@@ -31,6 +32,7 @@ def set_up_devices(device: Device) -> Fabric:
         raise UsageError("--precision 16-mixed needs an NVIDIA GPU and there is none; use bf16-mixed or 32-true")
     if cuda and device.count > torch.cuda.device_count():
         raise UsageError(f"--devices {device.count} came, this machine has {torch.cuda.device_count()} GPUs; ask for as many or fewer")
+    logging.getLogger("lightning_fabric").setLevel(logging.WARNING)  # it tells what it was asked for
     count, machines = _by_torchrun() or (device.count, 1)
     many = count * machines > 1
     fabric = Fabric(

@@ -57,6 +57,19 @@ class Logs:
             writer.writerow([step, *(f"{value:.6g}" for value in values.values())])
 
 
+def read_validation(path: Path) -> list[tuple[int, float]]:
+    """(step, dB): the mean over the trials with weather, which is what decides on the best."""
+    with path.open(newline="", encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    return [(int(row.pop("step")), mean_over_weather({name: float(value) for name, value in row.items()})) for row in rows]
+
+
+def mean_over_weather(psnr: Mapping[str, float]) -> float:
+    """A trial without weather has a score far above the others: it is logged, and decides nothing unless it is alone."""
+    weather = [value for name, value in psnr.items() if not name.endswith("clean")]
+    return float(np.mean(weather or list(psnr.values())))
+
+
 def _cut(path: Path, last: int) -> None:
     if not path.exists():
         return

@@ -24,14 +24,15 @@ import torch
 from lightning_fabric import Fabric
 from torch import Tensor
 
-from runtime.errors import TrainingError
+from runtime.errors import TrainingError, UsageError
 from runtime.manifest import ModelCard
 from training.checkpoint import Checkpoint, save_checkpoint, write_tensors
 from training.data import Batch, Patches, TrainingPictures, prefetched
 from training.devices import Device, set_up_devices
 from training.logs import Logs
+from training.metrics import find_protocol
 from training.recipes.recipe import Recipe
-from training.recipes.schedules import SCHEDULES
+from training.recipes.schedules import find_schedule
 from training.settings import values_of
 from training.state import State
 from training.stopping import Stop
@@ -93,7 +94,12 @@ class _Training:
         self._patches = Patches(
             pictures, recipe.degradation(recipe.seed, pictures.pairs), recipe.largest_patch, recipe.seed, learn_pairs=recipe.learn_pairs
         )
+        self._schedule = find_schedule(recipe.schedule)
+        self._protocol = find_protocol(recipe.protocol)
         generator = recipe.network.build().to(memory_format=torch.channels_last).train()  # type: ignore[call-overload]
+        for side in recipe.progressive or (recipe.patch,):
+            if side % int(generator.stride):
+                raise UsageError(f"{recipe.network.name} works on sides that are multiples of {generator.stride}, patches of {side} came")
         system = recipe.method.set_up(fabric, generator, recipe.learning_rate)
         self._generator, self._system = generator, system
         self._base_rates = {name: [group["lr"] for group in optimiser.param_groups] for name, optimiser in system.optimisers.items()}
@@ -133,7 +139,7 @@ class _Training:
         return [self._patches.batch(step, patch=patch, batch=batch, first=place * batch) for place in places]
 
     def _step(self, step: int, batches: Sequence[Batch]) -> None:
-        factor = SCHEDULES[self._recipe.schedule](self._recipe, step)
+        factor = self._schedule(self._recipe, step)
         for name, optimiser in self._system.optimisers.items():  # each keeps its own rate; the schedule only scales them
             for group, rate in zip(optimiser.param_groups, self._base_rates[name], strict=True):
                 group["lr"] = rate * factor
@@ -178,7 +184,7 @@ class _Training:
         self._stop_if_broken()
         if self._logs:
             seen = validate(
-                self._checkpoint(), self._trials, self._recipe.protocol, self._options.validate_pictures, self._fabric.device.type
+                self._checkpoint(), self._trials, self._protocol, self._options.validate_pictures, self._fabric.device.type
             )
             step, best = self._state.step, self._state.best
             self._logs.validation(step, seen.psnr, seen.panels)

@@ -16,12 +16,12 @@ import numpy as np
 from runtime.backend import Picture
 from training.checkpoint import Checkpoint
 from training.evaluate import checkpoint_restore
-from training.metrics import Levels, find_protocol, psnr
+from training.logs import mean_over_weather
+from training.metrics import Levels, psnr
 from training.trials import Trial
 
 _Array = TypeVar("_Array", Picture, Levels)
 _SIDE = 256
-_CLEAN = "clean"  # a trial without weather has an infinite input and a score far above the others: logged, and not averaged
 
 
 @dataclass(frozen=True)
@@ -32,8 +32,7 @@ class Validation:
     @property
     def mean(self) -> float:
         """What decides which checkpoint is the best: the mean over the trials with weather."""
-        weather = [value for name, value in self.psnr.items() if not name.endswith(_CLEAN)]
-        return float(np.mean(weather or list(self.psnr.values())))
+        return mean_over_weather(self.psnr)
 
 
 def validate(checkpoint: Checkpoint, trials: Iterable[Trial], protocol: str, pictures: int, device: str) -> Validation:
@@ -45,7 +44,7 @@ def validate(checkpoint: Checkpoint, trials: Iterable[Trial], protocol: str, pic
             assert case.degraded is not None  # trials of a recipe have both
             degraded, clean = _middle(case.degraded), _middle(case.clean)
             restored = restore(degraded)
-            reached.append(min(psnr(restored, clean, find_protocol(protocol)), 100.0))
+            reached.append(min(psnr(restored, clean, protocol), 100.0))
             if trial.name not in panels:
                 panels[trial.name] = _beside([_bytes(degraded), restored, clean])
         reached_of[trial.name] = float(np.mean(reached))

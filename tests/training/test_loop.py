@@ -185,6 +185,23 @@ def test_a_state_of_another_run_is_refused(pictures: TrainingPictures, tmp_path:
         _train(TINY, replace(pictures, described=("elsewhere",)), tmp_path)
 
 
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        ({"patch": 30}, "multiples of 4, patches of 30 came"),
+        ({"progressive": (16, 30)}, "multiples of 4, patches of 30 came"),
+        ({"schedule": "cosinus"}, "no schedule is called 'cosinus'"),
+        ({"protocol": "hsv"}, "no protocol is called 'hsv'"),
+    ],
+)
+def test_what_could_not_work_is_said_before_the_first_step(
+    change: dict[str, object], says: str, pictures: TrainingPictures, tmp_path: Path
+) -> None:
+    with pytest.raises(UsageError, match=says):
+        _train(replace(TINY, **change), pictures, tmp_path)  # type: ignore[arg-type]
+    assert not list(tmp_path.iterdir())
+
+
 @dataclass(frozen=True)
 class BreaksAt:
     """FDR-Net's method, with a loss that is infinite at one step."""

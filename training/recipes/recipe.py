@@ -10,6 +10,7 @@ reaches it, and an ablation is nothing but a name for a few such settings.
 from __future__ import annotations
 
 import contextlib
+import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol, cast
@@ -72,8 +73,11 @@ class Recipe:
 
     def __post_init__(self) -> None:
         for name in ("steps", "batch", "accumulate", "patch", "learning_rate"):
-            if not getattr(self, name) > 0:
+            if not 0 < getattr(self, name) < math.inf:
                 raise UsageError(f"{name} must be above zero, {getattr(self, name)} came")
+        if self.warm_up < 0 or self.seed < 0 or not 0 <= self.ema < 1:
+            came = f"{self.warm_up}, {self.seed} and {self.ema} came"
+            raise UsageError(f"warm_up and seed must be 0 or more and ema at least 0 and below 1; {came}")
         if any(side <= 0 for side in self.progressive):
             raise UsageError(f"progressive wants sides above zero, {', '.join(map(str, self.progressive))} came")
 
