@@ -8,6 +8,9 @@ signals. "Fusion signal that belongs to a Gaussian mixture model" can be read in
     sum       C = A + B, as interference is in pictures, where I − ŷ_T means something; the default
     mixture   each sample of C is one of A or of B, with equal odds
 
+In (d) stands what both models descend alike, the squared error of the fused result. Their adversarial parts cannot be compared: AI-GAN's
+discriminator sees two made signals for each real one, so that its generator's −log D settles at log 3 where the other's does at log 2.
+
 A number of seeds (own data, own weights each) are trained side by side in the same tensors, which costs hardly more than one:
 a difference between two trainings says nothing while the spread over seeds is unknown.
 """
@@ -56,11 +59,11 @@ class Samples:
 class Trained:
     name: str
     signals: Signals  # of the unseen samples
-    losses: NDArray[np.float64]  # [steps, seeds], of the generator that restores B
+    errors: NDArray[np.float32]  # [steps, seeds], squared, of the restored B in training
 
     def distances(self, made: Tensor, target: Tensor) -> NDArray[np.float64]:
         """Wasserstein-1 of each seed."""
-        seeds = self.losses.shape[1]
+        seeds = self.errors.shape[1]
         return np.array([wasserstein(one, other) for one, other in zip(made.chunk(seeds), target.chunk(seeds), strict=True)])
 
 
@@ -75,8 +78,9 @@ def draw(parsed: argparse.Namespace, say: Callable[[str], None]) -> None:
         raise UsageError(f"--fusion wants one of {', '.join(FUSIONS)}; {parsed.fusion!r} came")
     if parsed.steps < 1 or parsed.seeds < 1:
         raise UsageError(f"--steps and --seeds must be above zero; {parsed.steps} and {parsed.seeds} came")
-    unseen = _draw_samples(_generators(parsed.seeds, 1), _UNSEEN, parsed.fusion)
-    single, double = (_train(name, parsed.fusion, parsed.steps, parsed.seeds, unseen) for name in ("single-branched GAN", "AI-GAN"))
+    unseen = unseen_samples(parsed.fusion, parsed.seeds)
+    single = train("single-branched GAN", parsed.fusion, parsed.steps, parsed.seeds, double=False)
+    double = train("AI-GAN", parsed.fusion, parsed.steps, parsed.seeds, double=True)
     for line in report(single, double, unseen, parsed.fusion):
         say(line)
     _plot(single, double, unseen, parsed.out)
@@ -90,6 +94,10 @@ def wasserstein(one: Tensor, other: Tensor) -> float:
 def _generators(seeds: int, purpose: int) -> list[torch.Generator]:
     """One for each seed, so that a seed's result does not depend on how many there are."""
     return [torch.Generator().manual_seed(1000 * seed + purpose) for seed in range(seeds)]
+
+
+def unseen_samples(fusion: str, seeds: int) -> Samples:
+    return _draw_samples(_generators(seeds, 1), _UNSEEN, fusion)
 
 
 def _draw_samples(generators: Sequence[torch.Generator], count: int, fusion: str) -> Samples:
@@ -136,14 +144,14 @@ def _model(generators: Sequence[torch.Generator], double: bool) -> Decomposition
     return Decomposition(encoder, branches[0], branches[1] if double else None, interact=double)
 
 
-def _train(name: str, fusion: str, steps: int, seeds: int, unseen: Samples) -> Trained:
+def train(name: str, fusion: str, steps: int, seeds: int, *, double: bool) -> Trained:
     """Equation 9, as the recipes do a step: the generators first, then the discriminators on what was just made."""
     weights, data = _generators(seeds, 2), _generators(seeds, 3)
-    model = _model(weights, double=name == "AI-GAN")
+    model = _model(weights, double)
     judges = nn.ModuleList(_layers(weights) for _ in range(2 if model.interference else 1))
     method = AIGANMethod()
     descents = [torch.optim.Adam(part.parameters(), lr=_RATE, betas=(method.beta1, 0.999)) for part in (model, judges)]
-    losses = []
+    errors = []
     for _ in range(steps):
         samples = _draw_samples(data, _BATCH, fusion)
         signals: Signals = model(samples.c)
@@ -151,11 +159,11 @@ def _train(name: str, fusion: str, steps: int, seeds: int, unseen: Samples) -> T
         deceived = torch.stack([deceive_loss([judge(made) for made in both]) for judge, both, _ in sides]).sum()
         interact = torch.stack(list(interact_losses(signals, samples.b, samples.a).values())).sum()
         _descend(descents[0], interact + method.adversarial * deceived)
-        losses.append(_restoring_loss(judges[0], signals.originals, samples.b, seeds, method.adversarial))
+        errors.append((fused(signals.originals) - samples.b).detach().square().reshape(seeds, -1).mean(1).numpy())
         judged = [judge_loss(judge(real), [judge(made.detach()) for made in both]) for judge, both, real in sides]
         _descend(descents[1], torch.stack(judged).sum())
     with torch.inference_mode():
-        return Trained(name, model(unseen.c), np.stack(losses))
+        return Trained(name, model(unseen_samples(fusion, seeds).c), np.stack(errors))
 
 
 def _descend(optimiser: torch.optim.Optimizer, loss: Tensor) -> None:
@@ -164,20 +172,13 @@ def _descend(optimiser: torch.optim.Optimizer, loss: Tensor) -> None:
     optimiser.step()
 
 
-@torch.no_grad()
-def _restoring_loss(judge: nn.Module, made: Sequence[Tensor], target: Tensor, seeds: int, adversarial: float) -> NDArray[np.float64]:
-    """Of each seed, what G_O descends, a step's share of it: so one step and two can be compared."""
-    each = [(step - target).square() + adversarial * nn.functional.softplus(-judge(step)) for step in made]
-    return np.asarray(torch.stack(each).mean(0).reshape(seeds, -1).mean(1).double().numpy())
-
-
 def fused(steps: Sequence[Tensor]) -> Tensor:
     return torch.stack(list(steps)).mean(0)
 
 
 def report(single: Trained, double: Trained, unseen: Samples, fusion: str) -> list[str]:
     """How far each result is from its target, over the seeds; whichever is closer."""
-    seeds = single.losses.shape[1]
+    seeds = single.errors.shape[1]
     again = _draw_samples(_generators(seeds, 4), _UNSEEN, fusion)
     rows = {
         "C as it is": single.distances(unseen.c, unseen.b),
@@ -194,7 +195,21 @@ def report(single: Trained, double: Trained, unseen: Samples, fusion: str) -> li
     errors = {one.name: float((fused(one.signals.originals) - unseen.b).square().mean()) for one in (single, double)}
     lines.append(f"{double.name} is closer to B in {closer} of {seeds} seeds")
     lines.append("mean squared error of B: " + ", ".join(f"{name} {error:.3f}" for name, error in errors.items()))
+    settled = ", ".join(f"{one.name} {_settled(one)}" for one in (single, double))
+    lines.append(f"steps until it stays within a tenth of its last value: {settled}")
     return lines
+
+
+def _smooth(errors: NDArray[np.float32]) -> NDArray[np.float64]:
+    """The mean of the seeds, and of `_SMOOTHED` steps up to each."""
+    width = min(_SMOOTHED, len(errors))
+    return np.asarray(np.convolve(errors.mean(axis=1), np.full(width, 1 / width), "valid"))
+
+
+def _settled(model: Trained) -> int:
+    smooth = _smooth(model.errors)
+    beyond = np.flatnonzero(smooth > 1.1 * smooth[-1])
+    return len(model.errors) - len(smooth) + 1 + (int(beyond[-1]) + 1 if len(beyond) else 0)
 
 
 def _plot(single: Trained, double: Trained, unseen: Samples, out: str) -> None:
@@ -212,10 +227,9 @@ def _plot(single: Trained, double: Trained, unseen: Samples, out: str) -> None:
     _histograms(two, {"A": (at(unseen.a), "C0"), "B": (at(unseen.b), "C1"), "restored B": (restored, "C3"), "found A": (found, "C4")})
     two.set_title("(c) AI-GAN, median seed")
     for model, colour in ((single, "C7"), (double, "C3")):
-        width = min(_SMOOTHED, len(model.losses))
-        smooth = np.convolve(model.losses.mean(axis=1), np.full(width, 1 / width), "valid")
-        curves.plot(np.arange(len(smooth)) + width, smooth, color=colour, label=model.name)
-    curves.set(title="(d) loss of the generator of B", xlabel="step", yscale="log")
+        smooth = _smooth(model.errors)
+        curves.plot(np.arange(len(smooth)) + len(model.errors) - len(smooth) + 1, smooth, color=colour, label=model.name)
+    curves.set(title="(d) squared error of B, mean of the seeds", xlabel="step", yscale="log")
     for axes in (signals, one, two, curves):
         axes.legend(fontsize=8)
         axes.grid(alpha=0.3)
