@@ -48,10 +48,13 @@ class AIGANConfig:
     fuse: str = "mean"  # of the two steps; or the "last" alone
 
     def __post_init__(self) -> None:
+        for name, least in (("channels", 1), ("unshuffle", 1), ("encoder_blocks", 0), ("decoder_blocks", 0), ("generator_blocks", 0)):
+            if getattr(self, name) < least:
+                raise UsageError(f"an aigan's {name} must be {least} or more, {getattr(self, name)} came")
         if self.fuse not in FUSIONS:
             raise UsageError(f"network.fuse must be one of {', '.join(FUSIONS)}; {self.fuse!r} came")
-        if self.filter % 2 == 0:
-            raise UsageError(f"network.filter must be odd, {self.filter} came")
+        if self.filter < 1 or self.filter % 2 == 0:
+            raise UsageError(f"network.filter must be odd and above zero, {self.filter} came")
         if self.interact and not self.double:
             raise UsageError("one branch alone cannot interact: with network.double=false comes network.interact=false before it")
 

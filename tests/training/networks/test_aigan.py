@@ -6,12 +6,13 @@ from dataclasses import replace
 from typing import cast
 
 import numpy as np
+import onnxruntime
 import pytest
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from export.graph import FrameGraph, cost_of, traits_of
+from export.graph import FrameGraph, cost_of, export_graph, facts_of, reference, traits_of
 from runtime.errors import UsageError
 from training.networks import PRESETS
 from training.networks.aigan import AIGAN, AIGANConfig, Signals
@@ -126,6 +127,24 @@ def test_a_frame_of_bytes_comes_back_with_its_interference_beside_it() -> None:
 
 
 @pytest.mark.parametrize(
+    ("config", "outputs"),
+    [(replace(EDGE, channels=8), ("restored", "health", "interference")), (S_GAN, ("restored", "health"))],
+    ids=["edge", "S-GAN"],
+)
+def test_the_interference_leaves_the_exported_graph_beside_the_picture(config: AIGANConfig, outputs: tuple[str, ...]) -> None:
+    network = _network(config)
+    model = export_graph(network)
+    assert facts_of(network, model).outputs == outputs
+    frame = np.random.default_rng(0).integers(0, 256, (1, 21, 18, 3), dtype=np.uint8)
+    came = onnxruntime.InferenceSession(model).run(None, {"frame": frame})
+    expected = reference(network)(frame)
+    assert tuple(expected) == outputs
+    for made, name in zip(came, outputs, strict=True):
+        # One level: the two engines round a half either way.
+        np.testing.assert_allclose(made.astype(np.float64), expected[name].astype(np.float64), atol=1 if name != "health" else 1e-5)
+
+
+@pytest.mark.parametrize(
     "config", [SMALL, D_GAN, S_GAN, EDGE, replace(EDGE, filter=3, encoder_blocks=2)], ids=["whole", "D-GAN", "S-GAN", "edge", "edge, 3×3"]
 )
 def test_the_receptive_field_is_what_a_gradient_reaches(config: AIGANConfig) -> None:
@@ -157,7 +176,9 @@ def test_the_edge_preset_costs_what_a_cpu_can_do_20_times_a_second() -> None:
     ("fields", "says"),
     [
         ({"fuse": "first"}, "mean, last"),
-        ({"filter": 4}, "must be odd"),
+        ({"filter": 4}, "must be odd and above zero, 4 came"),
+        ({"channels": 0}, "channels must be 1 or more, 0 came"),
+        ({"generator_blocks": -1}, "generator_blocks must be 0 or more, -1 came"),
         ({"double": False}, "one branch alone cannot interact"),
     ],
 )
