@@ -8,6 +8,7 @@ from typing import Any
 from torch import nn
 
 from runtime.errors import CheckpointError, UsageError
+from training.networks.aigan import AIGAN, AIGANConfig
 from training.networks.fdrnet import FDRNet, FDRNetConfig
 from training.networks.physicsgan import PhysicsGAN, PhysicsGANConfig
 
@@ -16,6 +17,7 @@ from training.networks.physicsgan import PhysicsGAN, PhysicsGANConfig
 LEVELS = 256
 
 NETWORKS: dict[str, tuple[type[Any], type[nn.Module]]] = {
+    "aigan": (AIGANConfig, AIGAN),
     "fdrnet": (FDRNetConfig, FDRNet),
     "physicsgan": (PhysicsGANConfig, PhysicsGAN),
 }
@@ -36,6 +38,8 @@ class Preset:
 PRESETS = {
     preset.name: preset
     for preset in (
+        Preset("aigan", "aigan", AIGANConfig()),
+        Preset("aigan-edge", "aigan", AIGANConfig(32, decoder_blocks=1, generator_blocks=1, filter=1, unshuffle=4, carry=True)),
         Preset("fdrnet", "fdrnet", FDRNetConfig()),
         # 24 GFLOP at 720p: on two cores with AVX512-BF16 it leaves room for decoding and encoding at about 20 frames a second.
         Preset("fdrnet-edge", "fdrnet", FDRNetConfig(phases=3, fd_layers=1, process_blocks=1, auxiliary_blocks=1, unshuffle=4)),
