@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from runtime.errors import UsageError
-from training.recipes import fdrnet_recipes, physicsgan_recipes
+from training.recipes import fdrnet_recipes, physicsgan_recipes, plnlin_recipes
 from training.recipes.recipe import Recipe
 
 RECIPES: dict[str, Recipe] = {
@@ -11,6 +11,7 @@ RECIPES: dict[str, Recipe] = {
     for recipe in (
         *fdrnet_recipes.RECIPES,
         *physicsgan_recipes.RECIPES,
+        *plnlin_recipes.RECIPES,
     )
 }  # fmt: skip
 
