@@ -93,6 +93,7 @@ class ModelCard:
     data: tuple[str, ...]
     licence: str
     weaknesses: tuple[str, ...]
+    settings: tuple[str, ...] = ()  # in what the training differed from its recipe: --ablation, --set, --degrade
 
 
 @dataclass(frozen=True)

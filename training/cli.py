@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import dataclasses
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,10 +11,10 @@ from runtime.errors import MissingExtra, UsageError
 
 if TYPE_CHECKING:
     from training.loop import Progress
+    from training.recipes.recipe import Recipe
 
 _DATA = "a folder of clean pictures, or one with rain/ and clean/; repeatable"
-_FROM_THE_EXTRA = {"torch", "lightning_fabric", "safetensors", "cv2", "matplotlib", "tensorboard"}
-_SETTABLE = ("steps", "batch", "patch", "learning_rate", "seed")
+_FROM_THE_EXTRA = {"torch", "lightning_fabric", "safetensors", "cv2", "av", "matplotlib", "tensorboard"}
 
 
 def run(word: str, arguments: list[str]) -> int:
@@ -29,36 +28,84 @@ def run(word: str, arguments: list[str]) -> int:
 
 def _train(arguments: list[str]) -> int:
     from training.data import load_pictures
+    from training.devices import PRECISIONS, Device, is_first_process
     from training.loop import LoopOptions, train
     from training.recipes import RECIPES, find_recipe
+    from training.settings import changed
 
     parser = argparse.ArgumentParser(prog="clearway train", description="Train a recipe; goes on from the state in --out.")
     parser.add_argument("recipe", help=" | ".join(RECIPES))
-    parser.add_argument("--data", action="append", type=Path, required=True, metavar="DIR", help=_DATA)
-    parser.add_argument("-o", "--out", type=Path, required=True, metavar="DIR", help="where the state, the model and the log go")
+    parser.add_argument("--data", action="append", type=Path, metavar="DIR", help=_DATA)
+    parser.add_argument("-o", "--out", type=Path, metavar="DIR", help="where the state, the models and the logs go")
+    parser.add_argument("--ablation", metavar="NAME", help="one of the paper's ablations by name; --show lists them")
+    parser.add_argument("--set", action="append", default=[], dest="settings", metavar="NAME=VALUE", help="a field; repeatable")
+    parser.add_argument("--degrade", metavar="TEXT", help="what clean pictures are degraded by, in place of the recipe's")
+    parser.add_argument("--show", action="store_true", help="show the recipe as these arguments make it, and train nothing")
     parser.add_argument("--licence", default="not stated", metavar="TEXT", help="what the pictures' terms allow the weights to be used for")
-    for name in _SETTABLE:
-        kind = float if name == "learning_rate" else int
-        parser.add_argument(f"--{name.replace('_', '-')}", type=kind, help="instead of the recipe's")
-    parser.add_argument("--precision", default="bf16-mixed", choices=["bf16-mixed", "32-true"], help="default: %(default)s")
-    parser.add_argument("--devices", type=int, default=1, help="processes or GPUs (default: %(default)s)")
+    parser.add_argument("--precision", default="bf16-mixed", choices=PRECISIONS, help="default: %(default)s")
+    parser.add_argument("--devices", type=int, default=1, help="processes or GPUs on this machine (default: %(default)s)")
+    parser.add_argument("--save-every", type=int, default=500, metavar="STEPS", help="default: %(default)s")
+    parser.add_argument("--log-every", type=int, default=100, metavar="STEPS", help="default: %(default)s")
+    parser.add_argument("--validate-every", type=int, default=2_000, metavar="STEPS", help="default: %(default)s")
     parsed = parser.parse_args(arguments)
 
-    asked = {name: getattr(parsed, name) for name in _SETTABLE if getattr(parsed, name) is not None}
-    for name, value in asked.items():
-        if value <= 0:
-            raise UsageError(f"--{name.replace('_', '-')} must be above zero, {value} came")
-    recipe = dataclasses.replace(find_recipe(parsed.recipe), **asked)
-    model = train(recipe, load_pictures(parsed.data), LoopOptions(parsed.out, parsed.licence, parsed.precision, parsed.devices), _say)
-    print(f"{model} is trained; next: clearway export {model} -o BUNDLE")
+    changes = _changes(parsed)
+    recipe = changed(find_recipe(parsed.recipe), changes)
+    if parsed.show:
+        print("\n".join(_shown(recipe)))
+        return 0
+    for name in ("data", "out"):
+        if not getattr(parsed, name):
+            raise UsageError(f"--{name} DIR is needed to train (only --show works without)")
+    for name in ("devices", "save_every", "log_every", "validate_every"):
+        if getattr(parsed, name) < 1:
+            raise UsageError(f"--{name.replace('_', '-')} must be 1 or more, {getattr(parsed, name)} came")
+    options = LoopOptions(
+        folder=parsed.out,
+        licence=parsed.licence,
+        settings=changes,
+        device=Device(parsed.precision, parsed.devices),
+        save_every=parsed.save_every,
+        log_every=parsed.log_every,
+        validate_every=parsed.validate_every,
+    )
+    model = train(recipe, load_pictures(parsed.data), options, _say_progress, _say)
+    if is_first_process():
+        print(f"{model} is trained; next: clearway export {model} -o BUNDLE")
     return 0
 
 
-def _say(now: Progress) -> None:
+def _changes(parsed: argparse.Namespace) -> tuple[str, ...]:
+    from training.settings import ABLATION, DEGRADE
+
+    ablation = (f"{ABLATION}{parsed.ablation}",) if parsed.ablation else ()
+    degrade = (f"{DEGRADE}{parsed.degrade}",) if parsed.degrade else ()
+    return (*ablation, *parsed.settings, *degrade)
+
+
+def _shown(recipe: Recipe) -> list[str]:
+    from training.settings import values_of
+
+    lines = [f"{recipe.name}: {recipe.summary}", "", "fields, as --set takes them:"]
+    lines += [f"  {name}={_as_text(value)}" for name, value in values_of(recipe).items()]
+    if recipe.ablations:
+        lines += ["", "ablations, as --ablation takes them:"]
+        lines += [f"  {name:<24}{'  '.join(settings)}" for name, settings in recipe.ablations.items()]
+    return lines
+
+
+def _as_text(value: object) -> str:
+    return ",".join(map(str, value)) if isinstance(value, list) else str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def _say_progress(now: Progress) -> None:
     losses = "  ".join(f"{name} {value:.5f}" for name, value in now.losses.items())
     left = (now.steps - now.step) / now.steps_per_second / 60
-    line = f"step {now.step:,} of {now.steps:,}  {losses}  {now.steps_per_second:.1f} steps/s, {left:.0f} min left"
-    print(line, file=sys.stderr, flush=True)
+    _say(f"step {now.step:,} of {now.steps:,}  {losses}  {now.steps_per_second:.1f} steps/s, {left:.0f} min left")
+
+
+def _say(sentence: str) -> None:
+    print(sentence, file=sys.stderr, flush=True)
 
 
 def _evaluate(arguments: list[str]) -> int:
@@ -77,6 +124,8 @@ def _figures(arguments: list[str]) -> int:
         word.add_argument("-o", "--out", type=Path, default=default_file(name), metavar="FILE", help="default: %(default)s")
         figure(name).arguments(word)
     parsed = parser.parse_args(arguments)
+    if parsed.out.is_dir() or not parsed.out.parent.is_dir() or parsed.out.suffix not in {".png", ".jpg"}:
+        raise UsageError(f"--out {parsed.out}: a .png or .jpg in a folder that exists was expected; make the folder, or name another file")
     figure(parsed.figure).draw(parsed, print)
     print(f"written: {parsed.out}")
     return 0

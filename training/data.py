@@ -10,10 +10,11 @@ draw the same patches.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 import cv2
 import numpy as np
@@ -28,6 +29,7 @@ from training.networks import LEVELS
 
 HOLD_OUT_EVERY = 12
 _PAIR_FOLDERS = ("rain", "clean")
+_T = TypeVar("_T")
 
 
 @dataclass(frozen=True)
@@ -55,6 +57,11 @@ class TrainingPictures:
     pairs: tuple[Pair, ...]
     held_out_pairs: tuple[Pair, ...]
     described: tuple[str, ...]  # one line a folder, for the model card
+
+    @classmethod
+    def of(cls, clean: Sequence[Picture], pairs: Sequence[Pair] = (), described: str = "pictures at hand") -> TrainingPictures:
+        """Pictures that are at hand, all of them to train on."""
+        return cls(tuple(clean), (), tuple(pairs), (), (described,))
 
 
 def load_pictures(folders: Sequence[Path]) -> TrainingPictures:
@@ -92,32 +99,45 @@ def _load_pairs(folder: Path) -> list[Pair]:
 class Patches:
     """Random patches of clean pictures and what the degradation makes of them."""
 
-    def __init__(self, pictures: Sequence[Picture], degradation: Degradation, *, patch: int, batch: int, seed: int) -> None:
-        if not pictures:
+    def __init__(
+        self, pictures: TrainingPictures, degradation: Degradation, largest: int, seed: int, *, learn_pairs: bool = False
+    ) -> None:
+        self._clean, self._pairs = pictures.clean, pictures.pairs if learn_pairs else ()
+        if not self._clean and not self._pairs:
             raise DataError("no clean picture to train on; name a folder of pictures with --data")
-        for picture in pictures:
-            if min(picture.shape[:2]) < patch:
+        for picture in (*self._clean, *(pair.clean for pair in self._pairs)):
+            if min(picture.shape[:2]) < largest:
                 size = f"{picture.shape[1]}×{picture.shape[0]}"
-                raise DataError(f"every picture must hold a patch of {patch}×{patch}, one is {size}; take it out or lower --patch")
-        self._pictures, self._degradation = pictures, degradation
-        self._patch, self._batch, self._seed = patch, batch, seed
+                raise DataError(f"every picture must hold a patch of {largest}×{largest}, one is {size}; take it out or lower --patch")
+        self._degradation, self._seed = degradation, seed
 
-    def batch(self, step: int) -> Batch:
-        made = tuple(self._draw(np.random.default_rng((self._seed, step, i))) for i in range(self._batch))
+    def batch(self, step: int, *, patch: int, batch: int, first: int = 0) -> Batch:
+        """`first` is the place of its first patch in the step's batch over all processes."""
+        made = tuple(self._draw(np.random.default_rng((self._seed, step, i)), patch) for i in range(first, first + batch))
         return Batch(to_tensor([to_picture(one.picture) for one in made]), to_tensor([to_picture(one.clean) for one in made]), made)
 
-    def _draw(self, rng: np.random.Generator) -> Degraded:
-        picture = self._pictures[int(rng.integers(len(self._pictures)))]
-        # Half of the patches come from a larger crop made smaller: photographs of 481×321 are softer than a 720p camera.
-        largest = min(picture.shape[:2]) / self._patch
-        side = int(self._patch * rng.uniform(1, min(2.0, largest))) if rng.random() < 0.5 else self._patch
-        top, left = (int(rng.integers(extent - side + 1)) for extent in picture.shape[:2])
-        crop = picture[top : top + side, left : left + side]
-        if side != self._patch:
-            crop = np.asarray(cv2.resize(crop, (self._patch, self._patch), interpolation=cv2.INTER_AREA), np.uint8)
-        if rng.random() < 0.5:
-            crop = crop[:, ::-1]
-        return self._degradation(to_light(np.ascontiguousarray(crop)), rng)
+    def _draw(self, rng: np.random.Generator, patch: int) -> Degraded:
+        number = int(rng.integers(len(self._clean) + len(self._pairs)))
+        if number < len(self._clean):
+            (clean,) = _cut_out(rng, patch, self._clean[number])
+            return self._degradation(to_light(clean), rng)
+        pair = self._pairs[number - len(self._clean)]
+        degraded, clean = _cut_out(rng, patch, pair.degraded, pair.clean)
+        return Degraded(to_light(degraded), to_light(clean))
+
+
+def _cut_out(rng: np.random.Generator, patch: int, *pictures: Picture) -> list[Picture]:
+    """The same square out of each picture."""
+    height, width = pictures[0].shape[:2]
+    # Half of the patches come from a larger crop made smaller: photographs of 481×321 are softer than a 720p camera.
+    side = int(patch * rng.uniform(1, min(2.0, min(height, width) / patch))) if rng.random() < 0.5 else patch
+    top, left = (int(rng.integers(extent - side + 1)) for extent in (height, width))
+    crops = [picture[top : top + side, left : left + side] for picture in pictures]
+    if side != patch:
+        crops = [np.asarray(cv2.resize(crop, (patch, patch), interpolation=cv2.INTER_AREA), np.uint8) for crop in crops]
+    if rng.random() < 0.5:
+        crops = [crop[:, ::-1] for crop in crops]
+    return [np.ascontiguousarray(crop) for crop in crops]
 
 
 def to_tensor(pictures: Sequence[Picture]) -> Tensor:
@@ -132,16 +152,16 @@ def from_tensor(pictures: Tensor) -> list[Picture]:
     return list(np.ascontiguousarray(levels.permute(0, 2, 3, 1).cpu().numpy()[..., ::-1]))
 
 
-def prefetched(patches: Patches, first: int, last: int, *, workers: int = 1, ahead: int = 4) -> Iterator[Batch]:
-    """The batches of steps first..last − 1 in order, drawn on other threads (numpy and OpenCV let go of the lock)."""
+def prefetched(draw: Callable[[int], _T], first: int, last: int, *, workers: int = 1, ahead: int = 4) -> Iterator[_T]:
+    """What `draw` gives for steps first..last − 1, in order, drawn on other threads (numpy and OpenCV let go of the lock)."""
     with ThreadPoolExecutor(workers, thread_name_prefix="patches") as pool:
-        futures = deque(pool.submit(patches.batch, step) for step in range(first, min(first + ahead, last)))
+        futures = deque(pool.submit(draw, step) for step in range(first, min(first + ahead, last)))
         try:
             for step in range(first, last):
-                batch = futures.popleft().result()
+                drawn = futures.popleft().result()
                 if step + ahead < last:
-                    futures.append(pool.submit(patches.batch, step + ahead))
-                yield batch
+                    futures.append(pool.submit(draw, step + ahead))
+                yield drawn
         finally:
             for future in futures:
                 future.cancel()

@@ -1,36 +1,45 @@
-"""Owns the training loop: devices, schedule, averaging, checkpoints, resume, the log; knows no network, loss or picture.
+"""Owns the training loop: averaging, schedule, validation, when to save and when to stop; knows no network, loss or picture.
 
 `train` runs a recipe in a folder:
 
-    state.safetensors   everything that the next step depends on; written atomically, so that resuming equals never stopping
+    state.safetensors   everything that the next step depends on; resuming equals never stopping, bit for bit
     model.safetensors   the averaged generator, ready for `clearway export`
-    log.csv             one line every `log_every` steps
+    best.safetensors    the same at the best validation so far
+    log.csv, validation.csv, tensorboard/
 
-The learning rate is a function of the step and a batch is a function of (seed, step), so neither is part of the state.
+The learning rate is a function of the step and a batch one of (seed, step, place), so neither is part of the state, several processes
+share one step's batch, and a batch that broke something can be drawn again.
 """
 
 from __future__ import annotations
 
-import csv
+import contextlib
 import math
 import time
-from collections.abc import Callable
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
 import torch
 from lightning_fabric import Fabric
 from torch import Tensor
-from torch.optim import Optimizer
 
-from runtime.errors import CheckpointError, TrainingError
+from runtime.errors import TrainingError, UsageError
 from runtime.manifest import ModelCard
-from training.checkpoint import Checkpoint, read_tensors, save_checkpoint, write_tensors
+from training.checkpoint import Checkpoint, save_checkpoint, write_tensors
 from training.data import Batch, Patches, TrainingPictures, prefetched
-from training.recipes.recipe import Recipe, System
-from training.recipes.schedules import SCHEDULES
+from training.devices import Device, set_up_devices
+from training.logs import Logs
+from training.metrics import find_protocol
+from training.recipes.recipe import Recipe
+from training.recipes.schedules import find_schedule
+from training.settings import values_of
+from training.state import State
+from training.stopping import Stop
+from training.trials import trials_of
+from training.validation import validate
 
-STATE, MODEL, LOG = "state.safetensors", "model.safetensors", "log.csv"
+MODEL, BEST = "model.safetensors", "best.safetensors"
 
 
 @dataclass(frozen=True)
@@ -39,10 +48,12 @@ class LoopOptions:
 
     folder: Path
     licence: str
-    precision: str = "bf16-mixed"
-    devices: int = 1
+    settings: tuple[str, ...] = ()  # by what the recipe was changed, for the model card
+    device: Device = field(default_factory=Device)
     save_every: int = 500
     log_every: int = 100
+    validate_every: int = 2_000
+    validate_pictures: int = 8  # of each trial
 
 
 @dataclass(frozen=True)
@@ -55,51 +66,165 @@ class Progress:
     steps_per_second: float
 
 
-def train(recipe: Recipe, pictures: TrainingPictures, options: LoopOptions, report: Callable[[Progress], None]) -> Path:
+def train(
+    recipe: Recipe,
+    pictures: TrainingPictures,
+    options: LoopOptions,
+    report: Callable[[Progress], None],
+    say: Callable[[str], None] = lambda _sentence: None,
+) -> Path:
     """Trains to the recipe's last step, from the folder's state if it has one; the path of the finished model."""
-    fabric = Fabric(accelerator="auto", devices=options.devices, precision=options.precision)  # type: ignore[arg-type]
-    fabric.launch()
-    fabric.seed_everything(recipe.seed, verbose=False)
-    generator = recipe.network.build().to(memory_format=torch.channels_last).train()  # type: ignore[call-overload]
-    system = recipe.method.set_up(fabric, generator, recipe.learning_rate)
-    base_rates = {name: [group["lr"] for group in optimiser.param_groups] for name, optimiser in system.optimisers.items()}
-    average = {name: value.clone() for name, value in generator.state_dict().items()}
-    first = _restore(options.folder / STATE, _fingerprint(recipe, pictures, options), system, average)
-    patches = Patches(
-        pictures.clean,
-        recipe.degradation(recipe.seed, pictures.pairs),
-        patch=recipe.patch,
-        batch=recipe.batch,
-        seed=recipe.seed + 1_000_003 * fabric.global_rank,
-    )
-    started, sums = time.perf_counter(), dict[str, Tensor]()
-    for step, batch in enumerate(prefetched(patches, first, recipe.steps), start=first):
-        _set_learning_rates(system, base_rates, SCHEDULES[recipe.schedule](recipe, step))
-        for name, loss in system.step([_to_device(batch, fabric)]).items():
-            sums[name] = sums.get(name, 0) + loss
-        _update_average(average, generator.state_dict(), recipe.ema, step)
-        done = step + 1
-        if done % options.log_every == 0 or done == recipe.steps:
-            since = min((done - 1) % options.log_every + 1, done - first)
-            now = Progress(done, recipe.steps, _means(sums, since, done), (done - first) / (time.perf_counter() - started))
-            sums.clear()
-            if fabric.is_global_zero:
-                _log(options.folder / LOG, now)
-                report(now)
-        if fabric.is_global_zero and (done % options.save_every == 0 or done == recipe.steps):
-            _save(options, recipe, pictures, system, average, done)
+    _Training(recipe, pictures, options, set_up_devices(options.device), report, say).run()
     return options.folder / MODEL
 
 
-def _set_learning_rates(system: System, base: dict[str, list[float]], factor: float) -> None:
-    """Each optimiser keeps its own rate; the schedule only scales them."""
-    for name, optimiser in system.optimisers.items():
-        for group, rate in zip(optimiser.param_groups, base[name], strict=True):
-            group["lr"] = rate * factor
+class _Training:
+    def __init__(
+        self,
+        recipe: Recipe,
+        pictures: TrainingPictures,
+        options: LoopOptions,
+        fabric: Fabric,
+        report: Callable[[Progress], None],
+        say: Callable[[str], None],
+    ) -> None:
+        self._recipe, self._pictures, self._options = recipe, pictures, options
+        self._fabric, self._report, self._say = fabric, report, say
+        fabric.seed_everything(recipe.seed, verbose=False)
+        self._patches = Patches(
+            pictures, recipe.degradation(recipe.seed, pictures.pairs), recipe.largest_patch, recipe.seed, learn_pairs=recipe.learn_pairs
+        )
+        self._schedule = find_schedule(recipe.schedule)
+        self._protocol = find_protocol(recipe.protocol)
+        generator = recipe.network.build().to(memory_format=torch.channels_last).train()  # type: ignore[call-overload]
+        for side in recipe.progressive or (recipe.patch,):
+            if side % int(generator.stride):
+                raise UsageError(f"{recipe.network.name} works on sides that are multiples of {generator.stride}, patches of {side} came")
+        system = recipe.method.set_up(fabric, generator, recipe.learning_rate)
+        self._generator, self._system = generator, system
+        self._base_rates = {name: [group["lr"] for group in optimiser.param_groups] for name, optimiser in system.optimisers.items()}
+        self._state = State(fabric, system, {name: value.clone() for name, value in generator.state_dict().items()})
+        self._state.restore(options.folder, self._settings())
+        self._trials = trials_of(recipe, pictures) if pictures.held_out or pictures.held_out_pairs else []
+        self._sums: dict[str, Tensor] = {}
+        self._summed = 0
+        self._broken = torch.full((), -1, device=fabric.device)  # the first step with a loss that is not finite
 
+    def run(self) -> None:
+        recipe, state, first = self._recipe, self._state, self._state.step
+        started = time.perf_counter()
+        logs = Logs(self._options.folder, first) if self._fabric.is_global_zero else contextlib.nullcontext()
+        with Stop(self._fabric).watching() as stop, logs as self._logs:
+            for step, batches in enumerate(prefetched(self._draw, first, recipe.steps), start=first):
+                self._step(step, batches)
+                state.step = step + 1
+                last, asked = state.step == recipe.steps, stop.asked()
+                if self._due(self._options.log_every) or last:
+                    self._log((state.step - first) / (time.perf_counter() - started))
+                if self._trials and (self._due(self._options.validate_every) or last):
+                    self._validate()
+                if self._due(self._options.save_every) or last or asked:
+                    self._save()
+                if asked:
+                    self._say(f"stopped after step {state.step:,}, which is saved: the same command goes on from there")
+                    stop.leave()
 
-def _to_device(batch: Batch, fabric: Fabric) -> Batch:
-    return replace(batch, degraded=fabric.to_device(batch.degraded), clean=fabric.to_device(batch.clean))
+    def _due(self, every: int) -> bool:
+        return self._state.step % every == 0
+
+    def _draw(self, step: int) -> list[Batch]:
+        """This process's micro-batches of the step; together with those of the others they are one batch, whoever draws which."""
+        patch, batch = self._recipe.patches_at(step)
+        places = (self._fabric.global_rank * self._recipe.accumulate + micro for micro in range(self._recipe.accumulate))
+        return [self._patches.batch(step, patch=patch, batch=batch, first=place * batch) for place in places]
+
+    def _step(self, step: int, batches: Sequence[Batch]) -> None:
+        factor = self._schedule(self._recipe, step)
+        for name, optimiser in self._system.optimisers.items():  # each keeps its own rate; the schedule only scales them
+            for group, rate in zip(optimiser.param_groups, self._base_rates[name], strict=True):
+                group["lr"] = rate * factor
+        losses = self._system.step([self._to_device(batch) for batch in batches])
+        for name, loss in losses.items():
+            self._sums[name] = self._sums.get(name, 0) + loss
+        self._summed += 1
+        # Noted on the device and looked at with the log: asking each step would make the device wait for the host.
+        finite = torch.stack([loss.isfinite() for loss in losses.values()]).all()
+        self._broken = torch.where((self._broken < 0) & ~finite, step, self._broken)
+        _update_average(self._state.average, self._generator.state_dict(), self._recipe.ema, step)
+
+    def _to_device(self, batch: Batch) -> Batch:
+        return replace(batch, degraded=self._fabric.to_device(batch.degraded), clean=self._fabric.to_device(batch.clean))
+
+    def _log(self, steps_per_second: float) -> None:
+        self._stop_if_broken()
+        losses = {name: float(value) / self._summed for name, value in self._sums.items()}
+        self._sums.clear()
+        self._summed = 0
+        if self._logs:
+            self._logs.losses(self._state.step, losses | {"steps_per_second": steps_per_second})
+            self._report(Progress(self._state.step, self._recipe.steps, losses, steps_per_second))
+
+    def _stop_if_broken(self) -> None:
+        """Keeps the batch that a loss broke on, and leaves on every process; what was saved before it stays."""
+        own = int(self._broken)
+        everyone = self._fabric.all_reduce(self._broken if own >= 0 else torch.full_like(self._broken, self._recipe.steps), reduce_op="min")
+        assert isinstance(everyone, Tensor)  # a tensor went in
+        step = int(everyone)
+        if step == self._recipe.steps:
+            return
+        path = self._options.folder / f"batch-{step}-of-process-{self._fabric.global_rank}.safetensors"
+        tensors = {f"{kind}.{i}": getattr(batch, kind) for i, batch in enumerate(self._draw(step)) for kind in ("degraded", "clean")}
+        write_tensors(path, tensors, {"step": step, "recipe": self._recipe.name, "seed": self._recipe.seed})
+        raise TrainingError(
+            f"a loss is not finite at step {step:,}; its batch is kept in {path} and what was saved before it stays; "
+            "start anew in another folder with a lower --set learning_rate"
+        )
+
+    def _validate(self) -> None:
+        self._stop_if_broken()
+        if self._logs:
+            seen = validate(
+                self._checkpoint(), self._trials, self._protocol, self._options.validate_pictures, self._fabric.device.type
+            )
+            step, best = self._state.step, self._state.best
+            self._logs.validation(step, seen.psnr, seen.panels)
+            better = seen.mean > best.get("psnr", -math.inf)
+            if better:
+                self._state.best = {"psnr": seen.mean, "step": step}
+                save_checkpoint(self._options.folder / BEST, self._checkpoint())
+            now = f"the best so far, kept as {BEST}" if better else f"the best was {best['psnr']:.2f} dB at step {best['step']:,}"
+            self._say(f"step {step:,}: validation {seen.mean:.2f} dB, {now}")
+        self._fabric.barrier()
+
+    def _save(self) -> None:
+        self._stop_if_broken()
+        if not all(value.isfinite().all() for value in self._state.average.values()):
+            raise TrainingError(
+                f"the weights are not finite at step {self._state.step:,}; what was saved before stays; "
+                "start anew in another folder with a lower --set learning_rate"
+            )
+        if self._fabric.is_global_zero:
+            save_checkpoint(self._options.folder / MODEL, self._checkpoint())
+        self._state.save(self._options.folder, self._settings())
+
+    def _checkpoint(self) -> Checkpoint:
+        recipe, preset = self._recipe, self._recipe.network
+        card = ModelCard(
+            recipe=recipe.name,
+            seed=recipe.seed,
+            steps=self._state.step,
+            data=self._pictures.described,
+            licence=self._options.licence,
+            weaknesses=recipe.weaknesses,
+            settings=self._options.settings,
+        )
+        config = asdict(preset.config)
+        return Checkpoint(preset.network, preset.name, config, recipe.task, recipe.summary, card, self._state.average)
+
+    def _settings(self) -> dict[str, object]:
+        """What shapes the weights: resuming with anything else would be another training."""
+        run = {"precision": self._options.device.precision, "number_of_devices": self._fabric.world_size}
+        return values_of(self._recipe) | run | {"data": list(self._pictures.described), "settings": list(self._options.settings)}
 
 
 @torch.no_grad()
@@ -108,84 +233,3 @@ def _update_average(average: dict[str, Tensor], weights: dict[str, Tensor], deca
     keep = min(decay, (1 + step) / (10 + step))
     for name, value in weights.items():
         average[name].lerp_(value, 1 - keep)
-
-
-def _means(sums: dict[str, Tensor], count: int, step: int) -> dict[str, float]:
-    values = {name: float(value) / count for name, value in sums.items()}
-    for name, value in values.items():
-        if not math.isfinite(value):
-            raise TrainingError(f"the loss {name} became {value} before step {step}; start anew with a lower --learning-rate")
-    return values
-
-
-def _save(
-    options: LoopOptions, recipe: Recipe, pictures: TrainingPictures, system: System, average: dict[str, Tensor], step: int
-) -> None:
-    if not all(value.isfinite().all() for value in average.values()):
-        raise TrainingError(f"the weights are not finite at step {step}; start anew with a lower --learning-rate")
-    tensors = {f"average.{name}": value for name, value in average.items()} | {"random": torch.get_rng_state()}
-    for key, network in system.networks.items():
-        tensors |= {f"network.{key}.{name}": value for name, value in network.state_dict().items()}
-    for key, optimiser in system.optimisers.items():
-        for index, values in optimiser.state_dict()["state"].items():
-            tensors |= {f"optimiser.{key}.{index}.{name}": value for name, value in values.items()}
-    tensors |= {f"memory.{name}": value for name, value in system.memory.items()}
-    preset = recipe.network
-    card = ModelCard(recipe.name, recipe.seed, step, pictures.described, options.licence, recipe.weaknesses)
-    checkpoint = Checkpoint(preset.network, preset.name, asdict(preset.config), recipe.task, recipe.summary, card, average)
-    save_checkpoint(options.folder / MODEL, checkpoint)
-    # Last: a crash before this line only means that these steps are trained again.
-    write_tensors(options.folder / STATE, tensors, {"step": step, "settings": _fingerprint(recipe, pictures, options)})
-
-
-def _restore(path: Path, settings: dict[str, object], system: System, average: dict[str, Tensor]) -> int:
-    """Puts a saved state back into everything; the step to go on from, 0 where there is no state."""
-    if not path.exists():
-        return 0
-    tensors, facts = read_tensors(path)
-    if other := [name for name, value in settings.items() if facts.get("settings", {}).get(name) != value]:
-        raise CheckpointError(f"{path} was trained with another {other[0].replace('_', ' ')}; name another folder with --out")
-    for key, network in system.networks.items():
-        network.load_state_dict(_under(tensors, f"network.{key}."))
-    for key, optimiser in system.optimisers.items():
-        _restore_optimiser(optimiser, _under(tensors, f"optimiser.{key}."))
-    for name, value in _under(tensors, "memory.").items():
-        system.memory[name].copy_(value)
-    for name, value in _under(tensors, "average.").items():
-        average[name].copy_(value)
-    torch.set_rng_state(tensors["random"])
-    return int(facts["step"])
-
-
-def _restore_optimiser(optimiser: Optimizer, tensors: dict[str, Tensor]) -> None:
-    parameters = [parameter for group in optimiser.param_groups for parameter in group["params"]]
-    state: dict[int, dict[str, Tensor]] = {}
-    for name, value in tensors.items():
-        index, field = name.split(".")
-        parameter = parameters[int(index)]
-        # Fused optimisers walk raw memory, so a moment must lie as its parameter does: channels-last, not as files keep it.
-        like = torch.empty_like(parameter).copy_(value) if value.shape == parameter.shape else value
-        state.setdefault(int(index), {})[field] = like
-    optimiser.load_state_dict({"state": state, "param_groups": optimiser.state_dict()["param_groups"]})
-
-
-def _under(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
-    return {name.removeprefix(prefix): value for name, value in tensors.items() if name.startswith(prefix)}
-
-
-def _fingerprint(recipe: Recipe, pictures: TrainingPictures, options: LoopOptions) -> dict[str, object]:
-    """What shapes the weights: resuming with anything else would be another training."""
-    fields = ("name", "steps", "batch", "patch", "learning_rate", "warm_up", "ema", "seed")
-    settings = {field: getattr(recipe, field) for field in fields}
-    settings |= {"network": recipe.network.name}
-    return settings | {"precision": options.precision, "number_of_devices": options.devices, "data": list(pictures.described)}
-
-
-def _log(path: Path, progress: Progress) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    new = not path.exists()
-    with path.open("a", newline="") as file:
-        writer = csv.writer(file)
-        if new:
-            writer.writerow(["step", *progress.losses, "steps_per_second"])
-        writer.writerow([progress.step, *(f"{value:.6g}" for value in progress.losses.values()), f"{progress.steps_per_second:.3g}"])

@@ -1,4 +1,4 @@
-"""Owns `--set NAME=VALUE`: changing the fields of a frozen recipe by name; knows nothing of what they mean.
+"""Owns changes to a frozen recipe by name: `--set NAME=VALUE`, ablations, another degradation; knows nothing of what they mean.
 
     steps=100              a field of the recipe
     method.beta=0          a field of its method
@@ -12,16 +12,38 @@ from __future__ import annotations
 
 import dataclasses
 import difflib
+import types
 import typing
 from collections.abc import Sequence
 from typing import Any
 
 from runtime.errors import UsageError
-from training.networks import Preset, find_preset
+from runtime.manifest import ModelCard
+from training.degradations.description import Described
+from training.networks import PRESETS, Preset, find_preset
+from training.recipes import find_recipe
 from training.recipes.recipe import Recipe
 
+ABLATION, DEGRADE = "ablation ", "degrade "
 _TRUTH = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
-_FIXED = ("name", "ablations")  # what a recipe is called is no setting
+_FIXED = ("name", "task", "summary", "weaknesses", "ablations")  # what a recipe is and says of itself is no setting
+
+
+def changed(recipe: Recipe, changes: Sequence[str]) -> Recipe:
+    """The recipe with every change applied, in order, as a model card keeps them: `ablation NAME`, `degrade MIXTURE`, or `NAME=VALUE`."""
+    for change in changes:
+        if change.startswith(ABLATION):
+            recipe = with_ablation(recipe, change.removeprefix(ABLATION))
+        elif change.startswith(DEGRADE):
+            recipe = dataclasses.replace(recipe, degradation=Described(change.removeprefix(DEGRADE)))
+        else:
+            recipe = with_settings(recipe, [change])
+    return recipe
+
+
+def recipe_of(card: ModelCard) -> Recipe:
+    """What a model was trained by."""
+    return changed(find_recipe(card.recipe), card.settings)
 
 
 def with_settings(recipe: Recipe, settings: Sequence[str]) -> Recipe:
@@ -54,6 +76,17 @@ def names_of(node: Any, prefix: str = "") -> list[str]:
     return names
 
 
+def values_of(recipe: Recipe) -> dict[str, object]:
+    """Every field that a line of text can give, with its value, as JSON can hold it."""
+    values: dict[str, object] = {}
+    for name in names_of(recipe):
+        node: Any = recipe
+        for part in name.split("."):
+            node = getattr(node.config if isinstance(node, Preset) else node, part)
+        values[name] = node.name if isinstance(node, Preset) else list(node) if isinstance(node, tuple) else node
+    return values
+
+
 def _settable(node: Any) -> dict[str, Any]:
     """Field → declared type, for the fields that a line of text can give."""
     hints = typing.get_type_hints(type(node))
@@ -67,13 +100,19 @@ def _settable(node: Any) -> dict[str, Any]:
 def _readable(hint: Any) -> bool:
     if hint in (bool, int, float, str):
         return True
+    if typing.get_origin(hint) is types.UnionType:
+        return type(None) in typing.get_args(hint) and _readable(_without_none(hint))
     return typing.get_origin(hint) is tuple and all(_readable(part) for part in typing.get_args(hint) if part is not Ellipsis)
+
+
+def _without_none(hint: Any) -> Any:
+    """The other side of `X | None`."""
+    return next(part for part in typing.get_args(hint) if part is not type(None))
 
 
 def _replaced(node: Any, path: Sequence[str], text: str, setting: str) -> Any:
     if isinstance(node, Preset):
-        # No longer that preset: the name says by what it differs.
-        return dataclasses.replace(node, name=f"{node.name} {path[0]}={text}", config=_replaced(node.config, path, text, setting))
+        return _renamed(dataclasses.replace(node, config=_replaced(node.config, path, text, setting)))
     name, inner = path[0], path[1:]
     fields = _settable(node) if dataclasses.is_dataclass(node) else {}
     if name not in fields:
@@ -84,11 +123,23 @@ def _replaced(node: Any, path: Sequence[str], text: str, setting: str) -> Any:
     return dataclasses.replace(node, **{name: value})
 
 
+def _renamed(preset: Preset) -> Preset:
+    """A changed preset is none: its name says by what it differs."""
+    base = PRESETS[preset.name.partition(" ")[0]]
+    before, after = dataclasses.asdict(base.config), dataclasses.asdict(preset.config)
+    differences = [f"{name}={value}" for name, value in after.items() if value != before[name]]
+    return dataclasses.replace(preset, name=" ".join([base.name, *differences]))
+
+
 def _read(hint: Any, text: str, setting: str) -> Any:
     if hint is Preset:
         return find_preset(text)
+    if not _readable(hint):
+        raise UsageError(f"--set {setting}: that has fields of its own, and they are set one by one: NAME.FIELD=VALUE")
     if hint is str:
         return text
+    if typing.get_origin(hint) is types.UnionType:
+        return None if text.lower() == "none" else _read(_without_none(hint), text, setting)
     if typing.get_origin(hint) is tuple:
         kinds = [kind for kind in typing.get_args(hint) if kind is not Ellipsis]
         parts = [part.strip() for part in text.split(",") if part.strip()]
@@ -101,5 +152,5 @@ def _read(hint: Any, text: str, setting: str) -> Any:
             return _TRUTH[text.lower()]
         return {int: int, float: float}[hint](text)
     except (KeyError, ValueError):
-        wanted = {bool: "true or false", int: "a whole number", float: "a number"}.get(hint, f"one of {hint} by its own fields")
+        wanted = {bool: "true or false", int: "a whole number", float: "a number"}[hint]
         raise UsageError(f"--set {setting}: {wanted} was expected, {text!r} came") from None

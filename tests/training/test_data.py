@@ -11,13 +11,24 @@ import torch
 
 from runtime.errors import ClearwayError, DataError
 from tests.training.pictures import clean_folder, drawn, pair_folder
-from training.data import Patches, from_tensor, load_pictures, prefetched, to_tensor
+from training.data import Batch, Pair, Patches, TrainingPictures, from_tensor, load_pictures, prefetched, to_tensor
 from training.degradations.noise import Noise
 from training.networks import LEVELS
 
+NOISE = Noise(read=(5, 5))
 
-def _patches(seed: int = 1, patch: int = 32) -> Patches:
-    return Patches(drawn(3), Noise(read=(5, 5)), patch=patch, batch=4, seed=seed)
+
+class _Drawn:
+    """Patches of one size, as the loop asks for them."""
+
+    def __init__(self, seed: int = 1, patch: int = 32) -> None:
+        self._patches, self._patch = Patches(TrainingPictures.of(drawn(3)), NOISE, patch, seed), patch
+
+    def batch(self, step: int) -> Batch:
+        return self._patches.batch(step, patch=self._patch, batch=4)
+
+
+_patches = _Drawn
 
 
 def test_every_twelfth_picture_and_test_pairs_are_held_out(tmp_path: Path) -> None:
@@ -53,7 +64,7 @@ def test_pictures_come_back_from_tensors_unchanged() -> None:
 
 def test_prefetching_keeps_the_order() -> None:
     patches = _patches()
-    for step, batch in enumerate(prefetched(patches, 3, 9, workers=2), start=3):
+    for step, batch in enumerate(prefetched(patches.batch, 3, 9, workers=2), start=3):
         torch.testing.assert_close(batch.degraded, patches.batch(step).degraded, rtol=0, atol=0)
     assert step == 8
 
@@ -62,9 +73,24 @@ def test_an_error_while_drawing_reaches_the_loop() -> None:
     def broken(*_arguments: object) -> None:
         raise DataError("cannot draw")
 
-    patches = Patches(drawn(2), broken, patch=16, batch=1, seed=1)  # type: ignore[arg-type]
+    patches = Patches(TrainingPictures.of(drawn(2)), broken, 16, seed=1)  # type: ignore[arg-type]
     with pytest.raises(DataError, match="cannot draw"):
-        next(prefetched(patches, 0, 5))
+        next(prefetched(lambda step: patches.batch(step, patch=16, batch=1), 0, 5))
+
+
+def test_two_processes_share_the_batch_that_one_would_draw() -> None:
+    patches = Patches(TrainingPictures.of(drawn(3)), NOISE, 32, seed=1)
+    whole = patches.batch(5, patch=32, batch=6)
+    halves = [patches.batch(5, patch=32, batch=3, first=first) for first in (0, 3)]
+    torch.testing.assert_close(whole.degraded, torch.cat([half.degraded for half in halves]), rtol=0, atol=0)
+
+
+def test_pairs_are_cut_at_the_same_place_and_left_as_they_are() -> None:
+    pairs = [Pair("one", np.clip(picture.astype(int) + 9, 0, 255).astype(np.uint8), picture) for picture in drawn(2)]
+    batch = Patches(TrainingPictures.of((), pairs), NOISE, 48, seed=1, learn_pairs=True).batch(0, patch=48, batch=8)
+    assert ((batch.degraded - batch.clean) * LEVELS).round().unique().tolist() == [9.0]
+    with pytest.raises(DataError, match="no clean picture"):
+        Patches(TrainingPictures.of((), pairs), NOISE, 48, seed=1)
 
 
 def test_a_picture_smaller_than_the_patch_is_named_before_training() -> None:

@@ -10,6 +10,7 @@ reaches it, and an ablation is nothing but a name for a few such settings.
 from __future__ import annotations
 
 import contextlib
+import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol, cast
@@ -63,6 +64,7 @@ class Recipe:
     batch: int = 16  # patches in each of the micro-batches of each process
     accumulate: int = 1  # micro-batches of a step
     patch: int = 96
+    progressive: tuple[int, ...] = ()  # sides of the patches, each for an equal share of the steps, in place of `patch`
     learning_rate: float = 1.5e-3
     schedule: str = "cosine"  # a name of SCHEDULES
     warm_up: int = 500
@@ -71,8 +73,24 @@ class Recipe:
 
     def __post_init__(self) -> None:
         for name in ("steps", "batch", "accumulate", "patch", "learning_rate"):
-            if not getattr(self, name) > 0:
+            if not 0 < getattr(self, name) < math.inf:
                 raise UsageError(f"{name} must be above zero, {getattr(self, name)} came")
+        if self.warm_up < 0 or self.seed < 0 or not 0 <= self.ema < 1:
+            came = f"{self.warm_up}, {self.seed} and {self.ema} came"
+            raise UsageError(f"warm_up and seed must be 0 or more and ema at least 0 and below 1; {came}")
+        if any(side <= 0 for side in self.progressive):
+            raise UsageError(f"progressive wants sides above zero, {', '.join(map(str, self.progressive))} came")
+
+    @property
+    def largest_patch(self) -> int:
+        return max(self.progressive, default=self.patch)
+
+    def patches_at(self, step: int) -> tuple[int, int]:
+        """(side, number in a micro-batch) of that step's patches. Larger ones are fewer: each step sees about as many pixels."""
+        if not self.progressive:
+            return self.patch, self.batch
+        side = self.progressive[min(step * len(self.progressive) // self.steps, len(self.progressive) - 1)]
+        return side, max(1, round(self.batch * (self.patch / side) ** 2))
 
 
 def descend(

@@ -15,7 +15,7 @@ from torch.nn import functional as F
 
 from runtime.errors import DataError, UsageError
 from tests.training.pictures import drawn
-from training.data import Batch, Patches
+from training.data import Batch, Patches, TrainingPictures
 from training.degradations.degradation import Degraded, Light
 from training.networks import PRESETS
 from training.networks.physicsgan import PhysicsGAN, PhysicsGANConfig
@@ -40,7 +40,7 @@ def _fog(clean: Light, rng: np.random.Generator) -> Degraded:
 
 
 def _batch(count: int = 2, seed: int = 0, patch: int = 32) -> Batch:
-    return Patches(drawn(2, side=64), _fog, patch=patch, batch=count, seed=seed).batch(0)
+    return Patches(TrainingPictures.of(drawn(2, side=64)), _fog, patch, seed).batch(0, patch=patch, batch=count)
 
 
 def _system(method: PhysicsGANMethod = METHOD, config: PhysicsGANConfig = SMALL, rate: float = 2e-3) -> PhysicsGANSystem:
@@ -64,7 +64,7 @@ def test_the_edge_preset_overfits_one_patch_by_6_db_within_200_steps(name: str) 
     torch.manual_seed(0)
     recipe = find_recipe(name)
     degradation = blur_and_noise(0, 0) if recipe.task == "deblur" else recipe.degradation(0, ())
-    patch = Patches(drawn(1), degradation, patch=48, batch=1, seed=1).batch(0)
+    patch = Patches(TrainingPictures.of(drawn(1)), degradation, 48, 1).batch(0, patch=48, batch=1)
     method: Any = recipe.method
     method = replace(method, judge_channels=8, pool=0)
     system = method.set_up(Fabric(accelerator="cpu", devices=1), PRESETS["physicsgan-edge"].build(), 1e-3)
@@ -256,7 +256,7 @@ def test_each_recipes_degradation_tells_what_its_physics_needs() -> None:
     assert {find_recipe(name).method.physics for name in OURS} == set(PHYSICS)  # type: ignore[attr-defined]
     for name in OURS:
         recipe = find_recipe(name)
-        batch = Patches(drawn(1, side=64), recipe.degradation(0, ()), patch=64, batch=2, seed=0).batch(0)
+        batch = Patches(TrainingPictures.of(drawn(1, side=64)), recipe.degradation(0, ()), 64, 0).batch(0, patch=64, batch=2)
         again = degrade_again(recipe.method.physics, batch.clean, batch)  # type: ignore[attr-defined]
         quiet = recipe.task != "deblur"  # whose noise is no part of the physics
         assert (again - batch.degraded).abs().mean() < (0.002 if quiet else 0.1), name

@@ -1,0 +1,30 @@
+"""Learning-rate schedules: factors on every optimiser's own rate, as a function of the step alone."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from training.recipes import RECIPES, find_recipe
+from training.recipes.schedules import SCHEDULES, cosine
+
+TINY = replace(find_recipe("derain"), steps=100, warm_up=10)
+
+
+def test_the_learning_rate_warms_up_and_falls_to_a_hundredth() -> None:
+    rates = [cosine(TINY, step) for step in range(100)]
+    assert rates[0] == pytest.approx(0.1)
+    assert max(rates) == pytest.approx(1.0)
+    assert rates[10:] == sorted(rates[10:], reverse=True)
+    assert rates[-1] == pytest.approx(0.01, abs=0.001)
+
+
+@pytest.mark.parametrize("name", SCHEDULES)
+def test_a_schedule_stays_above_zero_and_at_most_one(name: str) -> None:
+    factors = [SCHEDULES[name](TINY, step) for step in range(TINY.steps)]
+    assert all(0 < factor <= 1 for factor in factors)
+
+
+def test_every_recipe_names_a_schedule_that_exists() -> None:
+    assert {recipe.schedule for recipe in RECIPES.values()} <= SCHEDULES.keys()
