@@ -13,7 +13,7 @@ from torch import Tensor
 
 from runtime.errors import UsageError
 from tests.training.pictures import drawn
-from training.data import Batch, Patches
+from training.data import Batch, Patches, TrainingPictures
 from training.networks import PRESETS
 from training.networks.aigan import AIGAN, AIGANConfig, Signals
 from training.networks.fdrnet import FDRNet, FDRNetConfig
@@ -30,7 +30,7 @@ GAN = {"deceive_original", "deceive_interference", "judge_original", "judge_inte
 
 
 def _batch(count: int = 2) -> Batch:
-    return Patches(drawn(2, side=64), gaussian(25, 25), patch=32, batch=count, seed=0).batch(0)
+    return Patches(TrainingPictures.of(drawn(2, side=64)), gaussian(25, 25), 32, 0).batch(0, patch=32, batch=count)
 
 
 def _system(method: AIGANMethod = METHOD, config: AIGANConfig = SMALL, rate: float = 2e-3) -> AIGANSystem:
@@ -79,7 +79,7 @@ def test_the_interference_is_what_the_picture_has_more_than_the_clean_one_with_i
 def test_the_edge_preset_overfits_one_patch_by_6_db_within_200_steps(name: str) -> None:
     torch.manual_seed(0)
     recipe = find_recipe(name)
-    patch = Patches(drawn(1), recipe.degradation(0, ()), patch=48, batch=1, seed=1).batch(0)
+    patch = Patches(TrainingPictures.of(drawn(1)), recipe.degradation(0, ()), 48, 1).batch(0, patch=48, batch=1)
     method: Any = recipe.method
     system = replace(method, judge_channels=8).set_up(Fabric(accelerator="cpu", devices=1), PRESETS["aigan-edge"].build(), 1e-3)
     before, after = _decibels(patch.degraded, patch.clean), 0.0
