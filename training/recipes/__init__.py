@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from runtime.errors import UsageError
-from training.recipes import aigan_recipes, fdrnet_recipes, physicsgan_recipes
+from training.recipes import aigan_recipes, fdrnet_recipes, physicsgan_recipes, plnlin_recipes
 from training.recipes.recipe import Recipe
 
 RECIPES: dict[str, Recipe] = {
@@ -12,6 +12,7 @@ RECIPES: dict[str, Recipe] = {
         *aigan_recipes.RECIPES,
         *fdrnet_recipes.RECIPES,
         *physicsgan_recipes.RECIPES,
+        *plnlin_recipes.RECIPES,
     )
 }  # fmt: skip
 

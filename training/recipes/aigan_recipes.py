@@ -1,8 +1,8 @@
 """Owns the recipes of AI-GAN, one for each of its paper's tasks, and the ablations of its table 1; knows no training step.
 
 The paper prints λ = 0.8 and nothing else of how it trained. Chosen here: Adam at 2e-4, the rate of GANs of its time, after a warm-up and
-down a cosine; 200,000 steps of 16 patches of 96×96, which hold the whole of what one output pixel sees of streaks and noise; the
-running average of the weights that every recipe of this house ships. What clean pictures are degraded with:
+down a cosine; 200,000 steps of 16 patches of 96×96, and the running average of the weights, as in every recipe of this house. (The
+balance of (9) depends on the patch, since the squares are summed over it.) What clean pictures are degraded with:
 
     derain    the streaks of road_rain, light to heavy; the paper: Rain100L and Rain100H, which `--data` takes as they are
     dehaze    I = J·t + A·(1 − t) over a road's depth; the paper: RESIDE
