@@ -78,6 +78,8 @@ def draw(parsed: argparse.Namespace, say: Callable[[str], None]) -> None:
         raise UsageError(f"--fusion wants one of {', '.join(FUSIONS)}; {parsed.fusion!r} came")
     if parsed.steps < 1 or parsed.seeds < 1:
         raise UsageError(f"--steps and --seeds must be above zero; {parsed.steps} and {parsed.seeds} came")
+    if not parsed.out.parent.is_dir():  # said before minutes of training
+        raise UsageError(f"{parsed.out}: a file in a folder that exists was expected; make the folder, or name another file with -o")
     unseen = unseen_samples(parsed.fusion, parsed.seeds)
     single = train("single-branched GAN", parsed.fusion, parsed.steps, parsed.seeds, double=False)
     double = train("AI-GAN", parsed.fusion, parsed.steps, parsed.seeds, double=True)
@@ -230,8 +232,10 @@ def _plot(single: Trained, double: Trained, unseen: Samples, out: str) -> None:
         smooth = _smooth(model.errors)
         curves.plot(np.arange(len(smooth)) + len(model.errors) - len(smooth) + 1, smooth, color=colour, label=model.name)
     curves.set(title="(d) squared error of B, mean of the seeds", xlabel="step", yscale="log")
+    for axes in (signals, one, two):
+        axes.set_ylim(top=0.75)  # leaves the legend a place of its own, and the panels one scale
     for axes in (signals, one, two, curves):
-        axes.legend(fontsize=8)
+        axes.legend(fontsize=8, ncols=2, loc="upper right")
         axes.grid(alpha=0.3)
     figure.savefig(out, dpi=110)
 

@@ -92,3 +92,8 @@ def test_the_result_is_the_mean_of_the_steps_there_are() -> None:
 def test_what_cannot_be_trained_is_refused(words: tuple[str, ...], says: str, tmp_path: Path) -> None:
     with pytest.raises(UsageError, match=says):
         _draw(tmp_path / "toy.png", *words)
+
+
+def test_a_folder_that_is_not_there_is_said_before_minutes_of_training(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="a file in a folder that exists was expected"):
+        _draw(tmp_path / "nowhere" / "toy.png", "--steps", "1000000000")
