@@ -26,7 +26,7 @@ from runtime.errors import ExportError, UsageError
 from runtime.manifest import SCHEMA, ModelManifest, NetworkFacts, ParityRecord, Score
 from training.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from training.degradations.degradation import Degradation
-from training.recipes import find_recipe
+from training.settings import recipe_of
 
 GATE = ("onnxruntime", "openvino")  # backends that must agree with PyTorch before there is a bundle
 _SEED = 2  # of the drawn pictures and of what is laid over them
@@ -42,9 +42,9 @@ class ExportOptions:
 
 
 def export_checkpoint(checkpoint: Path, options: ExportOptions) -> ModelManifest:
-    """The whole way from a checkpoint's file to a bundle's folder. The weather is that of the recipe which trained it."""
+    """The whole way from a checkpoint's file to a bundle's folder. The weather is what it was trained on."""
     loaded = load_checkpoint(checkpoint)
-    return write_bundle(loaded, find_recipe(loaded.card.recipe).degradation(loaded.card.seed, ()), options)
+    return write_bundle(loaded, recipe_of(loaded.card).degradation(loaded.card.seed, ()), options)
 
 
 def write_bundle(checkpoint: Checkpoint, degrade: Degradation, options: ExportOptions) -> ModelManifest:

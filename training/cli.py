@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import dataclasses
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -31,7 +30,8 @@ def _train(arguments: list[str]) -> int:
     from training.data import load_pictures
     from training.devices import PRECISIONS, Device, is_first_process
     from training.loop import LoopOptions, train
-    from training.recipes import RECIPES
+    from training.recipes import RECIPES, find_recipe
+    from training.settings import changed
 
     parser = argparse.ArgumentParser(prog="clearway train", description="Train a recipe; goes on from the state in --out.")
     parser.add_argument("recipe", help=" | ".join(RECIPES))
@@ -49,7 +49,8 @@ def _train(arguments: list[str]) -> int:
     parser.add_argument("--validate-every", type=int, default=2_000, metavar="STEPS", help="default: %(default)s")
     parsed = parser.parse_args(arguments)
 
-    recipe = _recipe_of(parsed)
+    changes = _changes(parsed)
+    recipe = changed(find_recipe(parsed.recipe), changes)
     if parsed.show:
         print("\n".join(_shown(recipe)))
         return 0
@@ -62,7 +63,7 @@ def _train(arguments: list[str]) -> int:
     options = LoopOptions(
         folder=parsed.out,
         licence=parsed.licence,
-        settings=_differences(parsed),
+        settings=changes,
         device=Device(parsed.precision, parsed.devices),
         save_every=parsed.save_every,
         log_every=parsed.log_every,
@@ -74,25 +75,11 @@ def _train(arguments: list[str]) -> int:
     return 0
 
 
-def _recipe_of(parsed: argparse.Namespace) -> Recipe:
-    from training.recipes import find_recipe
-    from training.settings import with_ablation, with_settings
+def _changes(parsed: argparse.Namespace) -> tuple[str, ...]:
+    from training.settings import ABLATION, DEGRADE
 
-    recipe = find_recipe(parsed.recipe)
-    if parsed.ablation:
-        recipe = with_ablation(recipe, parsed.ablation)
-    recipe = with_settings(recipe, parsed.settings)
-    if parsed.degrade:
-        from training.degradations.description import Described
-
-        recipe = dataclasses.replace(recipe, degradation=Described(parsed.degrade))
-    return recipe
-
-
-def _differences(parsed: argparse.Namespace) -> tuple[str, ...]:
-    """What the model card says of this training beside its recipe's name."""
-    ablation = (f"ablation {parsed.ablation}",) if parsed.ablation else ()
-    degrade = (f"degrade {parsed.degrade}",) if parsed.degrade else ()
+    ablation = (f"{ABLATION}{parsed.ablation}",) if parsed.ablation else ()
+    degrade = (f"{DEGRADE}{parsed.degrade}",) if parsed.degrade else ()
     return (*ablation, *parsed.settings, *degrade)
 
 
@@ -137,6 +124,8 @@ def _figures(arguments: list[str]) -> int:
         word.add_argument("-o", "--out", type=Path, default=default_file(name), metavar="FILE", help="default: %(default)s")
         figure(name).arguments(word)
     parsed = parser.parse_args(arguments)
+    if parsed.out.is_dir() or not parsed.out.parent.is_dir() or parsed.out.suffix not in {".png", ".jpg"}:
+        raise UsageError(f"--out {parsed.out}: a .png or .jpg in a folder that exists was expected; make the folder, or name another file")
     figure(parsed.figure).draw(parsed, print)
     print(f"written: {parsed.out}")
     return 0

@@ -1,4 +1,4 @@
-"""Owns `--set NAME=VALUE`: changing the fields of a frozen recipe by name; knows nothing of what they mean.
+"""Owns changes to a frozen recipe by name: `--set NAME=VALUE`, ablations, another degradation; knows nothing of what they mean.
 
     steps=100              a field of the recipe
     method.beta=0          a field of its method
@@ -12,16 +12,41 @@ from __future__ import annotations
 
 import dataclasses
 import difflib
+import types
 import typing
 from collections.abc import Sequence
 from typing import Any
 
 from runtime.errors import UsageError
-from training.networks import Preset, find_preset
+from runtime.manifest import ModelCard
+from training.degradations.description import Described
+from training.networks import PRESETS, Preset, find_preset
+from training.recipes import find_recipe
 from training.recipes.recipe import Recipe
 
+ABLATION, DEGRADE = "ablation ", "degrade "
 _TRUTH = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
-_FIXED = ("name", "ablations")  # what a recipe is called is no setting
+_FIXED = ("name", "task", "summary", "weaknesses", "ablations")  # what a recipe is and says of itself is no setting
+
+
+def changed(recipe: Recipe, changes: Sequence[str]) -> Recipe:
+    """The recipe with every change applied, as a model card keeps them: `ablation NAME`, `degrade MIXTURE`, or `NAME=VALUE`.
+
+    In order, but for another preset, which comes first: or it would undo what an ablation does to the network.
+    """
+    for change in sorted(changes, key=lambda change: not change.replace(" ", "").startswith("network=")):
+        if change.startswith(ABLATION):
+            recipe = with_ablation(recipe, change.removeprefix(ABLATION))
+        elif change.startswith(DEGRADE):
+            recipe = dataclasses.replace(recipe, degradation=Described(change.removeprefix(DEGRADE)))
+        else:
+            recipe = with_settings(recipe, [change])
+    return recipe
+
+
+def recipe_of(card: ModelCard) -> Recipe:
+    """What a model was trained by."""
+    return changed(find_recipe(card.recipe), card.settings)
 
 
 def with_settings(recipe: Recipe, settings: Sequence[str]) -> Recipe:
@@ -78,13 +103,19 @@ def _settable(node: Any) -> dict[str, Any]:
 def _readable(hint: Any) -> bool:
     if hint in (bool, int, float, str):
         return True
+    if typing.get_origin(hint) is types.UnionType:
+        return type(None) in typing.get_args(hint) and _readable(_without_none(hint))
     return typing.get_origin(hint) is tuple and all(_readable(part) for part in typing.get_args(hint) if part is not Ellipsis)
+
+
+def _without_none(hint: Any) -> Any:
+    """The other side of `X | None`."""
+    return next(part for part in typing.get_args(hint) if part is not type(None))
 
 
 def _replaced(node: Any, path: Sequence[str], text: str, setting: str) -> Any:
     if isinstance(node, Preset):
-        # No longer that preset: the name says by what it differs.
-        return dataclasses.replace(node, name=f"{node.name} {path[0]}={text}", config=_replaced(node.config, path, text, setting))
+        return _renamed(dataclasses.replace(node, config=_replaced(node.config, path, text, setting)))
     name, inner = path[0], path[1:]
     fields = _settable(node) if dataclasses.is_dataclass(node) else {}
     if name not in fields:
@@ -95,11 +126,23 @@ def _replaced(node: Any, path: Sequence[str], text: str, setting: str) -> Any:
     return dataclasses.replace(node, **{name: value})
 
 
+def _renamed(preset: Preset) -> Preset:
+    """A changed preset is none: its name says by what it differs."""
+    base = PRESETS[preset.name.partition(" ")[0]]
+    before, after = dataclasses.asdict(base.config), dataclasses.asdict(preset.config)
+    differences = [f"{name}={value}" for name, value in after.items() if value != before[name]]
+    return dataclasses.replace(preset, name=" ".join([base.name, *differences]))
+
+
 def _read(hint: Any, text: str, setting: str) -> Any:
     if hint is Preset:
         return find_preset(text)
+    if not _readable(hint):
+        raise UsageError(f"--set {setting}: that has fields of its own, and they are set one by one: NAME.FIELD=VALUE")
     if hint is str:
         return text
+    if typing.get_origin(hint) is types.UnionType:
+        return None if text.lower() == "none" else _read(_without_none(hint), text, setting)
     if typing.get_origin(hint) is tuple:
         kinds = [kind for kind in typing.get_args(hint) if kind is not Ellipsis]
         parts = [part.strip() for part in text.split(",") if part.strip()]
@@ -112,5 +155,5 @@ def _read(hint: Any, text: str, setting: str) -> Any:
             return _TRUTH[text.lower()]
         return {int: int, float: float}[hint](text)
     except (KeyError, ValueError):
-        wanted = {bool: "true or false", int: "a whole number", float: "a number"}.get(hint, f"one of {hint} by its own fields")
+        wanted = {bool: "true or false", int: "a whole number", float: "a number"}[hint]
         raise UsageError(f"--set {setting}: {wanted} was expected, {text!r} came") from None

@@ -15,13 +15,21 @@ from training.loop import MODEL
 def test_training_ends_with_a_model_and_the_next_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     data, out = clean_folder(tmp_path / "photos", count=3), tmp_path / "run"
     words = ["train", "derain", "--data", str(data), "-o", str(out), "--licence", "mine"]
-    words += ["--set", "steps=2", "--set", "batch=1", "--set", "patch=32"]
+    words += ["--set", "steps=2", "--set", "batch=1", "--set", "patch=32", "--degrade", "noise(read=20)"]
     assert clearway.main(words) == 0
     said = capsys.readouterr()
     assert f"clearway export {out / MODEL}" in said.out
     assert "step 2 of 2" in said.err
     card = load_checkpoint(out / MODEL).card
     assert (card.steps, card.licence) == (2, "mine")
+    assert card.settings == ("steps=2", "batch=1", "patch=32", "degrade noise(read=20)")
+
+
+def test_a_recipe_can_be_read_before_it_is_trained(capsys: pytest.CaptureFixture[str]) -> None:
+    assert clearway.main(["train", "fdrnet-hybrid", "--ablation", "without-svdo", "--set", "steps=7", "--show"]) == 0
+    said = capsys.readouterr().out
+    assert {"  method.beta=0.0", "  steps=7", "  network=fdrnet"} <= set(said.splitlines())
+    assert "without-auxiliary" in said
 
 
 @pytest.mark.parametrize(
@@ -31,6 +39,13 @@ def test_training_ends_with_a_model_and_the_next_command(tmp_path: Path, capsys:
         (["train", "derain", "--data", "NOWHERE", "-o", "OUT"], 1, "NOWHERE"),
         (["train", "derain", "--data", "DATA", "-o", "OUT", "--set", "steps=0"], 2, "steps"),
         (["train", "derain", "--data", "DATA", "-o", "OUT", "--set", "patch=500"], 1, "500×500"),
+        (["train", "derain", "--data", "DATA"], 2, "--out DIR is needed"),
+        (["train", "derain", "-o", "OUT"], 2, "--data DIR is needed"),
+        (["train", "derain", "--data", "DATA", "-o", "OUT", "--ablation", "without-everything"], 2, "without-everything"),
+        (["train", "derain", "--data", "DATA", "-o", "OUT", "--degrade", "rian"], 2, "rain"),
+        (["train", "derain", "--data", "DATA", "-o", "OUT", "--devices", "0"], 2, "--devices"),
+        (["figures", "degradations", "-o", "NOWHERE/sheet.png"], 2, "a folder that exists"),
+        (["figures", "degradations", "-o", "sheet.gif"], 2, ".png or .jpg"),
         (["evaluate", "nowhere.safetensors", "--data", "DATA"], 1, "nowhere.safetensors"),
         (["evaluate", "rainbow", "--data", "DATA"], 2, "rainbow"),
         (["evaluate", "rainbow", "--data", "DATA", "--scores", "NOWHERE/scores.json"], 2, "--scores"),

@@ -8,10 +8,12 @@ import pytest
 import torch
 
 from runtime.errors import UsageError
+from runtime.manifest import ModelCard
+from training.degradations.description import Described
 from training.networks import PRESETS
 from training.recipes import RECIPES, find_recipe
 from training.recipes.recipe import Recipe
-from training.settings import names_of, with_ablation, with_settings
+from training.settings import changed, names_of, recipe_of, with_ablation, with_settings
 
 
 @pytest.fixture
@@ -30,6 +32,7 @@ def test_a_setting_changes_its_field_and_no_other(recipe: Recipe) -> None:
 
 def test_a_changed_preset_no_longer_bears_its_plain_name(recipe: Recipe) -> None:
     assert with_settings(recipe, ["network.channels=48"]).network.name == "fdrnet-edge channels=48"
+    assert with_settings(recipe, ["network.channels=48", "network.channels=32"]).network == PRESETS["fdrnet-edge"]
 
 
 @pytest.mark.parametrize(
@@ -46,6 +49,12 @@ def test_a_changed_preset_no_longer_bears_its_plain_name(recipe: Recipe) -> None
         ("degradation=rain", "no field"),
         ("name=mine", "no field"),
         ("steps=0", "above zero"),
+        ("learning_rate=inf", "above zero"),
+        ("ema=2", "below 1"),
+        ("seed=-1", "0 or more"),
+        ("weaknesses=", "no field"),
+        ("method=gan", "one by one"),
+        ("network.channels=0", "1 or more"),
     ],
 )
 def test_a_wrong_setting_says_what_was_expected(recipe: Recipe, setting: str, says: str) -> None:
@@ -70,3 +79,17 @@ def test_an_unknown_ablation_is_refused(recipe: Recipe) -> None:
 def test_the_names_that_can_be_set_are_listed(recipe: Recipe) -> None:
     assert {"steps", "network", "network.channels", "method.beta"} <= set(names_of(recipe))
     assert "method" not in names_of(recipe)
+
+
+def test_a_model_card_tells_the_recipe_that_trained_it() -> None:
+    changes = ("ablation without-svdo", "steps=7", "network=fdrnet-edge", "network.channels=16", "degrade noise(read=20)")
+    card = ModelCard("fdrnet-hybrid", 1, 7, (), "", (), changes)
+    recipe = recipe_of(card)
+    assert (recipe.steps, recipe.network.name, recipe.degradation) == (7, "fdrnet-edge channels=16", Described("noise(read=20)"))
+    assert with_settings(find_recipe("fdrnet-hybrid"), ["method.beta=0"]).method == recipe.method
+    assert recipe_of(ModelCard("derain", 1, 7, (), "", ())) == find_recipe("derain")
+
+
+def test_an_ablation_also_holds_for_another_preset() -> None:
+    recipe = changed(find_recipe("fdrnet-hybrid"), ["ablation without-auxiliary", "network = fdrnet-edge", "steps=7"])
+    assert recipe.network.name == "fdrnet-edge auxiliary=False"

@@ -1,7 +1,7 @@
 """Owns the physics-based GAN's figure 12: robustness to noise and convergence, with the physics and without; knows no loop.
 
 Left, PSNR of blurred text pages against the noise on them, 0 to 10 % of white; right, PSNR against the training's steps. The paper
-draws both for its own text set. Here the pages are drawn, and either the runs that are named are read (their log.csv and
+draws both for its own text set. Here the pages are drawn, and either the runs that are named are read (their validation.csv and
 their models), or the edge preset is trained on the spot for a few hundred steps: the whole system and its base GAN, from the same
 weights and on the same patches, `--seeds` times each, so that a difference can be told from chance.
 """
@@ -9,7 +9,6 @@ weights and on the same patches, `--seeds` times each, so that a difference can 
 from __future__ import annotations
 
 import argparse
-import csv
 import dataclasses
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
@@ -28,6 +27,8 @@ from training.data import Patches, TrainingPictures, from_tensor, to_tensor
 from training.degradations.blur import Defocus
 from training.degradations.mixture import degrade_picture
 from training.degradations.shake import Shake
+from training.logs import VALIDATION, read_validation
+from training.loop import MODEL
 from training.metrics import psnr
 from training.recipes import find_recipe
 from training.recipes.physicsgan_recipes import blur_and_noise
@@ -75,15 +76,15 @@ def draw(parsed: argparse.Namespace, say: Callable[[str], None]) -> None:
 
 
 def _of_run(folder: Path) -> Curve:
-    log, model = folder / "log.csv", folder / "model.safetensors"
+    log, model = folder / VALIDATION, folder / MODEL
     if not log.is_file() or not model.is_file():
-        raise DataError(f"{folder}: a folder that `clearway train` wrote was expected, with log.csv and model.safetensors in it")
-    with log.open(newline="") as file:
-        rows = list(csv.DictReader(file))
-    column = next((name for name in rows[0] if "psnr" in name.lower()), "") if rows else ""
-    seen = [(int(row["step"]), float(row[column])) for row in rows if row.get(column)]
+        raise DataError(
+            f"{folder}: a folder that `clearway train` wrote was expected, with {VALIDATION} and {MODEL} in it; "
+            "train with pictures to hold out"
+        )
+    seen = read_validation(log)
     if not seen:
-        raise DataError(f"{log}: a column with the PSNR of held-out pictures was expected; train with pictures to hold out")
+        raise DataError(f"{log}: lines with the PSNR of held-out pictures were expected; train with pictures to hold out")
     generator = load_checkpoint(model).build().eval()
     return Curve(folder.name, tuple(step for step, _ in seen), tuple(value for _, value in seen), _robustness(_restorer(generator)))
 

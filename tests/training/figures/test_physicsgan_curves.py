@@ -26,9 +26,9 @@ def _draw(out: Path, *words: str) -> list[str]:
     return said
 
 
-def _run_folder(folder: Path, log: str = "step,content,psnr\n10,0.5,17.5\n20,0.4,\n30,0.3,18.5\n") -> Path:
+def _run_folder(folder: Path, log: str = "step,blur,clean\n10,17.5,40\n30,18.5,41\n") -> Path:
     folder.mkdir()
-    (folder / "log.csv").write_text(log)
+    (folder / "validation.csv").write_text(log)
     preset = PRESETS["physicsgan-edge"]
     card = ModelCard("physicsgan-deblur", 1, 30, ("drawn pages",), "test pictures", ())
     weights = preset.build().state_dict()
@@ -59,10 +59,9 @@ def test_runs_are_read_from_their_log_and_their_model(tmp_path: Path) -> None:
     assert (tmp_path / "curves.png").stat().st_size > 10_000
 
 
-@pytest.mark.parametrize("log", ["step,content\n10,0.5\n", "step,psnr\n10,\n", ""], ids=["no such column", "no value", "empty"])
-def test_a_log_without_psnr_says_what_was_expected(tmp_path: Path, log: str) -> None:
-    with pytest.raises(DataError, match="a column with the PSNR of held-out pictures was expected"):
-        _draw(tmp_path / "curves.png", str(_run_folder(tmp_path / "run", log)))
+def test_a_run_without_validation_says_what_was_expected(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="lines with the PSNR of held-out pictures were expected"):
+        _draw(tmp_path / "curves.png", str(_run_folder(tmp_path / "run", "step,blur\n")))
 
 
 def test_a_folder_that_is_no_run_is_named(tmp_path: Path) -> None:
