@@ -65,7 +65,7 @@ def test_pictures_are_read_one_at_a_time_and_only_when_asked_for() -> None:
                 yield one
 
     held_out = Lazy([np.full((16, 16, 3), level, np.uint8) for level in (1, 2, 3)])
-    trial = mixture_trial("noise", NOISE, TrainingPictures((), held_out, (), (), ()))  # type: ignore[arg-type]
+    trial = mixture_trial("noise", NOISE, TrainingPictures((), held_out, (), (), ()))
     assert (trial.names, Lazy.read) == (("one", "two", "three"), 0)
     cases = trial.cases()
     assert (next(cases).name, Lazy.read) == ("one", 1)
