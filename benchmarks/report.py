@@ -20,13 +20,19 @@ ROOT = Path(__file__).parents[1]
 
 def pages() -> dict[Path, str]:
     """Every page that holds tables, as it should read."""
-    records = sorted((ROOT / "benchmarks" / "results").glob("bench-derain-*.json"), key=lambda path: (_read(path)["date"], path.name))
-    readme, model = ROOT / "README.md", ROOT / "docs" / "derain.md"
+    readme, model, systems = ROOT / "README.md", ROOT / "docs" / "derain.md", ROOT / "docs" / "systems.md"
     manifest = open_bundle(find("derain")).manifest
     return {
-        readme: insert(readme.read_text(encoding="utf-8"), "bench", tables(_read(records[-1]))),
+        readme: insert(readme.read_text(encoding="utf-8"), "bench", tables(_newest("bench-derain"))),
+        systems: insert(systems.read_text(encoding="utf-8"), "presets", costs(_newest("bench-presets"))),
         model: insert(model.read_text(encoding="utf-8"), "model", facts(manifest)),
     }
+
+
+def _newest(kind: str) -> dict[str, Any]:
+    """The record of the latest day, and of those the last by name."""
+    paths = (ROOT / "benchmarks" / "results").glob(f"{kind}-*.json")
+    return _read(max(paths, key=lambda path: (_read(path)["date"], path.name)))
 
 
 def _read(path: Path) -> dict[str, Any]:

@@ -30,8 +30,11 @@ _FIXED = ("name", "task", "summary", "weaknesses", "ablations")  # what a recipe
 
 
 def changed(recipe: Recipe, changes: Sequence[str]) -> Recipe:
-    """The recipe with every change applied, in order, as a model card keeps them: `ablation NAME`, `degrade MIXTURE`, or `NAME=VALUE`."""
-    for change in changes:
+    """The recipe with every change applied, as a model card keeps them: `ablation NAME`, `degrade MIXTURE`, or `NAME=VALUE`.
+
+    In order, but for another preset, which comes first: or it would undo what an ablation does to the network.
+    """
+    for change in sorted(changes, key=lambda change: not change.replace(" ", "").startswith("network=")):
         if change.startswith(ABLATION):
             recipe = with_ablation(recipe, change.removeprefix(ABLATION))
         elif change.startswith(DEGRADE):

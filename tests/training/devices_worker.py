@@ -29,7 +29,9 @@ from training.state import STATE
 # Recipe → what makes it small, and without a pool: what a pool hands back depends on what each process put in.
 SYSTEMS: dict[str, Sequence[str]] = {
     "derain": (),
+    "aigan-derain": ("network=aigan-edge", "network.channels=8", "method.judge_channels=8"),
     "physicsgan-derain": ("network=physicsgan-edge", "network.channels=8", "method.judge_channels=8", "method.pool=0"),
+    "plnlin-derain": ("network=plnlin-edge", "network.channels=8", "network.window=4", "method.judge_channels=8", "method.ratio=1"),
 }
 _EACH = ("steps=3", "patch=32", "warm_up=0", "ema=0", "learning_rate=1e-3", "schedule=constant-then-linear")
 

@@ -13,7 +13,7 @@ from training.degradations.description import Described
 from training.networks import PRESETS
 from training.recipes import RECIPES, find_recipe
 from training.recipes.recipe import Recipe
-from training.settings import names_of, recipe_of, with_ablation, with_settings
+from training.settings import changed, names_of, recipe_of, with_ablation, with_settings
 
 
 @pytest.fixture
@@ -88,3 +88,8 @@ def test_a_model_card_tells_the_recipe_that_trained_it() -> None:
     assert (recipe.steps, recipe.network.name, recipe.degradation) == (7, "fdrnet-edge channels=16", Described("noise(read=20)"))
     assert with_settings(find_recipe("fdrnet-hybrid"), ["method.beta=0"]).method == recipe.method
     assert recipe_of(ModelCard("derain", 1, 7, (), "", ())) == find_recipe("derain")
+
+
+def test_an_ablation_also_holds_for_another_preset() -> None:
+    recipe = changed(find_recipe("fdrnet-hybrid"), ["ablation without-auxiliary", "network = fdrnet-edge", "steps=7"])
+    assert recipe.network.name == "fdrnet-edge auxiliary=False"

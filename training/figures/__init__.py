@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Protocol, cast
 
 FIGURES: dict[str, str] = {  # name → what it shows; `aigan-toy` is drawn by aigan_toy.py
+    "aigan-toy": "AI-GAN's figure 3: restoring one of two Gaussian signals, with a single branch and with two that interact",
     "degradations": "every degradation on one picture, or one mixture drawn many times",
     "fdrnet-correlation": "FDR-Net's figure 8: what channels share before and after the FDM, and their answers to blur, noise and JPEG",
     "physicsgan-curves": "the physics-based GAN with and without its physics: PSNR against noise, and against steps",

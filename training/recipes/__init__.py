@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from runtime.errors import UsageError
-from training.recipes import fdrnet_recipes, physicsgan_recipes
+from training.recipes import aigan_recipes, fdrnet_recipes, physicsgan_recipes, plnlin_recipes
 from training.recipes.recipe import Recipe
 
 RECIPES: dict[str, Recipe] = {
     recipe.name: recipe
     for recipe in (
+        *aigan_recipes.RECIPES,
         *fdrnet_recipes.RECIPES,
         *physicsgan_recipes.RECIPES,
+        *plnlin_recipes.RECIPES,
     )
 }  # fmt: skip
 

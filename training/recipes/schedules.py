@@ -29,6 +29,11 @@ def fdrnet_steps(recipe: Recipe, step: int) -> float:
     return float(0.8 ** (step // 9_000))
 
 
+def plnlin_steps(recipe: Recipe, step: int) -> float:
+    """A tenth after three fifths, a hundredth after four (PLNLIN, section 4.1: 300 and 400 of 500 epochs)."""
+    return 0.1 ** ((step >= 0.6 * recipe.steps) + (step >= 0.8 * recipe.steps))
+
+
 def find_schedule(name: str) -> Schedule:
     if name not in SCHEDULES:
         raise UsageError(f"no schedule is called {name!r}; there are: {', '.join(SCHEDULES)}")
@@ -40,4 +45,5 @@ SCHEDULES: dict[str, Schedule] = {
     "cosine": cosine,
     "constant-then-linear": constant_then_linear,
     "fdrnet-steps": fdrnet_steps,
+    "plnlin-steps": plnlin_steps,
 }

@@ -1,0 +1,201 @@
+"""PLNLIN-MCDDL's training: its losses by hand, what each ablation changes, and that it learns."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import fields, replace
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from lightning_fabric import Fabric
+from skimage.metrics import structural_similarity
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from runtime.errors import UsageError
+from tests.training.pictures import drawn
+from training.data import Batch, Patches, TrainingPictures
+from training.degradations.rain import Rain, StreakBank
+from training.losses import ssim
+from training.networks import PRESETS
+from training.networks.plnlin import PLNLIN, PLNLINConfig
+from training.networks.plnlin_judge import PLNLINJudge
+from training.recipes import find_recipe
+from training.recipes.plnlin import PLNLINMethod, PLNLINSystem
+from training.recipes.plnlin_recipes import ABLATIONS
+from training.settings import with_ablation
+
+SMALL = PLNLINConfig(channels=8, stages=(1, 1), window=4)
+GENERATOR_TABLES = [name for name in ABLATIONS if any("channels" in setting for setting in ABLATIONS[name])]
+
+
+def _batch(patch: int = 32, count: int = 2) -> Batch:
+    rain = Rain(StreakBank(1, count=4, side=96), strength=(0.6, 0.8))
+    return Patches(TrainingPictures.of(drawn(2, side=64)), rain, patch, 0).batch(0, patch=patch, batch=count)
+
+
+def _system(method: PLNLINMethod | None = None, network: nn.Module | None = None, rate: float = 1e-3) -> PLNLINSystem:
+    torch.manual_seed(0)
+    system = (method or PLNLINMethod(judge_channels=8)).set_up(Fabric(accelerator="cpu", devices=1), network or PLNLIN(SMALL), rate)
+    assert isinstance(system, PLNLINSystem)
+    return system
+
+
+def _weights(network: nn.Module) -> Tensor:
+    return torch.cat([parameter.detach().flatten().clone() for parameter in network.parameters()])
+
+
+def test_ssim_is_scikit_images() -> None:
+    picture, truth = (np.random.default_rng(seed).random((20, 31, 3), dtype=np.float32) for seed in (1, 2))
+    options: dict[str, Any] = {"gaussian_weights": True, "sigma": 1.5, "use_sample_covariance": False, "full": True}
+    _, every = structural_similarity(picture, truth, data_range=1.0, channel_axis=2, **options)
+    tensors = (torch.from_numpy(one).permute(2, 0, 1)[None] for one in (picture, truth))
+    assert float(ssim(*tensors)) == pytest.approx(float(every[5:-5, 5:-5].mean()), abs=1e-5)
+
+
+def test_the_relativistic_loss_is_that_of_equation_8() -> None:
+    real, made = torch.tensor([1.0, 3.0]), torch.tensor([0.0, -2.0])
+    scores = [torch.cat([real, made]).reshape(2, 1, 1, 2)]
+    system = _system(PLNLINMethod(sides=False, side_weights=(7.0, 1.0)))
+    real_above, made_above = torch.sigmoid(real - made.mean()), torch.sigmoid(made - real.mean())
+    generator = -torch.log(1 - real_above).mean() - torch.log(made_above).mean()
+    judge = -torch.log(real_above).mean() - torch.log(1 - made_above).mean()
+    torch.testing.assert_close(system._adversarial(scores, real_wins=False), generator)
+    torch.testing.assert_close(system._adversarial(scores, real_wins=True), judge)
+
+
+def test_the_losses_are_weighed_as_printed() -> None:
+    method = PLNLINMethod()
+    assert (method.hierarchical, method.adversarial, method.ratio, method.judge_stages) == (1, 1, 5, 2)
+    assert method.level_weights == (0.1, 0.05, 0.02, 0.01)
+    assert method.side_weights == (0.0005, 0.001, 0.0025, 0.005)
+    system, batch = _system(), _batch(32)
+    made = system.networks["generator"](batch.degraded, every=True)
+    half = 1 - ssim(made.pictures[1], F.avg_pool2d(batch.clean, 2))
+    expected = 0.1 * (1 - ssim(made.pictures[0], batch.clean)) + 0.05 * half
+    torch.testing.assert_close(system._hierarchical(made, batch.clean), expected)
+
+
+def test_the_discriminator_learns_in_every_fifth_step_also_after_a_resume() -> None:
+    system, batch = _system(), _batch(32)
+    changed = []
+    for _ in range(10):
+        before = _weights(system.networks["judge"])
+        logged = system.step([batch])
+        changed.append(not torch.equal(before, _weights(system.networks["judge"])))
+        assert (logged["judge"] > 0) == any(changed)
+    assert changed == [False, False, False, False, True] * 2
+
+    resumed = _system()
+    resumed.memory["steps"].copy_(torch.tensor(4))
+    assert resumed.step([batch])["judge"] > 0
+
+
+def test_the_generator_learns_nothing_from_the_features_of_clean_pictures() -> None:
+    system, batch = _system(), _batch(32)
+    shown: list[Any] = []
+    total, _ = system._generator_losses(batch, shown)
+    assert total.requires_grad
+    real, made = shown[0].features[0].chunk(2)
+    with torch.no_grad():
+        clean = system.networks["generator"](batch.clean, every=True)
+    torch.testing.assert_close(real, clean.features[0])
+    assert not made.requires_grad
+    assert all(parameter.requires_grad for parameter in system.networks["judge"].parameters())
+
+
+def test_the_edge_preset_overfits_one_patch_by_6_db_within_200_steps() -> None:
+    torch.manual_seed(0)
+    batch = _batch(64, count=1)
+    system = _system(network=PRESETS["plnlin-edge"].build(), rate=5e-4)
+    first: dict[str, Tensor] = {}
+    for _ in range(100):
+        logged = system.step([batch])
+        first = first or logged
+    with torch.no_grad():
+        restored = system.networks["generator"](batch.degraded)
+    before, after = (float(-10 * torch.log10((one - batch.clean).square().mean())) for one in (batch.degraded, restored))
+    assert after > before + 6
+    for name in ("pixel", "hierarchical"):
+        assert logged[name] < 0.5 * first[name], name
+
+
+def test_the_discriminator_tells_real_from_made_when_the_generator_stands_still() -> None:
+    system, batch = _system(PLNLINMethod(ratio=1, judge_channels=8)), _batch(32)
+    for group in system.optimisers["generator"].param_groups:
+        group["lr"] = 0.0
+    losses = [float(system.step([batch])["judge"]) for _ in range(30)]
+    at_chance = sum(PLNLINMethod().side_weights[:2]) * 2 * math.log(2)
+    assert losses[0] == pytest.approx(at_chance, rel=0.5)
+    assert losses[-1] < 0.5 * losses[0]
+
+
+@pytest.mark.parametrize("name", GENERATOR_TABLES)
+def test_the_ablations_of_tables_3_and_4_have_nearly_the_same_size(name: str) -> None:
+    recipe = find_recipe("plnlin-derain")
+    sizes = []
+    for one in (recipe, with_ablation(recipe, name)):
+        with torch.device("meta"):
+            sizes.append(sum(parameter.numel() for parameter in one.network.build().parameters()))
+    assert sizes[1] == pytest.approx(sizes[0], rel=0.05)
+
+
+@pytest.mark.parametrize("name", ["local-judge", "non-local-judge", "traditional", "multi-scale", "without-multi-scale"])
+def test_the_discriminators_of_table_6_and_of_the_manners_have_nearly_the_same_size(name: str) -> None:
+    recipe = find_recipe("plnlin-derain")
+    sizes = []
+    for one in (recipe, with_ablation(recipe, name)):
+        system = one.method.set_up(Fabric(accelerator="cpu", devices=1), PLNLIN(PLNLINConfig()), 1e-4)
+        sizes.append(sum(parameter.numel() for parameter in system.networks["judge"].parameters()))
+    assert sizes[1] == pytest.approx(sizes[0], rel=0.05)
+
+
+@pytest.mark.parametrize("name", ABLATIONS)
+def test_an_ablation_differs_where_it_should_and_nowhere_else(name: str) -> None:
+    recipe = find_recipe("plnlin-derain")
+    changed = with_ablation(recipe, name)
+    settable = {setting.partition("=")[0] for setting in ABLATIONS[name]}
+    for part, before, after in (("network", recipe.network.config, changed.network.config), ("method", recipe.method, changed.method)):
+        differing = {f"{part}.{field.name}" for field in fields(before) if getattr(before, field.name) != getattr(after, field.name)}  # type: ignore[arg-type]
+        assert differing <= settable
+    assert replace(changed, network=recipe.network, method=recipe.method) == recipe
+
+
+@pytest.mark.parametrize("name", [name for name in ABLATIONS if not name.startswith("ratio")])
+def test_every_ablation_trains_and_every_parameter_of_it_learns(name: str) -> None:
+    changed = with_ablation(find_recipe("plnlin-derain"), name)
+    small = replace(SMALL, **{key: getattr(changed.network.config, key) for key in ("branches", "interaction", "fusion", "unit")})
+    method: Any = changed.method
+    system = _system(replace(method, ratio=1, judge_channels=8), PLNLIN(small))
+    before = {key: _weights(network) for key, network in system.networks.items()}
+    for _ in range(2):  # what starts as the identity has no gradient behind it in the first step
+        logged = system.step([_batch(32)])
+    assert all(loss.isfinite() for loss in logged.values())
+    for key, network in system.networks.items():
+        assert all(parameter.grad is not None for parameter in network.parameters())
+        assert not torch.equal(before[key], _weights(network))
+
+
+@pytest.mark.parametrize(("cross_content", "sides", "joins", "tails"), [(True, True, 2, 2), (False, True, 0, 2), (True, False, 2, 1)])
+def test_the_discriminative_manners_are_built_as_named(cross_content: bool, sides: bool, joins: int, tails: int) -> None:
+    judge = _system(PLNLINMethod(cross_content=cross_content, sides=sides)).networks["judge"]
+    assert isinstance(judge, PLNLINJudge)
+    assert (len(judge.join), len(judge.tails)) == (joins, tails)
+
+
+@pytest.mark.parametrize(
+    ("method", "says"),
+    [({"ratio": 0}, "1 or more"), ({"judge_unit": "conv"}, "method.judge_unit must be one of")],
+)
+def test_a_method_that_means_nothing_is_refused(method: dict[str, Any], says: str) -> None:
+    with pytest.raises(UsageError, match=says):
+        PLNLINMethod(**method)
+
+
+def test_another_network_and_too_few_weights_are_refused() -> None:
+    with pytest.raises(UsageError, match="PhysicsGAN came"):
+        _system(network=PRESETS["physicsgan-edge"].build())
+    with pytest.raises(UsageError, match="2 levels"):
+        _system(PLNLINMethod(side_weights=(0.1,)))
