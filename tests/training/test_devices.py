@@ -22,7 +22,7 @@ from training.state import STATE
 
 ROOT = Path(__file__).parents[2]
 # Adam divides a gradient by its own size: where that is rounding noise, a weight may step either way, in one process as in two. So all
-# weights of a network count together, against how far they moved. Measured: 4e-7 to 2e-3 of that way; with half of the batch, 0.45 and more.
+# weights of a network count together, against how far they moved. Measured: 4e-7 to 2e-3 of it; with half of the batch, 0.45 and more.
 LARGEST_SHARE = 0.01
 
 
