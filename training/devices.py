@@ -7,6 +7,7 @@ One process a device. `--devices 4` starts the other three by itself; on several
 
 from __future__ import annotations
 
+import atexit
 import logging
 import os
 from collections.abc import Callable
@@ -48,7 +49,17 @@ def set_up_devices(device: Device) -> Fabric:
         plugins=[_precision(device.precision, "cuda" if cuda else "cpu")],
     )
     fabric.launch()
+    if fabric.world_size > 1:
+        # Gloo's threads, where they outlive the interpreter, abort the process ("terminate called without an active exception"): measured
+        # here in three ends of ten, in none of sixteen since.
+        atexit.unregister(_part)
+        atexit.register(_part)
     return fabric
+
+
+def _part() -> None:
+    if torch.distributed.is_initialized():
+        torch.distributed.destroy_process_group()
 
 
 def is_first_process() -> bool:

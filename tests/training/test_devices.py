@@ -22,7 +22,7 @@ from training.state import STATE
 
 ROOT = Path(__file__).parents[2]
 # Adam divides a gradient by its own size: where that is rounding noise, a weight may step either way, in one process as in two. So all
-# weights of a network count together, against how far they moved.
+# weights of a network count together, against how far they moved. Measured: 4e-7 to 2e-3 of it; with half of the batch, 0.45 and more.
 LARGEST_SHARE = 0.01
 
 
@@ -34,11 +34,8 @@ def _environment() -> dict[str, str]:
 def two_processes(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("two")
     words = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2", "-m", "tests.training.devices_worker"]
-    # Not by its exit code: torch's gloo sometimes aborts while a process ends, after all work is done and written.
     ended = subprocess.run([*words, str(folder)], cwd=ROOT, env=_environment(), capture_output=True, text=True, timeout=300)
-    expected = [*(folder / name / MODEL for name in SYSTEMS), folder / "process-0.json", folder / "process-1.json"]
-    missing = [str(path) for path in expected if not path.exists()]
-    assert not missing, f"no {missing}:\n{ended.stderr[-3000:]}"
+    assert ended.returncode == 0, ended.stderr[-3000:]
     return folder
 
 
@@ -104,6 +101,7 @@ def test_the_train_word_starts_its_processes_itself_and_one_of_them_speaks(tmp_p
     ended = subprocess.run(
         [sys.executable, "-m", "clearway", *words], cwd=ROOT, env=_environment(), capture_output=True, text=True, timeout=300
     )
+    assert ended.returncode == 0, ended.stderr
     assert ended.stdout.count("is trained") == 1, ended.stderr
     assert ended.stderr.count("step 2 of 2") == 1
     assert load_checkpoint(out / MODEL).card.steps == 2

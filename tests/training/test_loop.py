@@ -16,7 +16,7 @@ from lightning_fabric import Fabric
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 from torch import Tensor, nn
 
-from runtime.errors import CheckpointError, TrainingError, UsageError
+from runtime.errors import CheckpointError, ClearwayError, TrainingError, UsageError
 from tests.training.pictures import clean_folder, pair_folder
 from training.checkpoint import load_checkpoint, read_tensors
 from training.data import Batch, TrainingPictures, load_pictures
@@ -275,6 +275,16 @@ def test_fp16_descends_unscaled_gradients_in_every_network(pictures: TrainingPic
             lengths = [math.hypot(*(float(tensors[key].norm()) for key in keys)) for tensors in (full, half)]
             left_out = name == "gan" and lengths[1] == 0  # the first scale was too large for it: as if the step had not been
             assert left_out or lengths[1] == pytest.approx(lengths[0], rel=0.1), (name, network)
+
+
+def test_a_protocol_that_cannot_score_what_is_held_out_is_said_before_the_first_step(
+    pictures: TrainingPictures, tmp_path: Path
+) -> None:
+    """div2k-hybrid is scored in patches of 63×63, and the pictures here are 48 high."""
+    with pytest.raises(ClearwayError) as caught:
+        _train(replace(TINY, protocol="div2k-hybrid"), pictures, tmp_path)
+    assert "63" in str(caught.value)
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_nothing_held_out_means_no_validation_and_no_best(pictures: TrainingPictures, tmp_path: Path) -> None:

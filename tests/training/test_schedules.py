@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from training.recipes import RECIPES, find_recipe
-from training.recipes.schedules import SCHEDULES, cosine
+from training.recipes.schedules import SCHEDULES, constant, cosine
 
 TINY = replace(find_recipe("derain"), steps=100, warm_up=10)
 
@@ -18,6 +18,12 @@ def test_the_learning_rate_warms_up_and_falls_to_a_hundredth() -> None:
     assert max(rates) == pytest.approx(1.0)
     assert rates[10:] == sorted(rates[10:], reverse=True)
     assert rates[-1] == pytest.approx(0.01, abs=0.001)
+
+
+def test_a_constant_rate_only_warms_up() -> None:
+    rates = [constant(TINY, step) for step in range(100)]
+    assert rates[:10] == pytest.approx([step / 10 for step in range(1, 11)])
+    assert set(rates[10:]) == {1.0}
 
 
 @pytest.mark.parametrize("name", SCHEDULES)

@@ -19,6 +19,11 @@ def cosine(recipe: Recipe, step: int) -> float:
     return 0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * share))
 
 
+def constant(recipe: Recipe, step: int) -> float:
+    """The recipe's rate throughout, after a linear warm-up."""
+    return min(1.0, (step + 1) / max(recipe.warm_up, 1))
+
+
 def constant_then_linear(recipe: Recipe, step: int) -> float:
     """The recipe's rate for the first half, then straight down to zero, as CycleGAN has it."""
     return min(1.0, (step + 1) / max(recipe.warm_up, 1), 2 * (1 - step / recipe.steps))
@@ -43,6 +48,7 @@ def find_schedule(name: str) -> Schedule:
 # (recipe, step) → what every optimiser's own rate is multiplied by
 SCHEDULES: dict[str, Schedule] = {
     "cosine": cosine,
+    "constant": constant,
     "constant-then-linear": constant_then_linear,
     "fdrnet-steps": fdrnet_steps,
     "plnlin-steps": plnlin_steps,
