@@ -42,8 +42,8 @@ _BESIDE_THE_PIXELS = {
 }
 
 
-def read_picture(path: Path) -> Picture:
-    """uint8 [H, W, 3] BGR, turned upright by its EXIF tag."""
+def read_picture(path: Path, *, grey: bool = False) -> Picture:
+    """uint8 [H, W, 3] BGR, turned upright by its EXIF tag. `grey` lets grey pictures pass, as three equal channels."""
     try:
         content = path.read_bytes()
     except OSError as error:
@@ -52,7 +52,7 @@ def read_picture(path: Path) -> Picture:
         raise PictureError(f"{path}: a picture was expected, the file is empty; copy it again")
     coded = np.frombuffer(content, np.uint8)
     # Twice, since no single mode keeps what must be refused (grey, alpha, 16 bits) and also turns the picture upright.
-    _refuse_other_formats(path, _decode(path, coded, cv2.IMREAD_UNCHANGED))
+    _refuse_other_formats(path, _decode(path, coded, cv2.IMREAD_UNCHANGED), grey)
     if content.startswith((b"II", b"MM")):  # TIFF
         _refuse_more_pages(path, coded)
     return np.asarray(_decode(path, coded, cv2.IMREAD_COLOR), np.uint8)
@@ -81,12 +81,12 @@ def _decode(path: Path, coded: NDArray[np.uint8], mode: int) -> NDArray[np.gener
     return decoded
 
 
-def _refuse_other_formats(path: Path, stored: NDArray[np.generic]) -> None:
+def _refuse_other_formats(path: Path, stored: NDArray[np.generic], grey: bool) -> None:
     convert = f"convert it first: ffmpeg -i {path.name} -pix_fmt rgb24 converted.png"
     channels = 1 if stored.ndim == 2 else stored.shape[2]
     if stored.dtype != np.uint8:
         raise PictureError(f"{path}: 8 bits a channel were expected, {stored.dtype.itemsize * 8} came; {convert}")
-    if channels != 3:
+    if channels != 3 and not (grey and channels == 1):
         came = {1: "a grey picture", 4: "a picture with alpha"}.get(channels, f"{channels} channels")
         raise PictureError(f"{path}: three colour channels were expected, {came} came; {convert}")
     if min(stored.shape[:2]) < MINIMUM_SIDE:

@@ -22,6 +22,7 @@ from runtime.manifest import ModelCard
 from training.networks import build_network
 
 _HEADER = "clearway"
+_PICKLED = "this is a pickle, which can run code, so it is not opened; train again, or have its author save it as safetensors"
 
 
 @dataclass(frozen=True)
@@ -80,13 +81,27 @@ def read_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
     if not path.is_file():
         raise CheckpointError(f"{path}: a checkpoint file was expected, there is none")
     if path.suffix in {".pth", ".pt", ".ckpt", ".pkl"}:
-        raise CheckpointError(f"{path}: a .safetensors checkpoint was expected; a pickle can run code, so it is not opened")
+        raise CheckpointError(f"{path}: a .safetensors checkpoint was expected, {_PICKLED}")
     try:
         with safe_open(path, framework="pt") as file:
             header = (file.metadata() or {}).get(_HEADER)
             if header is None:
                 raise CheckpointError(f"{path}: a checkpoint from `clearway train` was expected, these weights have no Clearway header")
             tensors: dict[str, torch.Tensor] = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-        return tensors, json.loads(header)
+            facts = json.loads(header)
     except (SafetensorError, OSError, ValueError) as error:
-        raise CheckpointError(f"{path}: a safetensors checkpoint was expected, this is not one ({error})") from error
+        what = _PICKLED if _looks_pickled(path) else f"this is not one ({error})"
+        raise CheckpointError(f"{path}: a safetensors checkpoint was expected, {what}") from error
+    if not isinstance(facts, dict):
+        raise CheckpointError(f"{path}: a checkpoint from `clearway train` was expected, its header is no object")
+    return tensors, facts
+
+
+def _looks_pickled(path: Path) -> bool:
+    """Asked only of what is no safetensors file: torch.save writes a zip, and older versions a bare pickle."""
+    try:
+        with path.open("rb") as file:
+            start = file.read(4)
+    except OSError:
+        return False
+    return start.startswith((b"PK\x03\x04", b"\x80"))

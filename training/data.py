@@ -1,10 +1,7 @@
-"""Owns training pictures: folders, the held-out rule, and batches of patches; knows nothing of networks or losses.
+"""Owns training pictures: what `--data` named, and batches of patches out of it; knows nothing of networks or losses.
 
 A batch is a pure function of (seed, step): resuming needs no state of any generator, and two machines with the same pictures
-draw the same patches.
-
-    a folder of clean pictures           every 12th by name is held out for validation
-    a folder with rain/ and clean/       pairs by file name; those named test-* are held out
+draw the same patches. What folders may look like is in layouts.py, and how their pictures are kept in stills.py.
 """
 
 from __future__ import annotations
@@ -14,21 +11,35 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import cv2
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from runtime.backend import Picture
 from runtime.errors import DataError
-from runtime.pictures import list_pictures, read_picture
-from training.degradations.degradation import Degradation, Degraded, to_light, to_picture
+from training.degradations.degradation import Degradation, Degraded, KnowsDepth, to_light, to_picture
+from training.drawn_pictures import Drawn, count_of
+from training.layouts import HOLD_OUT_EVERY, every_twelfth
 from training.networks import LEVELS
+from training.recognise import Recognised, recognise
+from training.several import Several, sizes_of
+from training.stills import MEMORY, Kept, Pair, open_pairs, open_stills
 
-HOLD_OUT_EVERY = 12
-_PAIR_FOLDERS = ("rain", "clean")
+__all__ = (
+    "HOLD_OUT_EVERY",
+    "Batch",
+    "Pair",
+    "Patches",
+    "TrainingPictures",
+    "from_tensor",
+    "load_pictures",
+    "prefetched",
+    "to_tensor",
+)
 _T = TypeVar("_T")
 
 
@@ -42,21 +53,15 @@ class Batch:
 
 
 @dataclass(frozen=True)
-class Pair:
-    name: str
-    degraded: Picture
-    clean: Picture
-
-
-@dataclass(frozen=True)
 class TrainingPictures:
-    """What `--data` named, split once and for all into what is trained on and what is only scored."""
+    """What `--data` named, split once and for all into what is trained on and what is only scored. Sequences may decode when asked."""
 
-    clean: tuple[Picture, ...]
-    held_out: tuple[Picture, ...]
-    pairs: tuple[Pair, ...]
-    held_out_pairs: tuple[Pair, ...]
-    described: tuple[str, ...]  # one line a folder, for the model card
+    clean: Sequence[Picture]
+    held_out: Sequence[Picture]
+    pairs: Sequence[Pair]
+    held_out_pairs: Sequence[Pair]
+    described: tuple[str, ...]  # one line a data set, for the model card
+    protocol: str | None = None  # how the scores of these data sets are commonly taken, where they agree
 
     @classmethod
     def of(cls, clean: Sequence[Picture], pairs: Sequence[Pair] = (), described: str = "pictures at hand") -> TrainingPictures:
@@ -64,51 +69,79 @@ class TrainingPictures:
         return cls(tuple(clean), (), tuple(pairs), (), (described,))
 
 
-def load_pictures(folders: Sequence[Path]) -> TrainingPictures:
-    clean: list[Picture] = []
-    held_out: list[Picture] = []
-    pairs: list[Pair] = []
-    held_out_pairs: list[Pair] = []
-    described = []
+def load_pictures(
+    folders: Sequence[Path], *, task: str | None = None, smallest: int | None = None, memory: int = MEMORY
+) -> TrainingPictures:
+    """Recognised, checked and split; decoded only when asked for.
+
+    `task` refuses pairs that teach something else, `smallest` pictures to train on that hold no patch of that side.
+    """
+    kept = Kept(memory)
+    clean: list[Sequence[Picture]] = []
+    held_out: list[Sequence[Picture]] = []
+    pairs: list[Sequence[Pair]] = []
+    held_out_pairs: list[Sequence[Pair]] = []
+    described, protocols = [], []
     for folder in folders:
-        if all((folder / name).is_dir() for name in _PAIR_FOLDERS):
-            found = _load_pairs(folder)
-            pairs += [pair for pair in found if not pair.name.startswith("test-")]
-            held_out_pairs += [pair for pair in found if pair.name.startswith("test-")]
-            described.append(f"{folder.resolve().name}: {len(found)} pairs, test-* held out")
-        else:
-            paths = list_pictures(folder)
-            pictures = [read_picture(path) for path in paths]
-            clean += [picture for i, picture in enumerate(pictures) if i % HOLD_OUT_EVERY]
-            held_out += pictures[::HOLD_OUT_EVERY]
-            described.append(f"{folder.resolve().name}: {len(pictures)} clean pictures, every {HOLD_OUT_EVERY}th by name held out")
-    return TrainingPictures(tuple(clean), tuple(held_out), tuple(pairs), tuple(held_out_pairs), tuple(described))
+        if count := count_of(folder):
+            held = every_twelfth([""] * count)[0]
+            for part, is_held in ((clean, False), (held_out, True)):
+                part.append(Drawn([i for i, one in enumerate(held) if one is is_held], kept, smallest or 0))
+            described.append(f"drawn: {count} drawn pictures, every {HOLD_OUT_EVERY}th held out")
+            continue
+        for found in recognise(folder):
+            _check_task(folder, found, task)
+            clean.append(open_stills(found.learned.clean, kept))
+            held_out.append(open_stills(found.held_out.clean, kept))
+            pairs.append(open_pairs(found.learned.pairs, kept))
+            held_out_pairs.append(open_pairs(found.held_out.pairs, kept))
+            described.append(f"{folder.resolve().name}: {found.described}")
+            protocols.append(found.layout.protocol)
+    agreed = protocols[0] if len(set(protocols)) == 1 else None
+    pictures = TrainingPictures(Several(clean), Several(held_out), Several(pairs), Several(held_out_pairs), tuple(described), agreed)
+    _check_sizes(pictures.clean, smallest or 0)
+    _check_sizes(pictures.pairs, smallest or 0)
+    return pictures
 
 
-def _load_pairs(folder: Path) -> list[Pair]:
-    degraded, clean = ({path.stem: path for path in list_pictures(folder / name)} for name in _PAIR_FOLDERS)
-    if unpaired := sorted(degraded.keys() ^ clean.keys()):
-        raise DataError(f"{folder}: every picture in rain/ needs one of the same name in clean/; {unpaired[0]} has no partner")
-    pairs = [Pair(name, read_picture(degraded[name]), read_picture(clean[name])) for name in sorted(clean)]
-    for pair in pairs:
-        if pair.degraded.shape != pair.clean.shape:
-            raise DataError(f"{folder}: the two pictures called {pair.name} differ in size: {pair.degraded.shape} and {pair.clean.shape}")
-    return pairs
+def _check_task(folder: Path, found: Recognised, task: str | None) -> None:
+    taught = found.layout.tasks
+    if task is not None and task != "restore" and taught and task not in taught:
+        raise DataError(
+            f"{folder}: pictures for the task {task} were expected, {found.layout.name} has pairs for {', '.join(taught)}; "
+            "name another folder or another recipe"
+        )
+
+
+def _check_sizes(pictures: Sequence[Picture] | Sequence[Pair], smallest: int) -> None:
+    sizes = sizes_of(pictures)
+    small = [place for place, size in enumerate(sizes) if min(size) < smallest]
+    if small:
+        height, width = sizes[small[0]]
+        names = getattr(pictures, "names", None)
+        which = f"{names[small[0]]} is" if names else "one is"
+        more = f" ({len(small)} are too small)" if len(small) > 1 else ""
+        raise DataError(
+            f"every picture must hold a patch of {smallest}×{smallest}, {which} {width}×{height}{more}; take it out or lower --set patch"
+        )
 
 
 class Patches:
-    """Random patches of clean pictures and what the degradation makes of them."""
+    """Random patches of clean pictures and what the degradation makes of them, and of pairs as they are."""
 
     def __init__(
         self, pictures: TrainingPictures, degradation: Degradation, largest: int, seed: int, *, learn_pairs: bool = False
     ) -> None:
-        self._clean, self._pairs = pictures.clean, pictures.pairs if learn_pairs else ()
+        self._clean: Sequence[Picture] = pictures.clean
+        self._pairs: Sequence[Pair] = pictures.pairs if learn_pairs else ()
         if not self._clean and not self._pairs:
-            raise DataError("no clean picture to train on; name a folder of pictures with --data")
-        for picture in (*self._clean, *(pair.clean for pair in self._pairs)):
-            if min(picture.shape[:2]) < largest:
-                size = f"{picture.shape[1]}×{picture.shape[0]}"
-                raise DataError(f"every picture must hold a patch of {largest}×{largest}, one is {size}; take it out or lower --patch")
+            held = len(pictures.held_out) + len(pictures.held_out_pairs)
+            only = f" (all {held} that were found are held out for scores)" if held else ""
+            raise DataError(f"no clean picture to train on{only}; name a folder of pictures with --data, or --data drawn")
+        for part in (self._clean, self._pairs):
+            _check_sizes(part, largest)
+            if isinstance(part, Several):
+                part.fill()
         self._degradation, self._seed = degradation, seed
 
     def batch(self, step: int, *, patch: int, batch: int, first: int = 0) -> Batch:
@@ -118,15 +151,19 @@ class Patches:
 
     def _draw(self, rng: np.random.Generator, patch: int) -> Degraded:
         number = int(rng.integers(len(self._clean) + len(self._pairs)))
-        if number < len(self._clean):
+        if number >= len(self._clean):
+            pair = self._pairs[number - len(self._clean)]
+            degraded, clean = _cut_out(rng, patch, pair.degraded, pair.clean)
+            return Degraded(to_light(degraded), to_light(clean))
+        depth = self._clean.depth(number) if isinstance(self._clean, Several) else None
+        if depth is None or not isinstance(self._degradation, KnowsDepth):
             (clean,) = _cut_out(rng, patch, self._clean[number])
             return self._degradation(to_light(clean), rng)
-        pair = self._pairs[number - len(self._clean)]
-        degraded, clean = _cut_out(rng, patch, pair.degraded, pair.clean)
-        return Degraded(to_light(degraded), to_light(clean))
+        clean, far = _cut_out(rng, patch, self._clean[number], depth)
+        return self._degradation.with_depth(far)(to_light(clean), rng)
 
 
-def _cut_out(rng: np.random.Generator, patch: int, *pictures: Picture) -> list[Picture]:
+def _cut_out(rng: np.random.Generator, patch: int, *pictures: NDArray[Any]) -> list[NDArray[Any]]:
     """The same square out of each picture."""
     height, width = pictures[0].shape[:2]
     # Half of the patches come from a larger crop made smaller: photographs of 481×321 are softer than a 720p camera.
@@ -134,7 +171,7 @@ def _cut_out(rng: np.random.Generator, patch: int, *pictures: Picture) -> list[P
     top, left = (int(rng.integers(extent - side + 1)) for extent in (height, width))
     crops = [picture[top : top + side, left : left + side] for picture in pictures]
     if side != patch:
-        crops = [np.asarray(cv2.resize(crop, (patch, patch), interpolation=cv2.INTER_AREA), np.uint8) for crop in crops]
+        crops = [np.asarray(cv2.resize(crop, (patch, patch), interpolation=cv2.INTER_AREA), crop.dtype) for crop in crops]
     if rng.random() < 0.5:
         crops = [crop[:, ::-1] for crop in crops]
     return [np.ascontiguousarray(crop) for crop in crops]

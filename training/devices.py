@@ -9,14 +9,22 @@ from __future__ import annotations
 
 import logging
 import os
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any, NoReturn, TypeVar
 
 import torch
+import torch.distributed
 from lightning_fabric import Fabric
+from lightning_fabric.plugins.precision import MixedPrecision, Precision
+from torch import Tensor
+from torch.optim import Optimizer
 
-from runtime.errors import UsageError
+from runtime.errors import ClearwayError, UsageError
 
 PRECISIONS = ("bf16-mixed", "16-mixed", "32-true")
+
+_T = TypeVar("_T")
 
 
 @dataclass(frozen=True)
@@ -28,19 +36,16 @@ class Device:
 def set_up_devices(device: Device) -> Fabric:
     """Launched: from here on each process is one device of them."""
     cuda = torch.cuda.is_available()
-    if device.precision == "16-mixed" and not cuda:
-        raise UsageError("--precision 16-mixed needs an NVIDIA GPU and there is none; use bf16-mixed or 32-true")
     if cuda and device.count > torch.cuda.device_count():
         raise UsageError(f"--devices {device.count} came, this machine has {torch.cuda.device_count()} GPUs; ask for as many or fewer")
     logging.getLogger("lightning_fabric").setLevel(logging.WARNING)  # it tells what it was asked for
     count, machines = _by_torchrun() or (device.count, 1)
-    many = count * machines > 1
     fabric = Fabric(
         accelerator="cuda" if cuda else "cpu",
         devices=count,
         num_nodes=machines,
-        strategy="ddp" if many else "auto",
-        precision=device.precision,  # type: ignore[arg-type]
+        strategy="ddp" if count * machines > 1 else "auto",
+        plugins=[_precision(device.precision, "cuda" if cuda else "cpu")],
     )
     fabric.launch()
     return fabric
@@ -51,9 +56,60 @@ def is_first_process() -> bool:
     return os.environ.get("RANK", os.environ.get("LOCAL_RANK", "0")) == "0"
 
 
+def scaler_of(fabric: Fabric) -> torch.amp.GradScaler | None:
+    """FP16's; no other precision has one."""
+    precision = fabric.strategy.precision
+    return precision.scaler if isinstance(precision, MixedPrecision) else None
+
+
+def gathered(fabric: Fabric, value: Tensor) -> list[Tensor]:
+    """The tensor as each process has it; no gradients. (`fabric.all_gather` stands on a function that will go, and warns.)"""
+    if fabric.world_size == 1:
+        return [value]
+    own = value.detach().to(fabric.device).contiguous()
+    parts = [torch.empty_like(own) for _ in range(fabric.world_size)]
+    torch.distributed.all_gather(parts, own)
+    return parts
+
+
+def first_does(fabric: Fabric, work: Callable[[], _T]) -> _T:
+    """The first process does it while the others wait; all have its answer, or leave by its error."""
+    answer: tuple[Any, ClearwayError | OSError | None] = (None, None)
+    if fabric.is_global_zero:
+        try:
+            answer = work(), None
+        except (ClearwayError, OSError) as error:  # a full disk
+            answer = None, error
+    result, wrong = fabric.broadcast(answer) if fabric.world_size > 1 else answer
+    if wrong is not None:
+        leave_together(fabric, wrong, wrong.exit_code if isinstance(wrong, ClearwayError) else 1)
+    return result  # type: ignore[no-any-return]
+
+
+def leave_together(fabric: Fabric, reason: BaseException, code: int) -> NoReturn:
+    """All processes have come to the same end: the first one says it, the others go in silence."""
+    if fabric.is_global_zero:
+        raise reason
+    # Fabric's launcher kills everything, the first process and what it still says included, once a child ends with an error.
+    raise SystemExit(code if _by_torchrun() else 0)
+
+
 def _by_torchrun() -> tuple[int, int] | None:
     """(processes on this machine, machines), where torchrun started this one."""
     if "TORCHELASTIC_RUN_ID" not in os.environ:
         return None
     here, everywhere = int(os.environ["LOCAL_WORLD_SIZE"]), int(os.environ["WORLD_SIZE"])
     return here, everywhere // here
+
+
+def _precision(name: str, device: str) -> Precision:
+    return Precision() if name == "32-true" else _Mixed(name, device)  # type: ignore[arg-type]
+
+
+class _Mixed(MixedPrecision):
+    """Fabric refuses to clip gradients that a fused optimiser would unscale by itself; PyTorch's scaler knows that they are unscaled
+    already. Made here and not by its name, because by name Fabric turns FP16 on a CPU into bf16: it works there, scaler and all."""
+
+    def unscale_gradients(self, optimizer: Optimizer) -> None:
+        if self.scaler is not None:
+            self.scaler.unscale_(optimizer)

@@ -48,13 +48,13 @@ class Logs:
         self._board.flush()
 
     def _line(self, name: str, step: int, values: Mapping[str, float]) -> None:
+        """A loss that only some steps have may come late, and not in every line."""
         path = self._folder / name
-        new = not path.exists()
+        columns = _columns(path)
+        if new := [one for one in ("step", *values) if one not in columns]:
+            _widen(path, columns, columns := [*columns, *new])
         with path.open("a", newline="", encoding="utf-8") as file:
-            writer = csv.writer(file)
-            if new:
-                writer.writerow(["step", *values])
-            writer.writerow([step, *(f"{value:.6g}" for value in values.values())])
+            csv.DictWriter(file, columns).writerow({"step": step} | {one: f"{value:.6g}" for one, value in values.items()})
 
 
 def read_validation(path: Path) -> list[tuple[int, float]]:
@@ -68,6 +68,24 @@ def mean_over_weather(psnr: Mapping[str, float]) -> float:
     """A trial without weather has a score far above the others: it is logged, and decides nothing unless it is alone."""
     weather = [value for name, value in psnr.items() if not name.endswith("clean")]
     return float(np.mean(weather or list(psnr.values())))
+
+
+def _columns(path: Path) -> list[str]:
+    if not path.exists():
+        return []
+    with path.open(newline="", encoding="utf-8") as file:
+        return next(csv.reader(file), [])
+
+
+def _widen(path: Path, before: list[str], columns: list[str]) -> None:
+    lines: list[dict[str, str]] = []
+    if before:
+        with path.open(newline="", encoding="utf-8") as file:
+            lines = list(csv.DictReader(file))
+    with written(path) as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.DictWriter(file, columns)
+        writer.writeheader()
+        writer.writerows(lines)
 
 
 def _cut(path: Path, last: int) -> None:

@@ -14,11 +14,13 @@ share one step's batch, and a batch that broke something can be drawn again.
 from __future__ import annotations
 
 import contextlib
+import functools
 import math
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
+from typing import NoReturn
 
 import torch
 from lightning_fabric import Fabric
@@ -28,7 +30,7 @@ from runtime.errors import TrainingError, UsageError
 from runtime.manifest import ModelCard
 from training.checkpoint import Checkpoint, save_checkpoint, write_tensors
 from training.data import Batch, Patches, TrainingPictures, prefetched
-from training.devices import Device, set_up_devices
+from training.devices import Device, first_does, leave_together, set_up_devices
 from training.logs import Logs
 from training.metrics import find_protocol
 from training.recipes.recipe import Recipe
@@ -37,7 +39,8 @@ from training.settings import values_of
 from training.state import State
 from training.stopping import Stop
 from training.trials import trials_of
-from training.validation import validate
+from training.validation import Validator
+from training.window import Broken, LossWindow
 
 MODEL, BEST = "model.safetensors", "best.safetensors"
 
@@ -105,37 +108,46 @@ class _Training:
         self._base_rates = {name: [group["lr"] for group in optimiser.param_groups] for name, optimiser in system.optimisers.items()}
         self._state = State(fabric, system, {name: value.clone() for name, value in generator.state_dict().items()})
         self._state.restore(options.folder, self._settings())
-        self._trials = trials_of(recipe, pictures) if pictures.held_out or pictures.held_out_pairs else []
-        self._sums: dict[str, Tensor] = {}
-        self._summed = 0
-        self._broken = torch.full((), -1, device=fabric.device)  # the first step with a loss that is not finite
+        self._validates = bool(pictures.held_out or pictures.held_out_pairs)
+        if self._validates and fabric.is_global_zero:
+            self._validator = Validator(trials_of(recipe, pictures), self._protocol, options.validate_pictures)
+        self._losses = LossWindow(fabric)
+        self._logs: Logs | None = None  # the first process's
 
     def run(self) -> None:
         recipe, state, first = self._recipe, self._state, self._state.step
         started = time.perf_counter()
-        logs = Logs(self._options.folder, first) if self._fabric.is_global_zero else contextlib.nullcontext()
-        with Stop(self._fabric).watching() as stop, logs as self._logs:
+        first_does(self._fabric, lambda: self._open_logs(first))
+        with Stop(self._fabric).watching() as stop, self._logs or contextlib.nullcontext():
             for step, batches in enumerate(prefetched(self._draw, first, recipe.steps), start=first):
                 self._step(step, batches)
                 state.step = step + 1
                 last, asked = state.step == recipe.steps, stop.asked()
                 if self._due(self._options.log_every) or last:
                     self._log((state.step - first) / (time.perf_counter() - started))
-                if self._trials and (self._due(self._options.validate_every) or last):
+                if self._validates and (self._due(self._options.validate_every) or last):
                     self._validate()
                 if self._due(self._options.save_every) or last or asked:
                     self._save()
-                if asked:
-                    self._say(f"stopped after step {state.step:,}, which is saved: the same command goes on from there")
-                    stop.leave()
+                if asked and not last:
+                    self._say_once(f"stopped after step {state.step:,}, which is saved: the same command goes on from there")
+                    leave_together(self._fabric, stop.reason(), 128 + asked)
+
+    def _open_logs(self, first: int) -> None:
+        self._logs = Logs(self._options.folder, first)
+
+    def _say_once(self, sentence: str) -> None:
+        if self._fabric.is_global_zero:
+            self._say(sentence)
 
     def _due(self, every: int) -> bool:
         return self._state.step % every == 0
 
-    def _draw(self, step: int) -> list[Batch]:
-        """This process's micro-batches of the step; together with those of the others they are one batch, whoever draws which."""
+    def _draw(self, step: int, process: int | None = None) -> list[Batch]:
+        """A process's micro-batches of the step, by default this one's; those of all together are one batch, whoever draws which."""
         patch, batch = self._recipe.patches_at(step)
-        places = (self._fabric.global_rank * self._recipe.accumulate + micro for micro in range(self._recipe.accumulate))
+        rank = self._fabric.global_rank if process is None else process
+        places = (rank * self._recipe.accumulate + micro for micro in range(self._recipe.accumulate))
         return [self._patches.batch(step, patch=patch, batch=batch, first=place * batch) for place in places]
 
     def _step(self, step: int, batches: Sequence[Batch]) -> None:
@@ -143,13 +155,7 @@ class _Training:
         for name, optimiser in self._system.optimisers.items():  # each keeps its own rate; the schedule only scales them
             for group, rate in zip(optimiser.param_groups, self._base_rates[name], strict=True):
                 group["lr"] = rate * factor
-        losses = self._system.step([self._to_device(batch) for batch in batches])
-        for name, loss in losses.items():
-            self._sums[name] = self._sums.get(name, 0) + loss
-        self._summed += 1
-        # Noted on the device and looked at with the log: asking each step would make the device wait for the host.
-        finite = torch.stack([loss.isfinite() for loss in losses.values()]).all()
-        self._broken = torch.where((self._broken < 0) & ~finite, step, self._broken)
+        self._losses.add(step, self._system.step([self._to_device(batch) for batch in batches]))
         _update_average(self._state.average, self._generator.state_dict(), self._recipe.ema, step)
 
     def _to_device(self, batch: Batch) -> Batch:
@@ -157,55 +163,62 @@ class _Training:
 
     def _log(self, steps_per_second: float) -> None:
         self._stop_if_broken()
-        losses = {name: float(value) / self._summed for name, value in self._sums.items()}
-        self._sums.clear()
-        self._summed = 0
-        if self._logs:
-            self._logs.losses(self._state.step, losses | {"steps_per_second": steps_per_second})
-            self._report(Progress(self._state.step, self._recipe.steps, losses, steps_per_second))
+        losses = self._losses.take()
+        first_does(self._fabric, lambda: self._tell(losses, steps_per_second))
+
+    def _tell(self, losses: dict[str, float], steps_per_second: float) -> None:
+        assert self._logs is not None  # the first process tells
+        self._logs.losses(self._state.step, losses | {"steps_per_second": steps_per_second})
+        self._report(Progress(self._state.step, self._recipe.steps, losses, steps_per_second))
 
     def _stop_if_broken(self) -> None:
         """Keeps the batch that a loss broke on, and leaves on every process; what was saved before it stays."""
-        own = int(self._broken)
-        everyone = self._fabric.all_reduce(self._broken if own >= 0 else torch.full_like(self._broken, self._recipe.steps), reduce_op="min")
-        assert isinstance(everyone, Tensor)  # a tensor went in
-        step = int(everyone)
-        if step == self._recipe.steps:
-            return
-        path = self._options.folder / f"batch-{step}-of-process-{self._fabric.global_rank}.safetensors"
-        tensors = {f"{kind}.{i}": getattr(batch, kind) for i, batch in enumerate(self._draw(step)) for kind in ("degraded", "clean")}
-        write_tensors(path, tensors, {"step": step, "recipe": self._recipe.name, "seed": self._recipe.seed})
+        if broken := self._losses.first_broken():
+            first_does(self._fabric, functools.partial(self._give_up, broken))
+
+    def _give_up(self, broken: Broken) -> NoReturn:
+        path = self._options.folder / f"batch-{broken.step}-of-process-{broken.process}.safetensors"
+        drawn = self._draw(broken.step, broken.process)
+        tensors = {f"{kind}.{i}": getattr(batch, kind) for i, batch in enumerate(drawn) for kind in ("degraded", "clean")}
+        write_tensors(path, tensors, {"step": broken.step, "recipe": self._recipe.name, "seed": self._recipe.seed})
         raise TrainingError(
-            f"a loss is not finite at step {step:,}; its batch is kept in {path} and what was saved before it stays; "
-            "start anew in another folder with a lower --set learning_rate"
+            f"the loss {broken.name} is {broken.value} at step {broken.step:,}; its batch is kept in {path} and what was saved before it "
+            "stays; start anew in another folder with a lower --set learning_rate or with --precision 32-true"
         )
 
     def _validate(self) -> None:
         self._stop_if_broken()
-        if self._logs:
-            seen = validate(
-                self._checkpoint(), self._trials, self._protocol, self._options.validate_pictures, self._fabric.device.type
-            )
-            step, best = self._state.step, self._state.best
-            self._logs.validation(step, seen.psnr, seen.panels)
-            better = seen.mean > best.get("psnr", -math.inf)
-            if better:
-                self._state.best = {"psnr": seen.mean, "step": step}
-                save_checkpoint(self._options.folder / BEST, self._checkpoint())
-            now = f"the best so far, kept as {BEST}" if better else f"the best was {best['psnr']:.2f} dB at step {best['step']:,}"
-            self._say(f"step {step:,}: validation {seen.mean:.2f} dB, {now}")
-        self._fabric.barrier()
+        self._check_weights()
+        first_does(self._fabric, self._look)
+
+    def _look(self) -> None:
+        seen = self._validator.look(self._checkpoint(), self._fabric.device)
+        step, best = self._state.step, self._state.best
+        assert self._logs is not None  # the first process looks
+        self._logs.validation(step, seen.psnr, seen.panels)
+        better = seen.mean > best.get("psnr", -math.inf)
+        if better:
+            self._state.best = {"psnr": seen.mean, "step": step}
+            save_checkpoint(self._options.folder / BEST, self._checkpoint())
+        now = f"the best so far, kept as {BEST}" if better else f"the best was {best['psnr']:.2f} dB at step {best['step']:,}"
+        self._say(f"step {step:,}: validation {seen.mean:.2f} dB, {now}")
 
     def _save(self) -> None:
         self._stop_if_broken()
-        if not all(value.isfinite().all() for value in self._state.average.values()):
-            raise TrainingError(
-                f"the weights are not finite at step {self._state.step:,}; what was saved before stays; "
-                "start anew in another folder with a lower --set learning_rate"
-            )
-        if self._fabric.is_global_zero:
-            save_checkpoint(self._options.folder / MODEL, self._checkpoint())
+        self._check_weights()
+        first_does(self._fabric, lambda: save_checkpoint(self._options.folder / MODEL, self._checkpoint()))
         self._state.save(self._options.folder, self._settings())
+
+    def _check_weights(self) -> None:
+        """A step whose losses were finite may still have broken them, those of a discriminator too."""
+        networks = self._system.networks.values()
+        weights = [*self._state.average.values(), *(value for network in networks for value in network.state_dict().values())]
+        if not torch.stack([value.isfinite().all() for value in weights]).all():  # alike in all processes
+            wrong = TrainingError(
+                f"the weights are not finite at step {self._state.step:,}; what was saved before stays; "
+                "start anew in another folder with a lower --set learning_rate or with --precision 32-true"
+            )
+            leave_together(self._fabric, wrong, wrong.exit_code)
 
     def _checkpoint(self) -> Checkpoint:
         recipe, preset = self._recipe, self._recipe.network

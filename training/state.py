@@ -20,6 +20,7 @@ from torch.optim import Optimizer
 
 from runtime.errors import CheckpointError
 from training.checkpoint import read_tensors, write_tensors
+from training.devices import first_does, scaler_of
 from training.recipes.recipe import System
 
 STATE = "state.safetensors"
@@ -42,13 +43,13 @@ class State:
             write_tensors(_memory(folder, rank, self.step), own, {"step": self.step})
         if others:
             self.fabric.barrier()
-        if not rank:
-            facts = {"step": self.step, "settings": settings, "best": self.best, "scaler": self._scaler_facts()}
-            # Last: a crash before this line only means that these steps are trained again.
-            write_tensors(folder / STATE, dict(self._shared_tensors()) | own, facts)
-            _forget_memories(folder, except_step=self.step)
-        if others:
-            self.fabric.barrier()
+        first_does(self.fabric, lambda: self._write(folder, settings, own))
+
+    def _write(self, folder: Path, settings: dict[str, object], own: dict[str, Tensor]) -> None:
+        facts = {"step": self.step, "settings": settings, "best": self.best, "scaler": self._scaler_facts()}
+        # Last: a crash before this line only means that these steps are trained again.
+        write_tensors(folder / STATE, dict(self._shared_tensors()) | own, facts)
+        _forget_memories(folder, except_step=self.step)
 
     def restore(self, folder: Path, settings: dict[str, object]) -> None:
         """From the folder's state; nothing happens where it has none."""
@@ -56,24 +57,35 @@ class State:
         if not path.exists():
             return
         tensors, facts = read_tensors(path)
+        if "settings" not in facts:
+            raise CheckpointError(f"{path}: the state of a training was expected, this is something else; name another folder with --out")
         if other := [name for name, value in settings.items() if facts.get("settings", {}).get(name) != value]:
             raise CheckpointError(f"{path} was trained with another {other[0].replace('_', ' ')}; name another folder with --out")
+        try:
+            self._put_back(tensors, facts, folder)
+        except (KeyError, IndexError, RuntimeError, TypeError, ValueError) as error:
+            detail = " ".join(str(error).split())
+            raise CheckpointError(f"{path}: the state does not fit this training ({detail}); name another folder with --out") from error
+
+    def _put_back(self, tensors: dict[str, Tensor], facts: dict[str, Any], folder: Path) -> None:
         self.step, self.best = int(facts["step"]), dict(facts["best"])
         for key, network in self.system.networks.items():
             network.load_state_dict(_under(tensors, f"network.{key}."))
         for key, optimiser in self.system.optimisers.items():
             _restore_optimiser(optimiser, _under(tensors, f"optimiser.{key}."))
-        for name, value in _under(tensors, "average.").items():
-            self.average[name].copy_(value)
+        average = _under(tensors, "average.")
+        for name, value in self.average.items():
+            value.copy_(average[name])
         rank = self.fabric.global_rank
         own = read_tensors(_memory(folder, rank, self.step))[0] if rank else tensors
-        for name, value in _under(own, "memory.").items():
-            self.system.memory[name].copy_(value)
+        memory = _under(own, "memory.")
+        for name, value in self.system.memory.items():
+            value.copy_(memory[name])
         torch.set_rng_state(own["random"])
         if "random.cuda" in own and self.fabric.device.type == "cuda":
             torch.cuda.set_rng_state(own["random.cuda"], self.fabric.device)
-        if facts["scaler"]:
-            _scaler(self.fabric).load_state_dict(facts["scaler"])
+        if scaler := scaler_of(self.fabric):
+            scaler.load_state_dict(facts["scaler"])
 
     def _shared_tensors(self) -> Iterator[tuple[str, Tensor]]:
         yield from ((f"average.{name}", value) for name, value in self.average.items())
@@ -90,13 +102,8 @@ class State:
             yield "random.cuda", torch.cuda.get_rng_state(self.fabric.device)
 
     def _scaler_facts(self) -> dict[str, Any]:
-        scaler = _scaler(self.fabric)
+        scaler = scaler_of(self.fabric)
         return {} if scaler is None else scaler.state_dict()
-
-
-def _scaler(fabric: Fabric) -> Any:
-    """FP16's loss scaler; None in any other precision. Fabric keeps it in a plugin and hands it out nowhere else."""
-    return getattr(fabric._precision, "scaler", None)
 
 
 def _memory(folder: Path, rank: int, step: int) -> Path:

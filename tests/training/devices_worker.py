@@ -5,18 +5,26 @@
 
 from __future__ import annotations
 
+import json
+import os
+import signal
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+import torch
+import torch.distributed
+
 from tests.training.pictures import drawn
+from training.checkpoint import read_tensors
 from training.data import TrainingPictures
-from training.devices import Device
-from training.loop import LoopOptions, train
+from training.devices import Device, set_up_devices
+from training.loop import LoopOptions, Progress, train
 from training.recipes import find_recipe
-from training.recipes.recipe import Recipe
+from training.recipes.recipe import Recipe, mean_over_devices
 from training.settings import with_settings
+from training.state import STATE
 
 # Recipe → what makes it small, and without a pool: what a pool hands back depends on what each process put in.
 SYSTEMS: dict[str, Sequence[str]] = {
@@ -38,6 +46,47 @@ def run(name: str, folder: Path, batch: int) -> None:
     train(recipe_of(name, batch), TrainingPictures.of(drawn(3)), options, lambda _now: None)
 
 
+def _pooled(folder: Path, report: Callable[[Progress], None] = lambda _now: None) -> None:
+    """Pools of pictures differ from process to process: resuming must give each its own."""
+    recipe = with_settings(recipe_of("physicsgan-derain", 2), ["steps=6", "method.pool=3", "method.pool_side=32"])
+    options = LoopOptions(folder, "test pictures", device=Device("32-true"), log_every=2)
+    train(recipe, TrainingPictures.of(drawn(3)), options, report)
+
+
+def _interrupted(folder: Path) -> str:
+    """How this process left, where the first one alone hears a signal when it reports step 2."""
+
+    def hear(now: Progress) -> None:
+        if now.step == 2:
+            signal.raise_signal(signal.SIGTERM)
+
+    try:
+        _pooled(folder, hear)
+    except SystemExit as left:
+        return f"exit code {left.code}"
+    return "by itself"
+
+
+def _mean(rank: int) -> dict[str, float]:
+    """Process r has the value r + 1, and the loss (r + 1) · mean."""
+    value = torch.tensor([rank + 1.0], requires_grad=True)
+    mean = mean_over_devices(set_up_devices(Device("32-true")), value)
+    ((rank + 1) * mean).backward()
+    assert value.grad is not None
+    return {"mean": mean.item(), "gradient": value.grad.item()}
+
+
+def _main(folder: Path) -> None:
+    rank = int(os.environ["RANK"])
+    for name in SYSTEMS:
+        run(name, folder / name, batch=2)
+    _pooled(folder / "whole")
+    left = _interrupted(folder / "cut")
+    stopped_at = read_tensors(folder / "cut" / STATE)[1]["step"]
+    torch.distributed.barrier()
+    _pooled(folder / "cut")
+    (folder / f"process-{rank}.json").write_text(json.dumps({"left": left, "step": stopped_at, **_mean(rank)}))
+
+
 if __name__ == "__main__":
-    for _name in SYSTEMS:
-        run(_name, Path(sys.argv[1]) / _name, batch=2)
+    _main(Path(sys.argv[1]))

@@ -66,10 +66,15 @@ def test_everybody_may_read_a_checkpoint(tmp_path: Path) -> None:
 
 def test_whatever_is_not_a_checkpoint_is_refused_by_name(tmp_path: Path) -> None:
     text, bare, pickled = (tmp_path / name for name in ("text.safetensors", "bare.safetensors", "model.pth"))
+    zipped, old, listed = (tmp_path / name for name in ("zipped.safetensors", "old.safetensors", "listed.safetensors"))
+    torch.save({"weight": torch.zeros(2)}, zipped)  # a pickle with another name is still one
+    old.write_bytes(pickle.dumps({"weight": 1}))
+    save_file({"weight": torch.zeros(2)}, listed, metadata={"clearway": "[]"})
     text.write_text("not weights")
     save_file({"weight": torch.zeros(2)}, bare)
     pickled.write_bytes(pickle.dumps({"weight": 1}))
-    refused = {text: "this is not one", bare: "no Clearway header", pickled: "can run code", tmp_path / "gone": "there is none"}
+    refused = {text: "this is not one", bare: "no Clearway header", tmp_path / "gone": "there is none", listed: "its header is no object"}
+    refused |= dict.fromkeys((pickled, zipped, old), "a pickle, which can run code")
     for path, says in refused.items():
         with pytest.raises(CheckpointError, match=says) as caught:
             load_checkpoint(path)

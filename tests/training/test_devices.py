@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -35,8 +36,9 @@ def two_processes(tmp_path_factory: pytest.TempPathFactory) -> Path:
     words = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2", "-m", "tests.training.devices_worker"]
     # Not by its exit code: torch's gloo sometimes aborts while a process ends, after all work is done and written.
     ended = subprocess.run([*words, str(folder)], cwd=ROOT, env=_environment(), capture_output=True, text=True, timeout=300)
-    missing = [name for name in SYSTEMS if not (folder / name / MODEL).exists()]
-    assert not missing, f"no model of {missing}:\n{ended.stderr[-3000:]}"
+    expected = [*(folder / name / MODEL for name in SYSTEMS), folder / "process-0.json", folder / "process-1.json"]
+    missing = [str(path) for path in expected if not path.exists()]
+    assert not missing, f"no {missing}:\n{ended.stderr[-3000:]}"
     return folder
 
 
@@ -64,6 +66,35 @@ def test_two_processes_reach_the_weights_of_one_with_the_doubled_batch(name: str
         moved = torch.cat([(value - start[key]).flatten() for key, value in one["generator"].items()]).norm()
         assert moved > 0
         assert apart < LARGEST_SHARE * moved, network
+
+
+def _process(two_processes: Path, rank: int) -> dict[str, float | str]:
+    told: dict[str, float | str] = json.loads((two_processes / f"process-{rank}.json").read_text())
+    return told
+
+
+def test_a_signal_that_one_process_hears_stops_both_behind_the_same_step(two_processes: Path) -> None:
+    """Heard behind step 2, told to the other with step 3, agreed behind step 4."""
+    for rank in range(2):
+        told = _process(two_processes, rank)
+        assert (told["left"], told["step"]) == ("exit code 143", 4)
+
+
+def test_two_processes_resume_bit_for_bit_and_each_with_its_own_pool(two_processes: Path) -> None:
+    names = [STATE, "memory-1-6.safetensors"]
+    for name in names:
+        whole, cut = (read_tensors(two_processes / folder / name)[0] for folder in ("whole", "cut"))
+        assert whole.keys() == cut.keys()
+        assert [key for key, value in whole.items() if not torch.equal(value, cut[key])] == []
+    pools = [read_tensors(two_processes / "whole" / name)[0]["memory.clear.pictures"] for name in names]
+    assert not torch.equal(*pools), "each process is expected to have pictures of its own"
+
+
+def test_the_mean_over_two_processes_has_the_gradient_of_one_mean(two_processes: Path) -> None:
+    """The mean of both losses is 1.5 · mean, and each process's gradient is what DDP then takes the mean of."""
+    for rank in range(2):
+        told = _process(two_processes, rank)
+        assert (told["mean"], told["gradient"]) == (1.5, 1.5)
 
 
 def test_the_train_word_starts_its_processes_itself_and_one_of_them_speaks(tmp_path: Path) -> None:

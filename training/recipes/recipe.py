@@ -13,8 +13,10 @@ import contextlib
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol, cast
+from typing import Any, Protocol, cast
 
+import torch
+import torch.distributed
 from lightning_fabric import Fabric
 from lightning_fabric.wrappers import _FabricModule, _FabricOptimizer
 from torch import Tensor, nn
@@ -101,7 +103,7 @@ def descend(
     losses: Callable[[Batch], Losses],
     largest_gradient: float | None = None,
 ) -> dict[str, Tensor]:
-    """One update of one network, as `fabric.setup` wrapped it and its optimiser; the mean of each loss over the batches."""
+    """One update of one network as `fabric.setup` wrapped it, by its optimiser, wrapped or not; the mean of each loss over the batches."""
     optimiser.zero_grad(set_to_none=True)
     logged: dict[str, Tensor] = {}
     for i, batch in enumerate(batches):
@@ -112,11 +114,12 @@ def descend(
         for name, part in parts.items():
             logged[name] = logged.get(name, 0) + part.detach() / len(batches)
     if largest_gradient is not None:
-        wrapped = cast(_FabricModule, network), cast(_FabricOptimizer, optimiser)
-        norm = fabric.clip_gradients(*wrapped, max_norm=largest_gradient, error_if_nonfinite=False)
+        both = cast(_FabricModule, network), optimiser
+        norm = fabric.clip_gradients(*both, max_norm=largest_gradient, error_if_nonfinite=False)
         assert norm is not None  # it is only without max_norm
         logged["gradient"] = norm.detach()
-    optimiser.step()
+    # What the wrapped optimiser's own step() does; a bare one's would go past FP16's scaler and take scaled gradients for real ones.
+    fabric.strategy.optimizer_step(optimiser.optimizer if isinstance(optimiser, _FabricOptimizer) else optimiser)
     return logged
 
 
@@ -135,6 +138,27 @@ def frozen(*networks: nn.Module) -> Iterator[None]:
 
 def mean_over_devices(fabric: Fabric, values: Tensor) -> Tensor:
     """The mean over everything, on all processes, with a gradient: what a relativistic loss compares with."""
-    gathered = fabric.all_gather(values.mean(), sync_grads=True)
-    assert isinstance(gathered, Tensor)  # a tensor went in
-    return gathered.mean()
+    own = values.mean()
+    if fabric.world_size == 1:
+        return own
+    mean: Tensor = _MeanOverProcesses.apply(own)  # type: ignore[no-untyped-call]
+    return mean
+
+
+class _MeanOverProcesses(torch.autograd.Function):
+    """Not `fabric.all_gather(…, sync_grads=True)`: that stands on a function of which PyTorch 2.13 says that it will go."""
+
+    @staticmethod
+    def forward(_context: Any, own: Tensor) -> Tensor:
+        return _mean_over_processes(own)
+
+    @staticmethod
+    def backward(_context: Any, *gradients: Tensor) -> Tensor:
+        # Each process's loss depends on the mean, so each one's gradient goes to all.
+        return _mean_over_processes(gradients[0])
+
+
+def _mean_over_processes(own: Tensor) -> Tensor:
+    total = own.detach().clone()
+    torch.distributed.all_reduce(total)
+    return total / torch.distributed.get_world_size()
