@@ -23,16 +23,15 @@ from runtime.backend import Picture
 from runtime.errors import DataError
 from training.degradations.degradation import Degradation, Degraded, KnowsDepth, to_light, to_picture
 from training.drawn_pictures import Drawn, count_of
+from training.gallery import Gallery, Pair, Several, pairs_at_hand, pictures_at_hand
 from training.layouts import HOLD_OUT_EVERY, every_twelfth
 from training.networks import LEVELS
 from training.recognise import Recognised, recognise
-from training.several import Several, sizes_of
-from training.stills import MEMORY, Kept, Pair, open_pairs, open_stills
+from training.stills import MEMORY, Kept, open_pairs, open_stills
 
 __all__ = (
     "HOLD_OUT_EVERY",
     "Batch",
-    "Pair",
     "Patches",
     "TrainingPictures",
     "from_tensor",
@@ -54,19 +53,31 @@ class Batch:
 
 @dataclass(frozen=True)
 class TrainingPictures:
-    """What `--data` named, split once and for all into what is trained on and what is only scored. Sequences may decode when asked."""
+    """What `--data` named, split once and for all into what is trained on and what is only scored."""
 
-    clean: Sequence[Picture]
-    held_out: Sequence[Picture]
-    pairs: Sequence[Pair]
-    held_out_pairs: Sequence[Pair]
+    clean: Gallery[Picture]
+    held_out: Gallery[Picture]
+    pairs: Gallery[Pair]
+    held_out_pairs: Gallery[Pair]
     described: tuple[str, ...]  # one line a data set, for the model card
     protocol: str | None = None  # how the scores of these data sets are commonly taken, where they agree
 
     @classmethod
-    def of(cls, clean: Sequence[Picture], pairs: Sequence[Pair] = (), described: str = "pictures at hand") -> TrainingPictures:
-        """Pictures that are at hand, all of them to train on."""
-        return cls(tuple(clean), (), tuple(pairs), (), (described,))
+    def of(
+        cls,
+        clean: Sequence[Picture] = (),
+        held_out: Sequence[Picture] = (),
+        pairs: Sequence[Pair] = (),
+        held_out_pairs: Sequence[Pair] = (),
+    ) -> TrainingPictures:
+        """Pictures that are at hand."""
+        return cls(
+            pictures_at_hand(clean),
+            pictures_at_hand(held_out),
+            pairs_at_hand(pairs),
+            pairs_at_hand(held_out_pairs),
+            ("pictures at hand",),
+        )
 
 
 def load_pictures(
@@ -77,10 +88,10 @@ def load_pictures(
     `task` refuses pairs that teach something else, `smallest` pictures to train on that hold no patch of that side.
     """
     kept = Kept(memory)
-    clean: list[Sequence[Picture]] = []
-    held_out: list[Sequence[Picture]] = []
-    pairs: list[Sequence[Pair]] = []
-    held_out_pairs: list[Sequence[Pair]] = []
+    clean: list[Gallery[Picture]] = []
+    held_out: list[Gallery[Picture]] = []
+    pairs: list[Gallery[Pair]] = []
+    held_out_pairs: list[Gallery[Pair]] = []
     described, protocols = [], []
     for folder in folders:
         if count := count_of(folder):
@@ -113,16 +124,13 @@ def _check_task(folder: Path, found: Recognised, task: str | None) -> None:
         )
 
 
-def _check_sizes(pictures: Sequence[Picture] | Sequence[Pair], smallest: int) -> None:
-    sizes = sizes_of(pictures)
-    small = [place for place, size in enumerate(sizes) if min(size) < smallest]
+def _check_sizes(pictures: Gallery[Any], smallest: int) -> None:
+    small = [(name, size) for name, size in zip(pictures.names, pictures.sizes, strict=True) if min(size) < smallest]
     if small:
-        height, width = sizes[small[0]]
-        names = getattr(pictures, "names", None)
-        which = f"{names[small[0]]} is" if names else "one is"
+        name, (height, width) = small[0]
         more = f" ({len(small)} are too small)" if len(small) > 1 else ""
         raise DataError(
-            f"every picture must hold a patch of {smallest}×{smallest}, {which} {width}×{height}{more}; take it out or lower --set patch"
+            f"every picture must hold a patch of {smallest}×{smallest}, {name} is {width}×{height}{more}; take it out or lower --set patch"
         )
 
 
@@ -132,16 +140,15 @@ class Patches:
     def __init__(
         self, pictures: TrainingPictures, degradation: Degradation, largest: int, seed: int, *, learn_pairs: bool = False
     ) -> None:
-        self._clean: Sequence[Picture] = pictures.clean
-        self._pairs: Sequence[Pair] = pictures.pairs if learn_pairs else ()
+        self._clean = pictures.clean
+        self._pairs: Gallery[Pair] = pictures.pairs if learn_pairs else Several([])
         if not self._clean and not self._pairs:
             held = len(pictures.held_out) + len(pictures.held_out_pairs)
             only = f" (all {held} that were found are held out for scores)" if held else ""
             raise DataError(f"no clean picture to train on{only}; name a folder of pictures with --data, or --data drawn")
         for part in (self._clean, self._pairs):
             _check_sizes(part, largest)
-            if isinstance(part, Several):
-                part.fill()
+            part.fill()
         self._degradation, self._seed = degradation, seed
 
     def batch(self, step: int, *, patch: int, batch: int, first: int = 0) -> Batch:
@@ -155,7 +162,7 @@ class Patches:
             pair = self._pairs[number - len(self._clean)]
             degraded, clean = _cut_out(rng, patch, pair.degraded, pair.clean)
             return Degraded(to_light(degraded), to_light(clean))
-        depth = self._clean.depth(number) if isinstance(self._clean, Several) else None
+        depth = self._clean.depth(number)
         if depth is None or not isinstance(self._degradation, KnowsDepth):
             (clean,) = _cut_out(rng, patch, self._clean[number])
             return self._degradation(to_light(clean), rng)

@@ -9,13 +9,13 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from pathlib import Path
-from typing import overload
 
 import numpy as np
 
 from runtime.backend import Picture
 from runtime.errors import UsageError
 from training.drawn import dead_leaves, drawn_scene
+from training.gallery import Gallery
 from training.stills import Kept
 
 COUNT = 240
@@ -23,23 +23,14 @@ _HEIGHT, _WIDTH = 320, 480  # about the size of the photographs that networks of
 _SEED = 51_977  # far from the seeds of trainings, demos and tests
 
 
-class Drawn(Sequence[Picture]):
+class Drawn(Gallery[Picture]):
     def __init__(self, places: Sequence[int], kept: Kept, smallest: int) -> None:
-        self._places, self._kept, self._smallest = tuple(places), kept, smallest
+        self._places, self._kept = tuple(places), kept
         self._size = (max(_HEIGHT, smallest), max(_WIDTH, smallest))
         self.sizes = (self._size,) * len(places)
         self.names = tuple(f"drawn-{place:04}" for place in places)
 
-    def __len__(self) -> int:
-        return len(self._places)
-
-    @overload
-    def __getitem__(self, place: int) -> Picture: ...
-    @overload
-    def __getitem__(self, place: slice) -> Drawn: ...
-    def __getitem__(self, place: int | slice) -> Picture | Drawn:
-        if isinstance(place, slice):
-            return Drawn(self._places[place], self._kept, self._smallest)
+    def at(self, place: int) -> Picture:
         number = self._places[place]
         return self._kept.get(("drawn", number, *self._size), lambda: self._drawn(number))
 
@@ -51,7 +42,7 @@ class Drawn(Sequence[Picture]):
         for place, (height, width) in enumerate(self.sizes):
             if not self._kept.has_room(height * width * 3):
                 return
-            self[place]
+            self.at(place)
 
 
 def count_of(data: Path) -> int | None:

@@ -156,9 +156,9 @@ def protocol_for(asked: str | None, pictures: TrainingPictures, recipe: str | No
     from training.metrics import find_protocol
     from training.recipes import find_recipe
 
-    own: str | None = getattr(pictures, "protocol", None)
-    if asked or own:
-        return find_protocol(asked or own or "")
+    named = asked or pictures.protocol
+    if named:
+        return find_protocol(named)
     return "rgb" if recipe is None else find_recipe(recipe).protocol
 
 

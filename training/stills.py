@@ -11,9 +11,8 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Hashable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar, cast, overload
+from typing import Any, TypeVar, cast
 
 import cv2
 import numpy as np
@@ -25,20 +24,13 @@ from runtime.manifest import MINIMUM_SIDE
 from runtime.pictures import read_picture
 from training.degradations.degradation import Light
 from training.folders import Pairing, Still
+from training.gallery import Gallery, Pair, Size
 from training.headers import Header, read_header
 
 MEMORY = 2 << 30  # bytes of decoded pictures that are kept
 _THREADS = 8  # they wait for the disk
 _T = TypeVar("_T")
 _Array = TypeVar("_Array", bound=NDArray[Any])
-_Size = tuple[int, int]  # height, width
-
-
-@dataclass(frozen=True)
-class Pair:
-    name: str
-    degraded: Picture
-    clean: Picture
 
 
 class Kept:
@@ -63,28 +55,16 @@ class Kept:
         return bytes_more <= self._left
 
 
-class Stills(Sequence[Picture]):
-    """Clean pictures; `depth` of those whose depth is known."""
-
-    def __init__(self, files: Sequence[Still], kept: Kept, sizes: Sequence[_Size]) -> None:
+class Stills(Gallery[Picture]):
+    def __init__(self, files: Sequence[Still], kept: Kept, sizes: Sequence[Size]) -> None:
         self._files, self._kept = tuple(files), kept
         self.sizes = tuple(sizes)
         self.names = tuple(_unique([still.name for still in files]))
 
-    def __len__(self) -> int:
-        return len(self._files)
-
-    @overload
-    def __getitem__(self, place: int) -> Picture: ...
-    @overload
-    def __getitem__(self, place: slice) -> Stills: ...
-    def __getitem__(self, place: int | slice) -> Picture | Stills:
-        if isinstance(place, slice):
-            return Stills(self._files[place], self._kept, self.sizes[place])
+    def at(self, place: int) -> Picture:
         return _picture(self._files[place], self._kept)
 
     def depth(self, place: int) -> Light | None:
-        """[H, W] as the picture; 1 is its farthest point."""
         file = self._files[place].depth
         return None if file is None else self._kept.get(file, lambda: read_depth(file, self.sizes[place]))
 
@@ -92,22 +72,13 @@ class Stills(Sequence[Picture]):
         _fill(self._files, self._kept, self.sizes)
 
 
-class Pairs(Sequence[Pair]):
-    def __init__(self, files: Sequence[Pairing], kept: Kept, sizes: Sequence[_Size]) -> None:
+class Pairs(Gallery[Pair]):
+    def __init__(self, files: Sequence[Pairing], kept: Kept, sizes: Sequence[Size]) -> None:
         self._files, self._kept = tuple(files), kept
         self.sizes = tuple(sizes)
         self.names = tuple(pair.name for pair in files)
 
-    def __len__(self) -> int:
-        return len(self._files)
-
-    @overload
-    def __getitem__(self, place: int) -> Pair: ...
-    @overload
-    def __getitem__(self, place: slice) -> Pairs: ...
-    def __getitem__(self, place: int | slice) -> Pair | Pairs:
-        if isinstance(place, slice):
-            return Pairs(self._files[place], self._kept, self.sizes[place])
+    def at(self, place: int) -> Pair:
         files = self._files[place]
         return Pair(files.name, _picture(files.degraded, self._kept), _picture(files.clean, self._kept))
 
@@ -124,7 +95,7 @@ def open_stills(files: Sequence[Still], kept: Kept) -> Stills:
 
 
 def open_pairs(files: Sequence[Pairing], kept: Kept) -> Pairs:
-    degraded, clean = (_sizes_of([getattr(pair, kind) for pair in files]) for kind in ("degraded", "clean"))
+    degraded, clean = _sizes_of([pair.degraded for pair in files]), _sizes_of([pair.clean for pair in files])
     for pair, one, other in zip(files, degraded, clean, strict=True):
         if one != other:
             raise DataError(
@@ -134,7 +105,7 @@ def open_pairs(files: Sequence[Pairing], kept: Kept) -> Pairs:
     return Pairs(files, kept, clean)
 
 
-def read_depth(path: Path, size: _Size) -> Light:
+def read_depth(path: Path, size: Size) -> Light:
     """Divided by its largest value; 0 means unknown, and that is taken for far. Resized to the picture where it is coarser."""
     try:
         stored = np.load(path, allow_pickle=False) if path.suffix == ".npy" else cv2.imread(str(path), cv2.IMREAD_UNCHANGED)
@@ -150,7 +121,7 @@ def read_depth(path: Path, size: _Size) -> Light:
     return depth
 
 
-def _sizes_of(files: Sequence[Still]) -> list[_Size]:
+def _sizes_of(files: Sequence[Still]) -> list[Size]:
     """Of each picture; each file is looked at once."""
     paths = list(dict.fromkeys(still.path for still in files))
     headers = dict(zip(paths, _on_threads(_header, paths), strict=True))
@@ -190,7 +161,7 @@ def _picture(still: Still, kept: Kept, *, thorough: bool = False) -> Picture:
     return whole if still.part == "whole" else whole[:, :middle] if still.part == "left" else whole[:, middle:]
 
 
-def _fill(files: Sequence[Still], kept: Kept, sizes: Sequence[_Size]) -> None:
+def _fill(files: Sequence[Still], kept: Kept, sizes: Sequence[Size]) -> None:
     for still, (height, width) in zip(files, sizes, strict=True):
         if not kept.has_room(height * width * 3 * (1 if still.part == "whole" else 2)):
             return
@@ -211,5 +182,5 @@ def _unique(names: Sequence[str]) -> list[str]:
     return unique
 
 
-def _said(size: _Size) -> str:
+def _said(size: Size) -> str:
     return f"{size[1]}×{size[0]}"

@@ -16,8 +16,9 @@ import numpy as np
 from runtime.backend import Picture
 from runtime.errors import DataError, UsageError
 from runtime.pictures import list_pictures, read_picture
-from training.data import Pair, TrainingPictures
+from training.data import TrainingPictures
 from training.degradations.degradation import Degradation, to_light, to_picture
+from training.gallery import Gallery, Pair
 from training.metrics import PROTOCOLS, Levels
 from training.recipes.recipe import Recipe
 
@@ -46,7 +47,7 @@ def trials_of(recipe: Recipe, pictures: TrainingPictures, protocol: str = "rgb")
     if pictures.held_out:
         trials += [_made(f"held-out pictures, {name}", make, pictures.held_out, protocol) for name, make in recipe.trials]
         untouched = "held-out pictures, clean"
-        trials.append(Trial(untouched, _names(pictures.held_out), partial(_untouched, pictures.held_out)))
+        trials.append(Trial(untouched, pictures.held_out.names, partial(_untouched, pictures.held_out)))
     if pictures.held_out_pairs:
         trials.append(_files_only(pairs_of(pictures), protocol))
     if not trials:
@@ -62,7 +63,7 @@ def mixture_trial(text: str, degradation: Degradation, pictures: TrainingPicture
 
 
 def pairs_of(pictures: TrainingPictures) -> Trial:
-    return Trial("held-out pairs", _names(pictures.held_out_pairs), partial(_paired, pictures.held_out_pairs))
+    return Trial("held-out pairs", pictures.held_out_pairs.names, partial(_paired, pictures.held_out_pairs))
 
 
 def _files_only(trial: Trial, protocol: str) -> Trial:
@@ -85,24 +86,23 @@ def _read(paths: Sequence[Path]) -> Iterator[Case]:
         yield Case(path.stem, None, read_picture(path))
 
 
-def _untouched(pictures: Sequence[Picture]) -> Iterator[Case]:
-    for name, clean in zip(_names(pictures), pictures, strict=True):
+def _untouched(pictures: Gallery[Picture]) -> Iterator[Case]:
+    for name, clean in zip(pictures.names, pictures, strict=True):
         yield Case(name, clean, clean)
 
 
-def _paired(pairs: Sequence[Pair]) -> Iterator[Case]:
+def _paired(pairs: Gallery[Pair]) -> Iterator[Case]:
     for pair in pairs:
         yield Case(pair.name, pair.degraded, pair.clean)
 
 
-def _made(name: str, make: Callable[[int], Degradation], pictures: Sequence[Picture], protocol: str) -> Trial:
+def _made(name: str, make: Callable[[int], Degradation], pictures: Gallery[Picture], protocol: str) -> Trial:
     def cases() -> Iterator[Case]:
         degradation, rng = make(SEED), np.random.default_rng(SEED)
-        for one, clean in zip(names, pictures, strict=True):
+        for one, clean in zip(pictures.names, pictures, strict=True):
             yield _degraded(one, clean, degradation, rng, protocol)
 
-    names = _names(pictures)
-    return Trial(name, names, cases)
+    return Trial(name, pictures.names, cases)
 
 
 def _degraded(name: str, clean: Picture, degradation: Degradation, rng: np.random.Generator, protocol: str) -> Case:
@@ -115,10 +115,3 @@ def _degraded(name: str, clean: Picture, degradation: Degradation, rng: np.rando
     if grey:  # one draw of the noise for the one channel there is: three would average out to a weaker one
         degraded = np.ascontiguousarray(np.repeat(degraded[..., 1:2], 3, axis=2))
     return Case(name, degraded, clean if came.clean is light else to_picture(came.clean))
-
-
-def _names(pictures: Sequence[Picture] | Sequence[Pair]) -> tuple[str, ...]:
-    names: tuple[str, ...] | None = getattr(pictures, "names", None)
-    if names is not None:
-        return tuple(names)
-    return tuple(one.name if isinstance(one, Pair) else f"{i:03}" for i, one in enumerate(pictures))

@@ -11,8 +11,9 @@ import torch
 
 from runtime.errors import ClearwayError, DataError
 from tests.training.pictures import clean_folder, drawn, pair_folder
-from training.data import Batch, Pair, Patches, TrainingPictures, from_tensor, load_pictures, prefetched, to_tensor
+from training.data import Batch, Patches, TrainingPictures, from_tensor, load_pictures, prefetched, to_tensor
 from training.degradations.noise import Noise
+from training.gallery import Pair
 from training.networks import LEVELS
 
 NOISE = Noise(read=(5, 5))
@@ -87,10 +88,10 @@ def test_two_processes_share_the_batch_that_one_would_draw() -> None:
 
 def test_pairs_are_cut_at_the_same_place_and_left_as_they_are() -> None:
     pairs = [Pair("one", np.clip(picture.astype(int) + 9, 0, 255).astype(np.uint8), picture) for picture in drawn(2)]
-    batch = Patches(TrainingPictures.of((), pairs), NOISE, 48, seed=1, learn_pairs=True).batch(0, patch=48, batch=8)
+    batch = Patches(TrainingPictures.of(pairs=pairs), NOISE, 48, seed=1, learn_pairs=True).batch(0, patch=48, batch=8)
     assert ((batch.degraded - batch.clean) * LEVELS).round().unique().tolist() == [9.0]
     with pytest.raises(DataError, match="no clean picture"):
-        Patches(TrainingPictures.of((), pairs), NOISE, 48, seed=1)
+        Patches(TrainingPictures.of(pairs=pairs), NOISE, 48, seed=1)
 
 
 def test_a_picture_smaller_than_the_patch_is_named_before_training() -> None:

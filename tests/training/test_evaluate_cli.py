@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import shutil
-from dataclasses import dataclass
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -162,13 +162,8 @@ def _make_wrong(place: Path, here: Path) -> None:
     (here / "broken" / "00.png").write_bytes(b"half a picture")
 
 
-@dataclass(frozen=True)
-class _OfALayout(TrainingPictures):
-    protocol: str | None = None
-
-
 def test_the_protocol_is_what_was_asked_for_else_the_datas_own_else_the_recipes() -> None:
-    gopro, plain = (_OfALayout((), (), (), (), (), protocol) for protocol in ("GoPro", None))
+    gopro, plain = (replace(TrainingPictures.of(), protocol=protocol) for protocol in ("GoPro", None))
     assert protocol_for("text", gopro, "derain") == "text"
     assert protocol_for(None, gopro, "derain") == "gopro"
     assert protocol_for(None, plain, "derain") == find_recipe("derain").protocol

@@ -288,6 +288,6 @@ def test_a_protocol_that_cannot_score_what_is_held_out_is_said_before_the_first_
 
 
 def test_nothing_held_out_means_no_validation_and_no_best(pictures: TrainingPictures, tmp_path: Path) -> None:
-    _train(TINY, replace(pictures, held_out=(), held_out_pairs=()), tmp_path)
+    _train(TINY, TrainingPictures.of(list(pictures.clean)), tmp_path)
     assert (tmp_path / MODEL).exists()
     assert not (tmp_path / BEST).exists()

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from runtime.backend import Picture
 from runtime.errors import DataError, PictureError, UsageError
 from tests.training.pictures import clean_folder, pair_folder
-from training.data import Pair, TrainingPictures, load_pictures
+from training.data import TrainingPictures, load_pictures
 from training.degradations.noise import Noise
+from training.gallery import AtHand, Pair
 from training.metrics import psnr
 from training.recipes import find_recipe
 from training.trials import mixture_trial, pairs_of, trials_of, truths_in
@@ -25,7 +28,7 @@ def pictures(tmp_path_factory: pytest.TempPathFactory) -> TrainingPictures:
 
 
 def _held_out(*pictures: np.ndarray) -> TrainingPictures:
-    return TrainingPictures((), tuple(np.asarray(picture, np.uint8) for picture in pictures), (), (), ())
+    return TrainingPictures.of(held_out=[np.asarray(picture, np.uint8) for picture in pictures])
 
 
 def test_trials_are_the_recipes_and_the_held_out_pictures(pictures: TrainingPictures) -> None:
@@ -55,20 +58,18 @@ def test_trials_are_the_same_every_time(pictures: TrainingPictures) -> None:
 
 
 def test_pictures_are_read_one_at_a_time_and_only_when_asked_for() -> None:
-    class Lazy(list[np.ndarray]):
-        names = ("one", "two", "three")
+    class Lazy(AtHand[Picture]):
         read = 0
 
-        def __iter__(self):  # type: ignore[no-untyped-def]
-            for one in super().__iter__():
-                Lazy.read += 1
-                yield one
+        def at(self, place: int) -> Picture:
+            self.read += 1
+            return super().at(place)
 
-    held_out = Lazy([np.full((16, 16, 3), level, np.uint8) for level in (1, 2, 3)])
-    trial = mixture_trial("noise", NOISE, TrainingPictures((), held_out, (), (), ()))
-    assert (trial.names, Lazy.read) == (("one", "two", "three"), 0)
+    held_out = Lazy([np.full((16, 16, 3), level, np.uint8) for level in (1, 2, 3)], ("one", "two", "three"), [(16, 16)] * 3)
+    trial = mixture_trial("noise", NOISE, replace(TrainingPictures.of(), held_out=held_out))
+    assert (trial.names, held_out.read) == (("one", "two", "three"), 0)
     cases = trial.cases()
-    assert (next(cases).name, Lazy.read) == ("one", 1)
+    assert (next(cases).name, held_out.read) == ("one", 1)
 
 
 def test_noise_is_neither_clipped_nor_rounded_where_the_protocol_says_so() -> None:
@@ -103,14 +104,14 @@ def test_pairs_of_files_cannot_hold_noise_that_is_not_clipped(pictures: Training
 
 def test_nothing_held_out_is_an_error() -> None:
     with pytest.raises(DataError, match="nothing to score"):
-        trials_of(find_recipe("derain"), TrainingPictures((), (), (), (), ()))
+        trials_of(find_recipe("derain"), TrainingPictures.of())
     with pytest.raises(DataError, match="--degrade"):
-        mixture_trial("noise", NOISE, TrainingPictures((), (), (), (), ()))
+        mixture_trial("noise", NOISE, TrainingPictures.of())
 
 
 def test_pairs_are_handed_on_as_they_are() -> None:
     degraded, clean = np.zeros((16, 16, 3), np.uint8), np.ones((16, 16, 3), np.uint8)
-    (case,) = pairs_of(TrainingPictures((), (), (), (Pair("a", degraded, clean),), ())).cases()
+    (case,) = pairs_of(TrainingPictures.of(held_out_pairs=[Pair("a", degraded, clean)])).cases()
     assert case.name == "a"
     assert case.degraded is degraded
     assert case.clean is clean

@@ -26,7 +26,7 @@ from training.degradations.mixture import Mixture
 from training.degradations.rain import StreakBank, layer_of
 
 if TYPE_CHECKING:
-    from training.data import Pair
+    from training.gallery import Pair
 
 # What it is called → the module of this folder and the class. A module is loaded when it is asked for: one of them needs PyAV.
 KINDS: dict[str, tuple[str, str]] = {

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from training.data import Pair
 from training.degradations.compression import Jpeg
 from training.degradations.degradation import Degradation, to_light
 from training.degradations.mixture import Mixture
 from training.degradations.noise import Noise
 from training.degradations.rain import Rain, StreakBank, layer_of
+from training.gallery import Pair
 
 UNTOUCHED = 0.15  # share of patches with no weather: without them a network "cleans" clean pictures (36 dB instead of over 42)
 _FOREIGN = 200  # layers cut from pairs, at most

@@ -12,7 +12,6 @@ from __future__ import annotations
 import functools
 from collections.abc import Callable, Mapping, Sequence
 
-from training.data import Pair
 from training.degradations.blur import Defocus
 from training.degradations.degradation import Degradation
 from training.degradations.haze import Haze
@@ -21,6 +20,7 @@ from training.degradations.mixture import Mixture
 from training.degradations.noise import Noise
 from training.degradations.rain import Rain, StreakBank
 from training.degradations.shake import Shake
+from training.gallery import Pair
 from training.networks import PRESETS
 from training.recipes.physicsgan import PhysicsGANMethod
 from training.recipes.recipe import Recipe

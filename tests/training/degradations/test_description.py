@@ -9,7 +9,6 @@ import pytest
 
 from runtime.errors import UsageError
 from tests.training.degradations.pictures import SCENE
-from training.data import Pair
 from training.degradations.compression import Jpeg
 from training.degradations.degradation import Degradation, Degraded, Light, to_picture
 from training.degradations.description import KINDS, Described, describe, kind_of, parse_mixture
@@ -17,6 +16,7 @@ from training.degradations.haze import Haze
 from training.degradations.mixture import Mixture
 from training.degradations.noise import Noise
 from training.degradations.rain import Rain, StreakBank
+from training.gallery import Pair
 
 BANK = StreakBank(seed=1)
 LINES: dict[str, Degradation] = {
