@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import argparse
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from runtime.errors import MissingExtra, UsageError
 
 if TYPE_CHECKING:
+    from training.data import TrainingPictures
     from training.loop import Progress
     from training.recipes.recipe import Recipe
 
-_DATA = "a folder of clean pictures, or one with rain/ and clean/; repeatable"
+_DATA = "a folder of pictures in a layout that docs/data.md lists, or drawn[:N] for N pictures drawn in code; repeatable"
+_LOADING_STEPS = 40
+_GIB = 2**30
 _FROM_THE_EXTRA = {"torch", "lightning_fabric", "safetensors", "cv2", "av", "matplotlib", "tensorboard"}
 
 
@@ -27,8 +31,8 @@ def run(word: str, arguments: list[str]) -> int:
 
 
 def _train(arguments: list[str]) -> int:
-    from training.data import load_pictures
     from training.devices import PRECISIONS, Device, is_first_process
+    from training.loading import measure_loading
     from training.loop import LoopOptions, train
     from training.recipes import RECIPES, find_recipe
     from training.settings import changed
@@ -41,6 +45,10 @@ def _train(arguments: list[str]) -> int:
     parser.add_argument("--set", action="append", default=[], dest="settings", metavar="NAME=VALUE", help="a field; repeatable")
     parser.add_argument("--degrade", metavar="TEXT", help="what clean pictures are degraded by, in place of the recipe's")
     parser.add_argument("--show", action="store_true", help="show the recipe as these arguments make it, and train nothing")
+    parser.add_argument("--memory", type=float, metavar="GIB", help="decoded pictures to keep (default: half of the memory that is free)")
+    parser.add_argument(
+        "--measure-loading", action="store_true", help="say what drawing the pictures costs beside the training, and train nothing"
+    )
     parser.add_argument("--licence", default="not stated", metavar="TEXT", help="what the pictures' terms allow the weights to be used for")
     parser.add_argument("--precision", default="bf16-mixed", choices=PRECISIONS, help="default: %(default)s")
     parser.add_argument("--devices", type=int, default=1, help="processes or GPUs on this machine (default: %(default)s)")
@@ -54,25 +62,53 @@ def _train(arguments: list[str]) -> int:
     if parsed.show:
         print("\n".join(_shown(recipe)))
         return 0
-    for name in ("data", "out"):
-        if not getattr(parsed, name):
-            raise UsageError(f"--{name} DIR is needed to train (only --show works without)")
+    if not parsed.data:
+        raise UsageError("--data DIR is needed to train (only --show works without)")
+    if not parsed.out and not parsed.measure_loading:
+        raise UsageError("--out DIR is needed to train (only --show and --measure-loading work without)")
     for name in ("devices", "save_every", "log_every", "validate_every"):
         if getattr(parsed, name) < 1:
             raise UsageError(f"--{name.replace('_', '-')} must be 1 or more, {getattr(parsed, name)} came")
+    pictures = _pictures(recipe, parsed.data, parsed.memory, parsed.devices)
+    device = Device(parsed.precision, parsed.devices)
+    if parsed.measure_loading:
+        loading = measure_loading(recipe, pictures, device, _LOADING_STEPS)
+        if is_first_process():
+            rates = f"{loading.cached:.2f} steps/s; drawn as they are needed: {loading.drawn:.2f}"
+            print(f"batches drawn once: {rates}, {loading.share:.2f} of it")
+        return 0
     options = LoopOptions(
         folder=parsed.out,
         licence=parsed.licence,
         settings=changes,
-        device=Device(parsed.precision, parsed.devices),
+        device=device,
         save_every=parsed.save_every,
         log_every=parsed.log_every,
         validate_every=parsed.validate_every,
     )
-    model = train(recipe, load_pictures(parsed.data), options, _say_progress, _say)
+    model = train(recipe, pictures, options, _say_progress, _say)
     if is_first_process():
         print(f"{model} is trained; next: clearway export {model} -o BUNDLE")
     return 0
+
+
+def _pictures(recipe: Recipe, folders: Sequence[Path], gib: float | None, processes: int) -> TrainingPictures:
+    """Each process keeps its own."""
+    from training.data import load_pictures
+    from training.devices import is_first_process
+    from training.stills import half_of_free_memory
+
+    if gib is not None and gib < 0:
+        raise UsageError(f"--memory must be 0 or more GiB, {gib:g} came")
+    memory = (half_of_free_memory() if gib is None else int(gib * _GIB)) // processes
+    pictures = load_pictures(folders, task=recipe.task, smallest=recipe.largest_patch, memory=memory)
+    if pictures.to_keep > memory and is_first_process():
+        wanted, there = pictures.to_keep / _GIB, memory / _GIB
+        _say(
+            f"{wanted:.1f} GiB of decoded pictures, and memory for {there:.1f}: the rest is decoded again each time; "
+            "--measure-loading says what that costs, --memory GIB allows more"
+        )
+    return pictures
 
 
 def _changes(parsed: argparse.Namespace) -> tuple[str, ...]:

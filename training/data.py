@@ -62,6 +62,11 @@ class TrainingPictures:
     described: tuple[str, ...]  # one line a data set, for the model card
     protocol: str | None = None  # how the scores of these data sets are commonly taken, where they agree
 
+    @property
+    def to_keep(self) -> int:
+        """Bytes of all that is trained on, decoded."""
+        return 3 * sum(height * width for height, width in self.clean.sizes) + 6 * sum(height * width for height, width in self.pairs.sizes)
+
     @classmethod
     def of(
         cls,

@@ -67,6 +67,19 @@ def is_first_process() -> bool:
     return os.environ.get("RANK", os.environ.get("LOCAL_RANK", "0")) == "0"
 
 
+def processes_here(fabric: Fabric) -> int:
+    """Those that share this machine's cores."""
+    launched = _by_torchrun()
+    return launched[0] if launched else fabric.world_size
+
+
+def wait_for(fabric: Fabric) -> None:
+    """Until every device has done all that it was asked for."""
+    if fabric.device.type == "cuda":
+        torch.cuda.synchronize(fabric.device)
+    fabric.barrier()
+
+
 def scaler_of(fabric: Fabric) -> torch.amp.GradScaler | None:
     """FP16's; no other precision has one."""
     precision = fabric.strategy.precision

@@ -1,4 +1,4 @@
-"""Owns the training loop: averaging, schedule, validation, when to save and when to stop; knows no network, loss or picture.
+"""Owns the training loop: averaging, validation, when to save and when to stop; knows no network, loss or picture.
 
 `train` runs a recipe in a folder:
 
@@ -6,9 +6,6 @@
     model.safetensors   the averaged generator, ready for `clearway export`
     best.safetensors    the same at the best validation so far
     log.csv, validation.csv, tensorboard/
-
-The learning rate is a function of the step and a batch one of (seed, step, place), so neither is part of the state, several processes
-share one step's batch, and a batch that broke something can be drawn again.
 """
 
 from __future__ import annotations
@@ -18,7 +15,7 @@ import functools
 import math
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import NoReturn
 
@@ -26,15 +23,15 @@ import torch
 from lightning_fabric import Fabric
 from torch import Tensor
 
-from runtime.errors import TrainingError, UsageError
+from runtime.errors import TrainingError
 from runtime.manifest import ModelCard
 from training.checkpoint import Checkpoint, save_checkpoint, write_tensors
-from training.data import Batch, Patches, TrainingPictures, prefetched
+from training.data import Batch, TrainingPictures
 from training.devices import Device, first_does, leave_together, set_up_devices
+from training.learning import Learning
 from training.logs import Logs
 from training.metrics import find_protocol
 from training.recipes.recipe import Recipe
-from training.recipes.schedules import find_schedule
 from training.settings import values_of
 from training.state import State
 from training.stopping import Stop
@@ -93,19 +90,9 @@ class _Training:
     ) -> None:
         self._recipe, self._pictures, self._options = recipe, pictures, options
         self._fabric, self._report, self._say = fabric, report, say
-        fabric.seed_everything(recipe.seed, verbose=False)
-        self._patches = Patches(
-            pictures, recipe.degradation(recipe.seed, pictures.pairs), recipe.largest_patch, recipe.seed, learn_pairs=recipe.learn_pairs
-        )
-        self._schedule = find_schedule(recipe.schedule)
+        self._learning = Learning(recipe, pictures, fabric)
         self._protocol = find_protocol(recipe.protocol)
-        generator = recipe.network.build().to(memory_format=torch.channels_last).train()  # type: ignore[call-overload]
-        for side in recipe.progressive or (recipe.patch,):
-            if side % int(generator.stride):
-                raise UsageError(f"{recipe.network.name} works on sides that are multiples of {generator.stride}, patches of {side} came")
-        system = recipe.method.set_up(fabric, generator, recipe.learning_rate)
-        self._generator, self._system = generator, system
-        self._base_rates = {name: [group["lr"] for group in optimiser.param_groups] for name, optimiser in system.optimisers.items()}
+        system, generator = self._learning.system, self._learning.generator
         self._state = State(fabric, system, {name: value.clone() for name, value in generator.state_dict().items()})
         self._state.restore(options.folder, self._settings())
         self._validates = bool(pictures.held_out or pictures.held_out_pairs)
@@ -115,11 +102,11 @@ class _Training:
         self._logs: Logs | None = None  # the first process's
 
     def run(self) -> None:
-        recipe, state, first = self._recipe, self._state, self._state.step
+        recipe, learning, state, first = self._recipe, self._learning, self._state, self._state.step
         started = time.perf_counter()
         first_does(self._fabric, lambda: self._open_logs(first))
         with Stop(self._fabric).watching() as stop, self._logs or contextlib.nullcontext():
-            for step, batches in enumerate(prefetched(self._draw, first, recipe.steps), start=first):
+            for step, batches in enumerate(learning.batches(first, recipe.steps), start=first):
                 self._step(step, batches)
                 state.step = step + 1
                 last, asked = state.step == recipe.steps, stop.asked()
@@ -143,23 +130,9 @@ class _Training:
     def _due(self, every: int) -> bool:
         return self._state.step % every == 0
 
-    def _draw(self, step: int, process: int | None = None) -> list[Batch]:
-        """A process's micro-batches of the step, by default this one's; those of all together are one batch, whoever draws which."""
-        patch, batch = self._recipe.patches_at(step)
-        rank = self._fabric.global_rank if process is None else process
-        places = (rank * self._recipe.accumulate + micro for micro in range(self._recipe.accumulate))
-        return [self._patches.batch(step, patch=patch, batch=batch, first=place * batch) for place in places]
-
     def _step(self, step: int, batches: Sequence[Batch]) -> None:
-        factor = self._schedule(self._recipe, step)
-        for name, optimiser in self._system.optimisers.items():  # each keeps its own rate; the schedule only scales them
-            for group, rate in zip(optimiser.param_groups, self._base_rates[name], strict=True):
-                group["lr"] = rate * factor
-        self._losses.add(step, self._system.step([self._to_device(batch) for batch in batches]))
-        _update_average(self._state.average, self._generator.state_dict(), self._recipe.ema, step)
-
-    def _to_device(self, batch: Batch) -> Batch:
-        return replace(batch, degraded=self._fabric.to_device(batch.degraded), clean=self._fabric.to_device(batch.clean))
+        self._losses.add(step, self._learning.step(step, batches))
+        _update_average(self._state.average, self._learning.generator.state_dict(), self._recipe.ema, step)
 
     def _log(self, steps_per_second: float) -> None:
         self._stop_if_broken()
@@ -178,7 +151,7 @@ class _Training:
 
     def _give_up(self, broken: Broken) -> NoReturn:
         path = self._options.folder / f"batch-{broken.step}-of-process-{broken.process}.safetensors"
-        drawn = self._draw(broken.step, broken.process)
+        drawn = self._learning.draw(broken.step, broken.process)
         tensors = {f"{kind}.{i}": getattr(batch, kind) for i, batch in enumerate(drawn) for kind in ("degraded", "clean")}
         write_tensors(path, tensors, {"step": broken.step, "recipe": self._recipe.name, "seed": self._recipe.seed})
         raise TrainingError(
@@ -211,7 +184,7 @@ class _Training:
 
     def _check_weights(self) -> None:
         """A step whose losses were finite may still have broken them, those of a discriminator too."""
-        networks = self._system.networks.values()
+        networks = self._learning.system.networks.values()
         weights = [*self._state.average.values(), *(value for network in networks for value in network.state_dict().values())]
         if not torch.stack([value.isfinite().all() for value in weights]).all():  # alike in all processes
             wrong = TrainingError(

@@ -27,10 +27,20 @@ from training.folders import Pairing, Still
 from training.gallery import Gallery, Pair, Size
 from training.headers import Header, read_header
 
-MEMORY = 2 << 30  # bytes of decoded pictures that are kept
+MEMORY = 2 << 30  # bytes of decoded pictures that are kept, where nobody says more
 _THREADS = 8  # they wait for the disk
 _T = TypeVar("_T")
 _Array = TypeVar("_Array", bound=NDArray[Any])
+
+
+def half_of_free_memory() -> int:
+    """In bytes; what Linux would hand out without swapping."""
+    try:
+        with open("/proc/meminfo", encoding="ascii") as file:
+            fields = dict(line.split(":", 1) for line in file)
+        return int(fields["MemAvailable"].split()[0]) * 1024 // 2
+    except (OSError, KeyError):  # another system
+        return MEMORY
 
 
 class Kept:

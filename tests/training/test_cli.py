@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -25,6 +26,18 @@ def test_training_ends_with_a_model_and_the_next_command(tmp_path: Path, capsys:
     assert card.settings == ("steps=2", "batch=1", "patch=32", "degrade noise(read=20)")
 
 
+def test_what_loading_costs_can_be_asked_for_and_leaves_nothing(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    words = ["train", "derain", "--data", str(clean_folder(tmp_path / "photos", count=3)), "--measure-loading", "--memory", "0"]
+    assert clearway.main([*words, "--set", "batch=1", "--set", "patch=32", "--set", "network.channels=8"]) == 0
+    said = capsys.readouterr()
+    rates = re.fullmatch(r"batches drawn once: ([\d.]+) steps/s; drawn as they are needed: ([\d.]+), ([\d.]+) of it\n", said.out)
+    assert rates, said.out
+    cached, drawn, share = map(float, rates.groups())
+    assert share == pytest.approx(drawn / cached, rel=0.02)
+    assert "memory for 0.0: the rest is decoded again each time" in said.err
+    assert [path.name for path in tmp_path.iterdir()] == ["photos"]
+
+
 def test_a_recipe_can_be_read_before_it_is_trained(capsys: pytest.CaptureFixture[str]) -> None:
     assert clearway.main(["train", "fdrnet-hybrid", "--ablation", "without-svdo", "--set", "steps=7", "--show"]) == 0
     said = capsys.readouterr().out
@@ -41,6 +54,8 @@ def test_a_recipe_can_be_read_before_it_is_trained(capsys: pytest.CaptureFixture
         (["train", "derain", "--data", "DATA", "-o", "OUT", "--set", "patch=500"], 1, "500×500"),
         (["train", "derain", "--data", "DATA"], 2, "--out DIR is needed"),
         (["train", "derain", "-o", "OUT"], 2, "--data DIR is needed"),
+        (["train", "derain", "--data", "DATA", "-o", "OUT", "--memory", "-1"], 2, "--memory"),
+        (["train", "derain", "--data", "drawn:1", "-o", "OUT"], 2, "drawn:N with N of 2 or more"),
         (["train", "derain", "--data", "DATA", "-o", "OUT", "--ablation", "without-everything"], 2, "without-everything"),
         (["train", "derain", "--data", "DATA", "-o", "OUT", "--degrade", "rian"], 2, "rain"),
         (["train", "derain", "--data", "DATA", "-o", "OUT", "--devices", "0"], 2, "--devices"),
