@@ -40,6 +40,7 @@ __all__ = (
     "to_tensor",
 )
 _T = TypeVar("_T")
+_Array = TypeVar("_Array", bound=NDArray[Any])
 
 
 @dataclass(frozen=True)
@@ -143,7 +144,14 @@ class Patches:
     """Random patches of clean pictures and what the degradation makes of them, and of pairs as they are."""
 
     def __init__(
-        self, pictures: TrainingPictures, degradation: Degradation, largest: int, seed: int, *, learn_pairs: bool = False
+        self,
+        pictures: TrainingPictures,
+        degradation: Degradation,
+        largest: int,
+        seed: int,
+        *,
+        learn_pairs: bool = False,
+        shrink: float = 0.0,
     ) -> None:
         self._clean = pictures.clean
         self._pairs: Gallery[Pair] = pictures.pairs if learn_pairs else Several([])
@@ -154,7 +162,7 @@ class Patches:
         for part in (self._clean, self._pairs):
             _check_sizes(part, largest)
             part.fill()
-        self._degradation, self._seed = degradation, seed
+        self._degradation, self._seed, self._shrink = degradation, seed, shrink
 
     def batch(self, step: int, *, patch: int, batch: int, first: int = 0) -> Batch:
         """`first` is the place of its first patch in the step's batch over all processes."""
@@ -164,29 +172,45 @@ class Patches:
     def _draw(self, rng: np.random.Generator, patch: int) -> Degraded:
         number = int(rng.integers(len(self._clean) + len(self._pairs)))
         if number >= len(self._clean):
-            pair = self._pairs[number - len(self._clean)]
-            degraded, clean = _cut_out(rng, patch, pair.degraded, pair.clean)
-            return Degraded(to_light(degraded), to_light(clean))
-        depth = self._clean.depth(number)
+            return _from_pair(self._pairs[number - len(self._clean)], rng, patch, self._shrink)
+        picture, depth = self._clean[number], self._clean.depth(number)
+        cut = _Cut.drawn(rng, patch, picture.shape, self._shrink)
         if depth is None or not isinstance(self._degradation, KnowsDepth):
-            (clean,) = _cut_out(rng, patch, self._clean[number])
-            return self._degradation(to_light(clean), rng)
-        clean, far = _cut_out(rng, patch, self._clean[number], depth)
-        return self._degradation.with_depth(far)(to_light(clean), rng)
+            return self._degradation(to_light(cut(picture)), rng)
+        return self._degradation.with_depth(cut(depth))(to_light(cut(picture)), rng)
 
 
-def _cut_out(rng: np.random.Generator, patch: int, *pictures: NDArray[Any]) -> list[NDArray[Any]]:
-    """The same square out of each picture."""
-    height, width = pictures[0].shape[:2]
-    # Half of the patches come from a larger crop made smaller: photographs of 481×321 are softer than a 720p camera.
-    side = int(patch * rng.uniform(1, min(2.0, min(height, width) / patch))) if rng.random() < 0.5 else patch
-    top, left = (int(rng.integers(extent - side + 1)) for extent in (height, width))
-    crops = [picture[top : top + side, left : left + side] for picture in pictures]
-    if side != patch:
-        crops = [np.asarray(cv2.resize(crop, (patch, patch), interpolation=cv2.INTER_AREA), crop.dtype) for crop in crops]
-    if rng.random() < 0.5:
-        crops = [crop[:, ::-1] for crop in crops]
-    return [np.ascontiguousarray(crop) for crop in crops]
+def _from_pair(pair: Pair, rng: np.random.Generator, patch: int, shrink: float) -> Degraded:
+    cut = _Cut.drawn(rng, patch, pair.clean.shape, shrink)
+    layers = {} if pair.kernel is None or cut.side != patch else {"kernel": cut.turned(pair.kernel)}
+    return Degraded(to_light(cut(pair.degraded)), to_light(cut(pair.clean)), layers)
+
+
+@dataclass(frozen=True)
+class _Cut:
+    """A square out of a picture, brought to the side of a patch, and maybe seen in a mirror."""
+
+    top: int
+    left: int
+    side: int
+    patch: int
+    mirrored: bool
+
+    @classmethod
+    def drawn(cls, rng: np.random.Generator, patch: int, shape: Sequence[int], shrink: float) -> _Cut:
+        height, width = shape[:2]
+        side = int(patch * rng.uniform(1, min(2.0, min(height, width) / patch))) if rng.random() < shrink else patch
+        top, left = (int(rng.integers(extent - side + 1)) for extent in (height, width))
+        return cls(top, left, side, patch, bool(rng.random() < 0.5))
+
+    def __call__(self, picture: _Array) -> _Array:
+        crop: NDArray[Any] = picture[self.top : self.top + self.side, self.left : self.left + self.side]
+        if self.side != self.patch:
+            crop = np.asarray(cv2.resize(crop, (self.patch, self.patch), interpolation=cv2.INTER_AREA), crop.dtype)
+        return self.turned(crop)  # type: ignore[return-value]
+
+    def turned(self, picture: _Array) -> _Array:
+        return np.ascontiguousarray(picture[:, ::-1] if self.mirrored else picture)  # type: ignore[return-value]
 
 
 def to_tensor(pictures: Sequence[Picture]) -> Tensor:

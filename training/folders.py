@@ -36,6 +36,7 @@ class Pairing:
     name: str
     degraded: Still
     clean: Still
+    kernel: Path | None = None  # a picture of what blurred it
 
 
 @dataclass(frozen=True)

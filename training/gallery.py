@@ -21,6 +21,7 @@ class Pair:
     name: str
     degraded: Picture
     clean: Picture
+    kernel: Light | None = None  # that blurred it, where it is known
 
 
 class Gallery(Sequence[_T]):

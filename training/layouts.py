@@ -13,7 +13,7 @@ One row of LAYOUTS a data set, in the order in which they are tried; `docs/data.
     O-HAZE               hazy/N_outdoor_hazy with GT/N_outdoor_GT
     NYU, Make3D          {rgb,image,…}/NAME with depth/NAME (16-bit .png, or .npy): clean, with known depth
     GoPro                {train,test}/GOPR…/{blur,sharp}/N
-    text deblurring      N_blur beside N_orig (and N_psf, which is not read)
+    text deblurring      N_blur beside N_orig, and N_psf: how a point looked
     DIV2K hybrid         {mild,moderate,severe}_in/N_in with _gt/N_gt: RL-Restore's test sets
     DIV2K                DIV2K_train_HR/N, DIV2K_valid_HR/N: what RL-Restore's training pictures are made of
     DID-HY               {train,test}/{input,target}/NAME in a folder called so
@@ -26,7 +26,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
@@ -184,7 +184,9 @@ def _text(folder: Folder) -> Parts:
     if not (folder.named(r".*_blur") and folder.named(r".*_orig")):
         return {}
     blur, orig = ([path for path in folder.pictures if path.stem.endswith(end)] for end in ("_blur", "_orig"))
-    return {"": matched(folder, blur, orig, lambda name: name.removesuffix("_blur") + "_orig")}
+    pairs = matched(folder, blur, orig, lambda name: name.removesuffix("_blur") + "_orig").pairs
+    kernels = {path.stem.removesuffix("_psf"): path for path in folder.pictures if path.stem.endswith("_psf")}
+    return {"": Contents(pairs=tuple(replace(pair, kernel=kernels.get(pair.name.removesuffix("_blur"))) for pair in pairs))}
 
 
 def _div2k_hybrid(folder: Folder) -> Parts:

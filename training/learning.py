@@ -30,7 +30,12 @@ class Learning:
         self._recipe, self._fabric = recipe, fabric
         fabric.seed_everything(recipe.seed, verbose=False)
         self._patches = Patches(
-            pictures, recipe.degradation(recipe.seed, pictures.pairs), recipe.largest_patch, recipe.seed, learn_pairs=recipe.learn_pairs
+            pictures,
+            recipe.degradation(recipe.seed, pictures.pairs),
+            recipe.largest_patch,
+            recipe.seed,
+            learn_pairs=recipe.learn_pairs,
+            shrink=recipe.shrink,
         )
         self._schedule = find_schedule(recipe.schedule)
         self.generator = recipe.network.build().to(memory_format=torch.channels_last).train()  # type: ignore[call-overload]

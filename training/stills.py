@@ -11,6 +11,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Hashable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar, cast
 
@@ -90,7 +91,8 @@ class Pairs(Gallery[Pair]):
 
     def at(self, place: int) -> Pair:
         files = self._files[place]
-        return Pair(files.name, _picture(files.degraded, self._kept), _picture(files.clean, self._kept))
+        kernel = None if files.kernel is None else self._kept.get(files.kernel, partial(read_kernel, files.kernel))
+        return Pair(files.name, _picture(files.degraded, self._kept), _picture(files.clean, self._kept), kernel)
 
     def fill(self) -> None:
         both = [(still, size) for files, size in zip(self._files, self.sizes, strict=True) for still in (files.degraded, files.clean)]
@@ -129,6 +131,14 @@ def read_depth(path: Path, size: Size) -> Light:
     if depth.shape != size:
         depth = np.asarray(cv2.resize(depth, (width, height), interpolation=cv2.INTER_LINEAR), np.float32)
     return depth
+
+
+def read_kernel(path: Path) -> Light:
+    """A picture of how a point looked: turned about, as it is laid on a picture, and of sum one."""
+    seen = cv2.imread(str(path), cv2.IMREAD_GRAYSCALE)
+    if seen is None or not seen.any():
+        raise DataError(f"{path}: a picture of a blurred point was expected, {'it cannot be read' if seen is None else 'a black one came'}")
+    return np.ascontiguousarray(seen[::-1, ::-1] / np.float32(seen.sum()), np.float32)
 
 
 def _sizes_of(files: Sequence[Still]) -> list[Size]:

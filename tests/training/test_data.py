@@ -15,6 +15,7 @@ from training.data import Batch, Patches, TrainingPictures, from_tensor, load_pi
 from training.degradations.noise import Noise
 from training.gallery import Pair
 from training.networks import LEVELS
+from training.physics import degrade_again
 
 NOISE = Noise(read=(5, 5))
 
@@ -92,6 +93,45 @@ def test_pairs_are_cut_at_the_same_place_and_left_as_they_are() -> None:
     assert ((batch.degraded - batch.clean) * LEVELS).round().unique().tolist() == [9.0]
     with pytest.raises(DataError, match="no clean picture"):
         Patches(TrainingPictures.of(pairs=pairs), NOISE, 48, seed=1)
+
+
+def test_patches_are_the_pictures_own_pixels_unless_asked_to_shrink() -> None:
+    stripes = np.zeros((64, 64, 3), np.uint8)
+    stripes[:, ::2] = 255
+    pictures = TrainingPictures.of([stripes])
+    plain, shrunk = (Patches(pictures, Noise((0, 0), (0, 0)), 16, 1, shrink=shrink).batch(0, patch=16, batch=12) for shrink in (0.0, 1.0))
+    assert plain.clean.mul(LEVELS).round().unique().tolist() == [0.0, 255.0]
+    assert len(shrunk.clean.unique()) > 2
+
+
+def test_the_kernel_of_a_pair_comes_along_and_is_mirrored_with_it() -> None:
+    kernel = np.zeros((3, 5), np.float32)
+    kernel[0, 0] = 1
+    across = np.repeat(np.arange(0, 192, 4, dtype=np.uint8)[None, :, None], 48, axis=0).repeat(3, axis=2)
+    pictures = TrainingPictures.of(pairs=[Pair("one", across, across, kernel)])
+    batch = Patches(pictures, NOISE, 16, 1, learn_pairs=True).batch(0, patch=16, batch=12)
+    mirrored = [bool(clean[0, 0, 0] > clean[0, 0, -1]) for clean in batch.clean]
+    assert set(mirrored) == {True, False}
+    for made, turned in zip(batch.made, mirrored, strict=True):
+        np.testing.assert_array_equal(made.layers["kernel"], kernel[:, ::-1] if turned else kernel)
+
+
+def test_a_text_data_set_brings_the_kernels_that_the_physics_needs(tmp_path: Path) -> None:
+    """N_psf shows how a point looked; the physics lays its turned picture on the restored one, which is a convolution."""
+    folder = tmp_path / "text"
+    folder.mkdir()
+    sharp, psf = drawn(1)[0], np.zeros((3, 3), np.uint8)
+    psf[0, 0] = 200  # every point moved one up and one to the left
+    for name, picture in (("orig", sharp), ("blur", np.roll(sharp, (-1, -1), (0, 1))), ("psf", psf)):
+        for number in range(13):
+            cv2.imwrite(str(folder / f"{number:07}_{name}.png"), picture)
+    pictures = load_pictures([folder], task="deblur")
+    batch = Patches(pictures, NOISE, 32, 1, learn_pairs=True).batch(0, patch=32, batch=3)
+    again = degrade_again("blur", batch.clean, batch)
+    torch.testing.assert_close(again[..., :-1, 1:-1], batch.degraded[..., :-1, 1:-1])
+    cv2.imwrite(str(folder / "0000001_psf.png"), np.zeros((3, 3), np.uint8))
+    with pytest.raises(DataError, match=r"0000001_psf\.png: a picture of a blurred point"):
+        list(load_pictures([folder]).pairs)
 
 
 def test_a_picture_smaller_than_the_patch_is_named_before_training() -> None:

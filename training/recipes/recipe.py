@@ -68,6 +68,7 @@ class Recipe:
     accumulate: int = 1  # micro-batches of a step
     patch: int = 96
     progressive: tuple[int, ...] = ()  # sides of the patches, each for an equal share of the steps, in place of `patch`
+    shrink: float = 0.0  # share of the patches that are cut up to twice as large and made smaller
     learning_rate: float = 1.5e-3
     schedule: str = "cosine"  # a name of SCHEDULES
     warm_up: int = 500
@@ -81,6 +82,8 @@ class Recipe:
         if self.warm_up < 0 or self.seed < 0 or not 0 <= self.ema < 1:
             came = f"{self.warm_up}, {self.seed} and {self.ema} came"
             raise UsageError(f"warm_up and seed must be 0 or more and ema at least 0 and below 1; {came}")
+        if not 0 <= self.shrink <= 1:
+            raise UsageError(f"shrink is a share, between 0 and 1; {self.shrink} came")
         if any(side <= 0 for side in self.progressive):
             raise UsageError(f"progressive wants sides above zero, {', '.join(map(str, self.progressive))} came")
 
