@@ -100,8 +100,9 @@ def _joined(parts: Sequence[Contents]) -> Contents:
 
 
 def _nothing_known(top: Folder) -> str:
-    found = [f"the folders {', '.join(inner.name for inner in top.folders[:8])}"] if top.folders else []
-    found += [f"{len(top.files)} files ({', '.join(top.files[:3])})"] if top.files else []
+    folders, files = len(top.folders), len(top.files)
+    found = [f"the folder{'s' * (folders > 1)} {', '.join(inner.name for inner in top.folders[:8])}"] if folders else []
+    found += [f"{files} file{'s' * (files > 1)} ({', '.join(top.files[:3])})"] if files else []
     known = ", ".join(layout.name for layout in LAYOUTS)
     return (
         f"{top.path}: a folder of clean pictures or one of these layouts was expected: {known}; "

@@ -3,7 +3,8 @@
     checked at the start    every file is there, of a size and a format that can be learned from, and not cut off: from its first and
                             last bytes, on several threads; two pictures of a pair have one size
     decoded when wanted     and kept while all that is kept stays below the limit; what does not fit is decoded anew each time
-    decoded at the start    by `fill`, in order, until the limit is reached: what fits is known to be whole down to the last pixel
+    decoded at the start    by `fill`, in order, until the limit is reached: what fits is known to be whole down to the last pixel; depths and
+                            kernels, which no header tells anything of, all of them
 """
 
 from __future__ import annotations
@@ -81,6 +82,8 @@ class Stills(Gallery[Picture]):
 
     def fill(self) -> None:
         _fill(self._files, self._kept, self.sizes)
+        for place in range(len(self)):
+            self.depth(place)
 
 
 class Pairs(Gallery[Pair]):
@@ -91,12 +94,16 @@ class Pairs(Gallery[Pair]):
 
     def at(self, place: int) -> Pair:
         files = self._files[place]
-        kernel = None if files.kernel is None else self._kept.get(files.kernel, partial(read_kernel, files.kernel))
-        return Pair(files.name, _picture(files.degraded, self._kept), _picture(files.clean, self._kept), kernel)
+        return Pair(files.name, _picture(files.degraded, self._kept), _picture(files.clean, self._kept), self._kernel(files))
 
     def fill(self) -> None:
         both = [(still, size) for files, size in zip(self._files, self.sizes, strict=True) for still in (files.degraded, files.clean)]
         _fill([still for still, _ in both], self._kept, [size for _, size in both])
+        for files in self._files:
+            self._kernel(files)
+
+    def _kernel(self, files: Pairing) -> Light | None:
+        return None if files.kernel is None else self._kept.get(files.kernel, partial(read_kernel, files.kernel))
 
 
 def open_stills(files: Sequence[Still], kept: Kept) -> Stills:
