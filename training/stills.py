@@ -3,8 +3,8 @@
     checked at the start    every file is there, of a size and a format that can be learned from, and not cut off: from its first and
                             last bytes, on several threads; two pictures of a pair have one size
     decoded when wanted     and kept while all that is kept stays below the limit; what does not fit is decoded anew each time
-    decoded at the start    by `fill`, in order, until the limit is reached: what fits is known to be whole down to the last pixel; depths and
-                            kernels, which no header tells anything of, all of them
+    decoded at the start    by `fill`, in order, until the limit is reached: what fits is known to be whole down to the last pixel; depths
+                            and kernels, of which no header tells anything, all of them
 """
 
 from __future__ import annotations

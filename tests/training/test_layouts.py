@@ -206,7 +206,7 @@ CASES = (
     Case("Kodak", {"photos/kodim01.png": clean(1), "photos/kodim02.png": clean(2)}, "", "kodim01 kodim02", pairs=False),
     Case(
         "a pair of folders",
-        {f"pairs/{kind}/{number:02}.png": level for number in range(1, 14) for kind, level in (("haze", bad(number)), ("gt", clean(number)))},
+        {f"pairs/{kind}/{scene:02}.png": level for scene in range(1, 14) for kind, level in (("haze", bad(scene)), ("gt", clean(scene)))},
         " ".join(f"{number:02}" for number in range(2, 13)),
         "01 13",
     ),
