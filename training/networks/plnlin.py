@@ -103,7 +103,9 @@ class PLNLIN(nn.Module):
         for level, (tail, feature) in enumerate(itertools.islice(zip(self.tail, features, strict=True), wanted)):
             made = tail(feature)
             made = F.pixel_shuffle(made, r) if r > 1 else made
-            pictures.append(made + F.avg_pool2d(picture, 2**level) if self.config.residual else made)
+            if self.config.residual:
+                made = made + (F.avg_pool2d(picture, 2**level) if level else picture)
+            pictures.append(made)
         return Hierarchy(tuple(pictures), tuple(features)) if every else pictures[0]
 
     def _features(self, x: Tensor) -> list[Tensor]:
