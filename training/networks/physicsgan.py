@@ -23,6 +23,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from runtime.errors import UsageError
 from training.networks.discriminators import start_as_gan
 
 
@@ -35,6 +36,13 @@ class PhysicsGANConfig:
     normalise: bool = True  # instance normalisation, which sees the whole picture
     residual: bool = False  # False: tanh makes the picture; True: what comes out is added to it, and starts at zero
     unshuffle: int = 1  # space-to-depth factor in front of the network
+
+    def __post_init__(self) -> None:
+        for name, least in (("channels", 1), ("downs", 0), ("blocks", 0), ("filter", 1), ("unshuffle", 1)):
+            if getattr(self, name) < least:
+                raise UsageError(f"a physicsgan's {name} must be {least} or more, {getattr(self, name)} came")
+        if self.filter % 2 == 0:
+            raise UsageError(f"a physicsgan's filter must have a middle, an odd side; {self.filter} came")
 
 
 class PhysicsGAN(nn.Module):

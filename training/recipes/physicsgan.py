@@ -16,6 +16,7 @@ neither physics nor D_h.
 from __future__ import annotations
 
 import functools
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -56,6 +57,12 @@ class PhysicsGANMethod:
             raise UsageError(f"method.physics must be one of {', '.join(PHYSICS)}; {self.physics!r} came")
         if self.pool < 0 or self.pool_side < 1:
             raise UsageError(f"method.pool must be 0 or more and method.pool_side above 0; {self.pool} and {self.pool_side} came")
+        for name in ("lambda_", "gamma", "mu", "adversarial", "cycle", "judge_share"):
+            if not 0 <= getattr(self, name) < math.inf:
+                raise UsageError(f"method.{name} weighs a loss and must be 0 or more, {getattr(self, name)} came")
+        if self.judge_channels < 1 or self.judge_layers < 1 or not 0 <= self.beta1 < 1:
+            wanted = "method.judge_channels and method.judge_layers must be 1 or more, method.beta1 at least 0 and below 1"
+            raise UsageError(f"{wanted}; {self.judge_channels}, {self.judge_layers} and {self.beta1} came")
 
     @property
     def needs_physics(self) -> bool:
@@ -67,11 +74,13 @@ class PhysicsGANMethod:
 
 class PhysicsGANSystem:
     def __init__(self, method: PhysicsGANMethod, fabric: Fabric, generator: nn.Module, learning_rate: float) -> None:
+        if not isinstance(generator, PhysicsGAN):
+            came = type(generator).__name__
+            raise UsageError(f"the method of the physics-based GAN trains a physicsgan, {came} came; name another --set network")
         networks: dict[str, nn.Module] = {"generator": generator, "clear": _judge(method)}  # "clear" is D_g, "physical" D_h
         if method.judge_physics:
             networks["physical"] = _judge(method)
         if method.learn_physics:
-            assert isinstance(generator, PhysicsGAN), "the degradation is learned by a second generator of the same kind"
             networks["degrader"] = PhysicsGAN(generator.config).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self._method, self._fabric = method, fabric
         self.networks: Mapping[str, nn.Module] = networks

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import torch
 from lightning_fabric import Fabric
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional as F
 
 from runtime.errors import DataError, UsageError
@@ -22,7 +22,7 @@ from training.networks.physicsgan import PhysicsGAN, PhysicsGANConfig
 from training.physics import PHYSICS, degrade_again
 from training.recipes import RECIPES, find_recipe
 from training.recipes.physicsgan import PhysicsGANMethod, PhysicsGANSystem
-from training.recipes.physicsgan_recipes import ABLATIONS, blur_and_noise
+from training.recipes.physicsgan_recipes import blur_and_noise
 from training.recipes.recipe import Recipe
 from training.settings import with_ablation
 
@@ -143,23 +143,65 @@ def _small(recipe: Recipe) -> PhysicsGANMethod:
     return replace(recipe.method, judge_channels=4, judge_layers=2, pool=0)
 
 
+TABLE_8: dict[str, dict[str, object]] = {
+    "base-gan": {"method.judge_physics": False, "method.gamma": 0.0, "method.mu": 0.0},
+    "without-8": {"method.gamma": 0.0},
+    "without-9": {"method.lambda_": 0.0},
+    "without-10": {"method.mu": 0.0},
+    "without-8-and-10": {"method.gamma": 0.0, "method.mu": 0.0},
+    "pcyclegan": {"method.learn_physics": True},
+    "authors": {"method.lambda_": 100.0},
+}
+LAMBDAS, BLOCKS = (10, 20, 30, 40, 50, 60, 70, 80, 90, 100), (3, 6, 9, 20, 25, 30, 35, 40, 45, 50)
+ROWS = {
+    **TABLE_8,
+    **{f"lambda-{value}": {"method.lambda_": float(value)} if value != 50 else {} for value in LAMBDAS},
+    **{f"blocks-{count}": {"network.blocks": count} if count != 9 else {} for count in BLOCKS},
+}
+
+
 @pytest.mark.parametrize("name", OURS)
-def test_an_ablation_differs_from_the_whole_in_its_own_fields_only(name: str) -> None:
+def test_an_ablation_differs_from_the_whole_as_its_table_says_and_nowhere_else(name: str) -> None:
     whole = find_recipe(name)
-    for ablation, settings in ABLATIONS.items():
+    assert set(whole.ablations) == set(ROWS)
+    for ablation, differences in ROWS.items():
         changed = with_ablation(whole, ablation)
-        fields = {setting.partition("=")[0] for setting in settings}
-        method = {f"method.{field}" for field in _differing(changed.method, whole.method)}
-        network = {f"network.{field}" for field in _differing(changed.network.config, whole.network.config)}
-        assert method | network <= fields
-        # λ 50 and 9 ResBlocks are rows of table 9 and the whole system both
-        assert method | network == fields or ablation in ("lambda-50", "blocks-9")
+        found = {f"method.{field}": value for field, value in _differing(changed.method, whole.method).items()}
+        found |= {f"network.{field}": value for field, value in _differing(changed.network.config, whole.network.config).items()}
+        assert found == differences, ablation
         assert replace(changed, method=whole.method, network=whole.network) == whole
 
 
-def _differing(one: Any, other: Any) -> set[str]:
+def _differing(one: Any, other: Any) -> dict[str, object]:
     first, second = asdict(one), asdict(other)
-    return {key for key in first if first[key] != second[key]}
+    return {key: value for key, value in first.items() if value != second[key]}
+
+
+def test_the_gradient_of_equation_10_goes_through_the_physics_too() -> None:
+    system, batch = _system(replace(METHOD, lambda_=0.0, gamma=0.0, adversarial=0.0)), _batch()
+    total, _ = system._generator_losses(batch, "generator", {})
+    total.backward()
+    generator = system.networks["generator"]
+    learned = [parameter.grad for parameter in generator.parameters()]
+    by_hand = METHOD.mu * F.l1_loss(generator(degrade_again("haze", generator(batch.degraded), batch)), batch.clean)
+    torch.testing.assert_close(learned, list(torch.autograd.grad(by_hand, list(generator.parameters()))))
+
+
+def test_the_learned_degradation_hears_of_its_discriminator() -> None:
+    system, batch = _system(replace(METHOD, learn_physics=True, lambda_=0.0, gamma=0.0, mu=0.0, cycle=0.0)), _batch()
+    total, _ = system._generator_losses(batch, "degrader", {})
+    total.backward()
+    assert all(parameter.grad is not None and parameter.grad.any() for parameter in system.networks["degrader"].parameters())
+
+
+def test_borders_are_mirrored_and_discriminators_normalised_as_table_1_has_it() -> None:
+    layers = list(PRESETS["physicsgan"].build().modules())
+    same_size = [layer for layer in layers if isinstance(layer, nn.Conv2d) and layer.stride == (1, 1)]
+    assert len(same_size) == 2 + 2 * 9
+    assert {layer.padding_mode for layer in same_size} == {"reflect"}
+    system = _system(replace(METHOD, judge_layers=3))
+    for name in ("clear", "physical"):
+        assert sum(isinstance(layer, nn.InstanceNorm2d) for layer in system.networks[name].modules()) == 3
 
 
 def test_a_weight_of_zero_leaves_no_trace_in_the_weights_that_are_learned() -> None:
@@ -273,7 +315,29 @@ def test_the_rate_is_constant_for_half_and_then_falls_to_zero() -> None:
     assert rates[100] == 0
 
 
-@pytest.mark.parametrize(("field", "value", "says"), [("physics", "smoke", "blur, haze, rain"), ("pool", -1, "0 or more")])
+@pytest.mark.parametrize(
+    ("field", "value", "says"),
+    [
+        ("physics", "smoke", "blur, haze, rain"),
+        ("pool", -1, "0 or more"),
+        ("lambda_", -5.0, "method.lambda_ weighs a loss"),
+        ("judge_share", float("nan"), "method.judge_share weighs a loss"),
+        ("judge_layers", 0, "method.judge_layers must be 1 or more, method.beta1"),
+        ("beta1", 1.0, "method.beta1 at least 0 and below 1"),
+    ],
+)
 def test_a_method_that_makes_no_sense_is_refused(field: str, value: object, says: str) -> None:
     with pytest.raises(UsageError, match=says):
         replace(METHOD, **{field: value})  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(("field", "value"), [("channels", 0), ("downs", -1), ("blocks", -3), ("unshuffle", 0), ("filter", 4)])
+def test_a_size_that_makes_no_sense_is_refused(field: str, value: int) -> None:
+    with pytest.raises(UsageError, match=f"a physicsgan's {field} must .*{value} came"):
+        replace(SMALL, **{field: value})  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("learn_physics", [False, True], ids=["known physics", "PCycleGAN"])
+def test_another_network_is_refused(learn_physics: bool) -> None:
+    with pytest.raises(UsageError, match="trains a physicsgan, FDRNet came"):
+        replace(METHOD, learn_physics=learn_physics).set_up(Fabric(accelerator="cpu", devices=1), PRESETS["fdrnet-edge"].build(), 1e-3)
