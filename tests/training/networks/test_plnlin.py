@@ -9,11 +9,12 @@ import onnxruntime
 import pytest
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 from export.graph import FrameGraph, cost_of, export_graph
 from runtime.errors import UsageError
 from training.networks import PRESETS, build_network
-from training.networks.plnlin import PLNLIN, SFT, Hierarchy, PLNLINConfig
+from training.networks.plnlin import PLNLIM, PLNLIN, SFT, Hierarchy, PLNLINConfig
 from training.networks.plnlin_judge import PLNLINJudge
 
 SMALL = PLNLINConfig(channels=8, stages=(2, 1), window=2)
@@ -66,6 +67,42 @@ def test_four_scales_come_out_and_every_parameter_takes_part(name: str) -> None:
     torch.stack([one.square().mean() for one in made.pictures]).sum().backward()
     idle = [key for key, parameter in network.named_parameters() if parameter.grad is None or not parameter.grad.any()]
     assert idle == []
+
+
+def test_the_unit_is_equations_2_to_6() -> None:
+    torch.manual_seed(0)
+    parts = PLNLIM(SMALL, stages=2)
+    _wake(parts)
+    x = torch.randn(1, SMALL.channels, 4, 6)
+
+    def fused(number: int, *pictures: Tensor) -> Tensor:
+        return parts.fusion[number](torch.cat(pictures, dim=1))  # type: ignore[no-any-return]
+
+    local, non_local = parts.local[0](x), parts.non_local[0](x)  # (2)
+    fusion = fused(0, local, non_local)  # (3)
+    local, non_local = parts.by_non_local[0](local, non_local), parts.by_local[0](non_local, local)  # (4)
+    local, non_local = parts.local[1](local), parts.non_local[1](non_local)  # (5)
+    local, non_local = parts.by_non_local[1](local, non_local), parts.by_local[1](non_local, local)
+    fusion = fused(1, fusion, local, non_local)
+    expected = parts.local[2](local) + parts.non_local[2](non_local) + fused(2, fusion, local, non_local)  # (6)
+    torch.testing.assert_close(parts(x), expected)
+
+
+def test_sft_scales_and_shifts_by_what_the_other_branch_says() -> None:
+    torch.manual_seed(0)
+    sft = SFT(8)
+    _wake(sft)
+    x, other = torch.randn(2, 1, 8, 3, 3)
+    torch.testing.assert_close(sft(x, other), x * (1 + sft.scale(other)) + sft.shift(other))
+
+
+def test_the_discriminator_meets_the_generators_features_level_by_level() -> None:
+    torch.manual_seed(0)
+    judge = PLNLINJudge(SMALL, channels=6, stages=1)
+    picture, features = torch.rand(1, 3, 8, 12), [torch.randn(1, SMALL.channels, 8 // 2**level, 12 // 2**level) for level in (0, 1)]
+    first = judge.units[0](judge.join[0](torch.cat([features[0], judge.first(judge.head(picture))], dim=1)))  # (7)
+    second = judge.units[1](judge.join[1](torch.cat([features[1], F.avg_pool2d(first, 2)], dim=1)))
+    torch.testing.assert_close(judge(picture, features), (judge.tails[0](first), judge.tails[1](second)))
 
 
 def test_twelve_units_in_a_row_keep_their_features_in_range() -> None:

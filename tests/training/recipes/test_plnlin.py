@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import fields, replace
+from dataclasses import asdict, replace
 from typing import Any
 
 import numpy as np
@@ -25,6 +25,7 @@ from training.networks.plnlin_judge import PLNLINJudge
 from training.recipes import find_recipe
 from training.recipes.plnlin import PLNLINMethod, PLNLINSystem
 from training.recipes.plnlin_recipes import ABLATIONS
+from training.recipes.schedules import find_schedule
 from training.settings import with_ablation
 
 SMALL = PLNLINConfig(channels=8, stages=(1, 1), window=4)
@@ -93,17 +94,39 @@ def test_the_discriminator_learns_in_every_fifth_step_also_after_a_resume() -> N
     assert resumed.step([batch])["judge"] > 0
 
 
-def test_the_generator_learns_nothing_from_the_features_of_clean_pictures() -> None:
+def test_the_generator_learns_from_what_it_made_and_not_from_its_features_of_clean_pictures() -> None:
     system, batch = _system(), _batch(32)
-    shown: list[Any] = []
-    total, _ = system._generator_losses(batch, shown)
+    generator, judge = system.networks["generator"], system.networks["judge"]
+    seen: list[Any] = []
+    judge.register_forward_pre_hook(lambda _judge, shown: seen.append(shown))
+    total, _ = system._generator_losses(batch, [])
     assert total.requires_grad
-    real, made = shown[0].features[0].chunk(2)
+    ((pictures, features),) = seen
     with torch.no_grad():
-        clean = system.networks["generator"](batch.clean, every=True)
-    torch.testing.assert_close(real, clean.features[0])
-    assert not made.requires_grad
-    assert all(parameter.requires_grad for parameter in system.networks["judge"].parameters())
+        clean, restored = generator(batch.clean, every=True), generator(batch.degraded, every=True)
+    torch.testing.assert_close(pictures, torch.cat([batch.clean, restored.pictures[0]]))
+    for shown, of_clean in zip((pictures, *features), (batch.clean, *clean.features), strict=True):
+        real, made = shown.chunk(2)
+        torch.testing.assert_close(real, of_clean)
+        assert not _reaches(generator, real)
+        assert _reaches(generator, made)
+    assert all(parameter.requires_grad for parameter in judge.parameters())
+
+
+def _reaches(network: nn.Module, value: Tensor) -> bool:
+    gradients = torch.autograd.grad(value.square().sum(), list(network.parameters()), retain_graph=True, allow_unused=True)
+    return any(gradient is not None and bool(gradient.any()) for gradient in gradients)
+
+
+def test_the_recipe_trains_as_printed() -> None:
+    recipe = find_recipe("plnlin-derain")
+    assert recipe.network is PRESETS["plnlin"]
+    config = PRESETS["plnlin"].config
+    assert isinstance(config, PLNLINConfig)
+    assert (config.channels, config.stages, config.window, config.heads) == (32, (8, 4, 2, 2), 7, 2)
+    assert (recipe.patch, recipe.batch, recipe.learning_rate, recipe.steps) == (112, 2, 1e-4, 500 * 900)
+    rates = [find_schedule(recipe.schedule)(recipe, epoch * 900) for epoch in (0, 299, 300, 399, 400, 499)]
+    assert rates == pytest.approx([1, 1, 0.1, 0.1, 0.01, 0.01])
 
 
 def test_the_edge_preset_overfits_one_patch_by_6_db_within_200_steps() -> None:
@@ -122,14 +145,22 @@ def test_the_edge_preset_overfits_one_patch_by_6_db_within_200_steps() -> None:
         assert logged[name] < 0.5 * first[name], name
 
 
-def test_the_discriminator_tells_real_from_made_when_the_generator_stands_still() -> None:
-    system, batch = _system(PLNLINMethod(ratio=1, judge_channels=8)), _batch(32)
-    for group in system.optimisers["generator"].param_groups:
-        group["lr"] = 0.0
-    losses = [float(system.step([batch])["judge"]) for _ in range(30)]
+def test_the_discriminator_tells_real_from_made_and_the_generator_deceives_it_while_the_other_stands_still() -> None:
+    system, batch = _system(PLNLINMethod(ratio=1, judge_channels=8, adversarial=100.0)), _batch(32)
+    _set_rate(system, "generator", 0.0)
+    judge = [float(system.step([batch])["judge"]) for _ in range(30)]
     at_chance = sum(PLNLINMethod().side_weights[:2]) * 2 * math.log(2)
-    assert losses[0] == pytest.approx(at_chance, rel=0.5)
-    assert losses[-1] < 0.5 * losses[0]
+    assert judge[0] == pytest.approx(at_chance, rel=0.5)
+    assert judge[-1] < 0.5 * judge[0]
+    _set_rate(system, "generator", 1e-4)
+    _set_rate(system, "judge", 0.0)
+    generator = [float(system.step([batch])["adversarial"]) for _ in range(20)]
+    assert generator[-1] < 0.5 * generator[0]
+
+
+def _set_rate(system: PLNLINSystem, name: str, rate: float) -> None:
+    for group in system.optimisers[name].param_groups:
+        group["lr"] = rate
 
 
 @pytest.mark.parametrize("name", GENERATOR_TABLES)
@@ -152,15 +183,41 @@ def test_the_discriminators_of_table_6_and_of_the_manners_have_nearly_the_same_s
     assert sizes[1] == pytest.approx(sizes[0], rel=0.05)
 
 
-@pytest.mark.parametrize("name", ABLATIONS)
-def test_an_ablation_differs_where_it_should_and_nowhere_else(name: str) -> None:
+DIFFERENCES: dict[str, dict[str, object]] = {
+    "a-without-fusion": {"network.fusion": False, "network.channels": 34},
+    "b-concat": {"network.interaction": "concat", "network.channels": 34},
+    "c-both-local": {"network.branches": "local", "network.channels": 28},
+    "d-both-non-local": {"network.branches": "non-local", "network.channels": 38},
+    "e-without-interaction": {"network.interaction": "none", "network.channels": 36},
+    "f-ours": {},
+    "local-generator": {"network.unit": "local", "network.channels": 46},
+    "non-local-generator": {"network.unit": "non-local", "network.channels": 66},
+    "without-hierarchy": {"method.hierarchical": 0.0},
+    "local-judge": {"method.judge_unit": "local", "method.judge_channels": 44},
+    "non-local-judge": {"method.judge_unit": "non-local", "method.judge_channels": 64},
+    "ratio-1": {"method.ratio": 1},
+    "ratio-3": {"method.ratio": 3},
+    "ratio-5": {},
+    "ratio-7": {"method.ratio": 7},
+    "ratio-9": {"method.ratio": 9},
+    "traditional": {"method.cross_content": False, "method.sides": False},
+    "multi-scale": {"method.cross_content": False},
+    "without-multi-scale": {"method.sides": False},
+}
+
+
+def test_an_ablation_differs_where_its_table_says_and_nowhere_else() -> None:
     recipe = find_recipe("plnlin-derain")
-    changed = with_ablation(recipe, name)
-    settable = {setting.partition("=")[0] for setting in ABLATIONS[name]}
-    for part, before, after in (("network", recipe.network.config, changed.network.config), ("method", recipe.method, changed.method)):
-        differing = {f"{part}.{field.name}" for field in fields(before) if getattr(before, field.name) != getattr(after, field.name)}  # type: ignore[arg-type]
-        assert differing <= settable
-    assert replace(changed, network=recipe.network, method=recipe.method) == recipe
+    assert set(recipe.ablations) == set(DIFFERENCES)
+    for name, differences in DIFFERENCES.items():
+        changed = with_ablation(recipe, name)
+        found: dict[str, object] = {}
+        parts: Any = (("network", recipe.network.config, changed.network.config), ("method", recipe.method, changed.method))
+        for part, before, after in parts:
+            old, new = asdict(before), asdict(after)
+            found |= {f"{part}.{field}": value for field, value in new.items() if value != old[field]}
+        assert found == differences, name
+        assert replace(changed, network=recipe.network, method=recipe.method) == recipe
 
 
 @pytest.mark.parametrize("name", [name for name in ABLATIONS if not name.startswith("ratio")])
