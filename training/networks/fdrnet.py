@@ -68,7 +68,7 @@ class FDRNet(nn.Module):
         self.stride = config.unshuffle
         picture_channels = 3 * config.unshuffle**2
         self.head = conv3x3(picture_channels, config.channels)
-        self.phases = nn.ModuleList(_Phase(config) for _ in range(config.phases))
+        self.phases = nn.ModuleList(Phase(config) for _ in range(config.phases))
         self.tail = conv3x3(config.channels, picture_channels)
         nn.init.zeros_(self.tail.weight)  # starts as the identity, which is also the answer where there is no weather
         nn.init.zeros_(self.tail.bias)  # type: ignore[arg-type]
@@ -87,7 +87,9 @@ class FDRNet(nn.Module):
         return Disentangled(restored, tuple(entered), tuple(features)) if every else restored
 
 
-class _Phase(nn.Module):
+class Phase(nn.Module):
+    """Features, and what the phase before fused → features, what it fused, and what its FD layers made."""
+
     def __init__(self, config: FDRNetConfig) -> None:
         super().__init__()
         channels = config.channels

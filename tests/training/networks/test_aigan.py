@@ -165,6 +165,10 @@ def test_the_receptive_field_is_what_a_gradient_reaches(config: AIGANConfig) -> 
     assert not network.sees_whole_picture
 
 
+def test_the_size_is_the_one_that_was_chosen_between_the_other_papers() -> None:
+    assert sum(parameter.numel() for parameter in PRESETS["aigan"].build().parameters()) == pytest.approx(1.82e6, rel=0.01)
+
+
 def test_the_edge_preset_costs_what_a_cpu_can_do_20_times_a_second() -> None:
     parameters, gflop = cost_of(PRESETS["aigan-edge"].build())
     assert parameters < 200_000

@@ -8,7 +8,7 @@ import torch
 from export.graph import cost_of
 from training.networks import PRESETS
 from training.networks.blocks import ChannelAttention
-from training.networks.fdrnet import FDRNet, FDRNetConfig
+from training.networks.fdrnet import FDRNet, FDRNetConfig, Phase
 from training.networks.gain_control import GainControl, InverseGainControl
 
 
@@ -52,6 +52,20 @@ def test_a_skip_carries_each_fd_layer_s_features_to_its_inverse_last_to_first() 
     made = network(torch.rand(1, 3, 16, 16), every=True)
     for skip, features in zip(came, reversed(made.features[0]), strict=True):
         torch.testing.assert_close(skip, features)
+
+
+def test_a_phase_goes_on_from_its_input_and_from_what_the_phase_before_fused() -> None:
+    torch.manual_seed(0)
+    network = FDRNet(FDRNetConfig(channels=8, phases=2)).eval()
+    fused: list[torch.Tensor] = []  # by each phase alone
+    phases = [module for module in network.modules() if isinstance(module, Phase)]
+    for phase in phases:
+        phase.fuse.register_forward_hook(lambda _module, _inputs, output: fused.append(output))
+    ends: list[torch.Tensor] = []
+    network.tail.register_forward_hook(lambda _module, inputs, _output: ends.append(inputs[0]))
+    first, second = network(torch.rand(1, 3, 16, 16), every=True).entered
+    torch.testing.assert_close(second, first + fused[0])
+    torch.testing.assert_close(ends[0], second + fused[0] + fused[1])
 
 
 def test_what_training_looks_at_comes_with_the_very_picture_that_is_shipped() -> None:

@@ -90,6 +90,10 @@ def test_instance_normalisation_makes_the_published_size_see_everything() -> Non
     assert (network(dark) - network(lamp))[..., :16, :16].abs().max() > 1e-4
 
 
+def test_the_size_is_that_of_the_authors_network_without_idle_biases() -> None:
+    assert sum(parameter.numel() for parameter in PRESETS["physicsgan"].build().parameters()) == pytest.approx(11.38e6, rel=0.01)
+
+
 def test_the_edge_preset_costs_what_a_cpu_can_do_20_times_a_second() -> None:
     parameters, gflop = cost_of(PRESETS["physicsgan-edge"].build())
     assert parameters < 250_000

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import torch
 from lightning_fabric import Fabric
-from torch import Tensor
+from torch import Tensor, nn
 
 from runtime.errors import UsageError
 from tests.training.pictures import drawn
@@ -144,20 +144,32 @@ def test_accumulating_two_halves_equals_the_whole_batch() -> None:
 
 @pytest.mark.parametrize(
     ("ablation", "network", "method"),
-    [("s-gan", {"interact", "double"}, set()), ("d-gan", {"interact"}, set()), ("ai-cnn", set(), {"adversarial"})],
+    [
+        ("s-gan", {"interact": False, "double": False}, {}),
+        ("d-gan", {"interact": False}, {}),
+        ("ai-cnn", {}, {"adversarial": 0.0}),
+    ],
 )
-def test_an_ablation_changes_these_fields_and_no_other(ablation: str, network: set[str], method: set[str]) -> None:
+def test_an_ablation_changes_these_fields_and_no_other(ablation: str, network: dict[str, object], method: dict[str, object]) -> None:
     for name in OURS:
         whole = find_recipe(name)
+        assert len(whole.ablations) == 3
         ablated = with_ablation(whole, ablation)
         assert _differing(whole.network.config, ablated.network.config) == network
         assert _differing(whole.method, ablated.method) == method
         assert replace(ablated, network=whole.network, method=whole.method) == whole
 
 
-def _differing(one: Any, other: Any) -> set[str]:
-    first, second = asdict(one), asdict(other)
-    return {key for key in first if first[key] != second[key]}
+def _differing(before: Any, after: Any) -> dict[str, object]:
+    old = asdict(before)
+    return {key: value for key, value in asdict(after).items() if value != old[key]}
+
+
+def test_the_discriminators_see_how_strong_the_interference_is() -> None:
+    """Instance normalisation would hide it."""
+    judges = [network for name, network in _system().networks.items() if name.startswith("judge")]
+    assert len(judges) == 2
+    assert not any(isinstance(layer, nn.InstanceNorm2d) for judge in judges for layer in judge.modules())
 
 
 @pytest.mark.parametrize(
