@@ -16,6 +16,7 @@ from runtime.backend import Picture
 from runtime.errors import UsageError
 from training.drawn import dead_leaves, drawn_scene
 from training.gallery import Gallery
+from training.layouts import HOLD_OUT_EVERY
 from training.stills import Kept
 
 COUNT = 240
@@ -35,7 +36,7 @@ class Drawn(Gallery[Picture]):
         return self._kept.get(("drawn", number, *self._size), lambda: self._drawn(number))
 
     def _drawn(self, number: int) -> Picture:
-        draw = (dead_leaves, drawn_scene)[number % 2]
+        draw = (dead_leaves, drawn_scene)[(number + number // HOLD_OUT_EVERY) % 2]  # both kinds are among the held-out ones
         return draw(np.random.default_rng((_SEED, number)), *self._size)
 
     def fill(self) -> None:

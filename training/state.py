@@ -59,8 +59,10 @@ class State:
         tensors, facts = read_tensors(path)
         if "settings" not in facts:
             raise CheckpointError(f"{path}: the state of a training was expected, this is something else; name another folder with --out")
-        if other := [name for name, value in settings.items() if facts.get("settings", {}).get(name) != value]:
-            raise CheckpointError(f"{path} was trained with another {other[0].replace('_', ' ')}; name another folder with --out")
+        was = facts["settings"]
+        if other := [name for name, value in settings.items() if was.get(name) != value]:
+            both = f"{other[0]} {was.get(other[0])} was expected, {settings[other[0]]} came"
+            raise CheckpointError(f"{path}: to go on, {both}; ask for the same, or name another folder with --out")
         try:
             self._put_back(tensors, facts, folder)
         except (KeyError, IndexError, RuntimeError, TypeError, ValueError) as error:
