@@ -103,6 +103,8 @@ class _Training:
 
     def run(self) -> None:
         recipe, learning, state, first = self._recipe, self._learning, self._state, self._state.step
+        if not self._validates:
+            self._say_once(f"--data holds nothing out, so nothing is validated and no {BEST} is kept; name a test set too")
         started = time.perf_counter()
         first_does(self._fabric, lambda: self._open_logs(first))
         with Stop(self._fabric).watching() as stop, self._logs or contextlib.nullcontext():

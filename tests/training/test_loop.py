@@ -287,7 +287,9 @@ def test_a_protocol_that_cannot_score_what_is_held_out_is_said_before_the_first_
     assert list(tmp_path.iterdir()) == []
 
 
-def test_nothing_held_out_means_no_validation_and_no_best(pictures: TrainingPictures, tmp_path: Path) -> None:
-    _train(TINY, TrainingPictures.of(list(pictures.clean)), tmp_path)
+def test_nothing_held_out_means_no_validation_and_no_best_which_is_said(pictures: TrainingPictures, tmp_path: Path) -> None:
+    said: list[str] = []
+    train(TINY, TrainingPictures.of(list(pictures.clean)), _options(tmp_path), lambda _now: None, said.append)
+    assert "--data holds nothing out" in said[0]
     assert (tmp_path / MODEL).exists()
     assert not (tmp_path / BEST).exists()
