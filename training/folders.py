@@ -55,7 +55,8 @@ class Folder:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self.name = path.resolve().name
+        self._here = Path(os.path.abspath(path))  # not resolved: a link into another disk is called what it is called here
+        self.name, self.above = self._here.name, self._here.parent.name
 
     @cached_property
     def _entries(self) -> tuple[list[str], list[str]]:
@@ -85,6 +86,9 @@ class Folder:
         there = (by_name[name] for name in names if name in by_name)
         return next((inner for inner in there if inner.pictures), None)
 
+    def has_beside(self, name: str) -> bool:
+        return (self._here.parent / name).is_dir()
+
     def named(self, pattern: str) -> bool:
         """Whether a picture is called so."""
         return any(re.fullmatch(pattern, stem) for stem in (path.stem for path in self.pictures))
@@ -100,7 +104,11 @@ def matched(
             raise DataError(f"{path}: one clean picture of that name was expected, {by_name[path.stem].name} is another; take one out")
         by_name[path.stem] = path
     pairs, used = [], set()
+    seen: dict[str, Path] = {}
     for path in degraded:
+        if path.stem in seen:
+            raise DataError(f"{path}: one degraded picture of that name was expected, {seen[path.stem].name} is another; take one out")
+        seen[path.stem] = path
         wanted = partner(path.stem)
         if wanted is None or wanted not in by_name:
             looked_for = "a name of this layout" if wanted is None else f"a clean picture called {wanted}"

@@ -71,7 +71,6 @@ def _after(last: int, names: Sequence[str]) -> tuple[Sequence[bool], str]:
     return [number is not None and int(number[0]) > last for number in numbers], f"those after {last} held out"
 
 
-
 def _rain100(folder: Folder) -> Parts:
     rainy = folder.folder("rainy")
     if rainy and rainy.named(r"rain-\d+") and folder.named(r"norain-\d+"):
@@ -84,7 +83,7 @@ def _rain100(folder: Folder) -> Parts:
 
 
 def _rain100_by_name(folder: Folder) -> Parts:
-    return _rain100(folder) or _pair_of_folders(folder)
+    return _rain100(folder) or _rain200(folder) or _pair_of_folders(folder)
 
 
 def _rain200(folder: Folder) -> Parts:
@@ -120,7 +119,7 @@ def _rain12(folder: Folder) -> Parts:
 
 def _rain800(folder: Folder) -> Parts:
     beside = {"training": "test_syn", "test_syn": "training"}.get(folder.name)
-    ours = beside and ((folder.path.resolve().parent / beside).is_dir() or folder.name == "test_syn")
+    ours = beside and (folder.has_beside(beside) or folder.name == "test_syn")
     return {"": halves(folder.pictures, "right", "left")} if ours and folder.pictures else {}
 
 
@@ -130,13 +129,20 @@ def _spa(folder: Folder) -> Parts:
 
 
 def _listed(folder: Folder, name: str) -> Contents:
+    try:
+        lines = (folder.path / name).read_text(encoding="utf-8-sig").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise DataError(f"{folder.path / name}: a list of pictures in UTF-8 was expected, it cannot be read ({error})") from error
     pairs = []
-    for number, line in enumerate((folder.path / name).read_text(encoding="utf-8").splitlines(), start=1):
-        paths = [folder.path / word.removeprefix(".").lstrip("/") for word in line.split()]
-        if len(paths) not in (0, 2):
+    for number, line in enumerate(lines, start=1):
+        words = [word.lstrip("/") for word in line.split()]
+        if len(words) not in (0, 2):
             raise DataError(f"{folder.path / name}, line {number}: the paths of a rainy and a clean picture were expected, {line!r} came")
-        if paths:
-            pairs.append(Pairing(paths[0].stem, Still(paths[0]), Still(paths[1])))
+        if words:
+            rainy, clean = (folder.path / word for word in words)
+            pairs.append(Pairing("-".join(Path(words[0]).with_suffix("").parts), Still(rainy), Still(clean)))
+    if len({pair.degraded.name for pair in pairs}) == len(pairs):  # else the folders stay in the names
+        pairs = [replace(pair, name=pair.degraded.name) for pair in pairs]
     return Contents(pairs=tuple(pairs))
 
 
@@ -148,6 +154,10 @@ def _reside(folder: Folder) -> Parts:
     if not any(re.fullmatch(r"\d+_[\d.]+(_[\d.]+)?", path.stem) for path in pictures):
         return {}
     return {"": matched(folder, pictures, clear.pictures, lambda name: name.split("_")[0], lonely=True)}
+
+
+def _sots(folder: Folder) -> Parts:
+    return _reside(folder) or _pair_of_folders(folder)
 
 
 def _ohaze(folder: Folder) -> Parts:
@@ -193,16 +203,25 @@ def _div2k_hybrid(folder: Folder) -> Parts:
     parts = {}
     for level in ("mild", "moderate", "severe"):
         degraded, clean = folder.folder(f"{level}_in"), folder.folder(f"{level}_gt")
+        if bool(degraded) != bool(clean):
+            there, lacking = (f"{level}_in", f"{level}_gt") if degraded else (f"{level}_gt", f"{level}_in")
+            raise DataError(f"{folder.path / there}: a folder {lacking} with pictures was expected beside it; add it or take this one out")
         if degraded and clean:
             parts[level] = matched(folder, degraded.pictures, clean.pictures, lambda name: name.removesuffix("_in") + "_gt")
     return parts
 
 
 def _stills_named(pattern: str, folder: Folder) -> Parts:
-    if folder.name.startswith("noisy"):  # some copies bring noisy versions along
+    if re.match("noisy|lr", folder.name, re.IGNORECASE):  # some copies bring noisy or small versions along
         return {}
     ours = [path for path in folder.pictures if re.fullmatch(pattern, path.stem)]
     return {"": stills(ours)} if ours else {}
+
+
+def _only_stills_named(pattern: str, folder: Folder) -> Parts:
+    """Names that anybody's photographs may have are a data set where all are of it: a bird among holiday pictures makes no Set5."""
+    known = all(re.fullmatch(rf"{pattern}|.*_(LR|SRF_\d_\w+)", path.stem) for path in folder.pictures)
+    return _stills_named(pattern, folder) if known else {}
 
 
 def _pair_of_folders(folder: Folder) -> Parts:
@@ -213,7 +232,7 @@ def _pair_of_folders(folder: Folder) -> Parts:
 
 
 _RAIN, _HAZE, _BLUR, _MIXED = ("derain",), ("dehaze",), ("deblur",), ("restore",)
-_SET5 = r"(baby|bird|butterfly|head|woman)(_GT|_HR)?|img_00\d_SRF_\d_HR"
+_SET5 = r"(baby|bird|butterfly|head|woman)(_GT|_HR)?|img_00\d_SRF_4_HR"
 CLEAN_FOLDER = Layout("a folder of clean pictures", lambda _folder: {}, held_out=every_twelfth, names_decide=True)
 LAYOUTS = (
     Layout("Rain100L", _rain100_by_name, _RAIN, called="rain_?100_?l|raintrainl", benchmark=True, protocol="y"),
@@ -227,7 +246,7 @@ LAYOUTS = (
     Layout("Rain12", _rain12, _RAIN, called="rain_?12(?![0-9])", benchmark=True, protocol="y"),
     Layout("Rain800", _rain800, _RAIN, protocol="y"),
     Layout("SPA", _spa, _RAIN, protocol="spanet"),
-    Layout("SOTS", _reside, _HAZE, called="sots", benchmark=True, protocol="rgb"),
+    Layout("SOTS", _sots, _HAZE, called="sots", benchmark=True, protocol="rgb"),
     Layout("RESIDE", _reside, _HAZE, protocol="rgb"),
     Layout("O-HAZE", _ohaze, _HAZE, held_out=partial(_after, _LAST_OF_OHAZE), names_decide=True, protocol="rgb"),
     Layout("NYU or Make3D with depth", _with_depth, held_out=every_twelfth, protocol="rgb"),
@@ -236,10 +255,10 @@ LAYOUTS = (
     Layout("DIV2K hybrid", _div2k_hybrid, _MIXED, benchmark=True, protocol="div2k-hybrid"),
     Layout("DIV2K", partial(_stills_named, r"\d{4}"), called="div2k", held_out=partial(_after, _LAST_OF_DIV2K), names_decide=True),
     Layout("DID-HY", _pair_of_folders, _MIXED, called="did.?hy", protocol="did-hy"),
-    Layout("Set5", partial(_stills_named, _SET5), benchmark=True, protocol="sr-x4"),
+    Layout("Set5", partial(_only_stills_named, _SET5), benchmark=True, protocol="sr-x4"),
     Layout("Set12", partial(_stills_named, r"\d\d"), called="set_?12", benchmark=True, protocol="bsd68"),
     Layout("CBSD68", partial(_stills_named, r"\d+"), called="cbsd_?68", benchmark=True, protocol="cbsd68"),
     Layout("BSD68", partial(_stills_named, r"(test)?\d+"), called="bsd_?68", benchmark=True, protocol="bsd68"),
-    Layout("Kodak", partial(_stills_named, r"kodim\d\d"), benchmark=True, protocol="cbsd68"),
+    Layout("Kodak", partial(_only_stills_named, r"kodim\d\d"), benchmark=True, protocol="cbsd68"),
     Layout("a pair of folders", _pair_of_folders, held_out=_named_test_or_every_twelfth, anywhere=False),
 )

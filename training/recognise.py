@@ -47,11 +47,10 @@ def recognise(path: Path) -> list[Recognised]:
 
 def _walk(folder: Folder, where: str, deeper: int) -> Iterator[tuple[Layout, str, Contents]]:
     """The folder by the first layout that takes it, else those inside of it."""
-    above = folder.path.resolve().parent.name
     for layout in LAYOUTS:
         if not (layout.anywhere or "/" not in where or _is_test(folder.name) is not None):
             continue
-        if not layout.called or re.search(layout.called, f"{above}/{where}", re.IGNORECASE):
+        if not layout.called or re.search(layout.called, f"{folder.above}/{where}", re.IGNORECASE):
             parts = layout.find(folder)
             if parts:
                 yield from ((layout, f"{where}/{word}" if word else where, part) for word, part in parts.items())
@@ -76,7 +75,9 @@ def _split(layout: Layout, parts: Sequence[tuple[str, Contents]]) -> Recognised:
         learned.append(_chosen(part, [not one for one in held]))
         held_out.append(_chosen(part, held))
         rules.append(rule)
-    return Recognised(layout, _joined(learned), _joined(held_out), ", ".join(dict.fromkeys(rules)))
+    kept_back = _joined(held_out)
+    rule = ", ".join(dict.fromkeys(rules)) if kept_back != Contents() else "nothing held out"
+    return Recognised(layout, _joined(learned), kept_back, rule)
 
 
 def _is_test(where: str) -> bool | None:
