@@ -2,22 +2,24 @@
 
 One row of LAYOUTS a data set, in the order in which they are tried; `docs/data.md` is the same table for people. N is a number.
 
-    Rain100L, Rain100H   RainTrainL/{rain-N,norain-N} · Rain100L/rainy/rain-N beside Rain100L/norain-N · Rain100L/{input,target}/
+    Rain100L, Rain100H   RainTrainL/{rain-N,norain-N} · Rain100L/rainy/rain-N beside Rain100L/norain-N · Rain100L/{input,target}/,
+                         and in a folder called so also as Rain200L
     Rain200L, Rain200H   {train,test}/{rain,rain/X2}/norain-Nx2 with norain/norain-N, also as rain_data_{train,test}_{Light,Heavy}
     Rain1200 (DID-MDN)   DID-MDN-training/Rain_{Heavy,Medium,Light}/train2018new/N, DID-MDN-test/N: rain left, clean right, in one file
     Rain1400 (DDN)       {training,testing}/rainy_image/N_1 … N_14 with ground_truth/N
     Rain12               rainy/N with groundtruth/N, or N_in with N_GT
     Rain800              training/N, test_syn/N: clean left, rain right, in one file
     SPA                  real_world.txt, real_test_1000.txt: "rainy clean" a line, paths from this folder
-    RESIDE, SOTS         {hazy,input}/N_…_… with {clear,gt}/N: several hazy ones to a clean one
+    RESIDE, SOTS         {hazy,haze}/N_…_… with {clear,gt}/N: several hazy ones to a clean one; SOTS also with the same names in both
     O-HAZE               hazy/N_outdoor_hazy with GT/N_outdoor_GT
-    NYU, Make3D          {rgb,image,…}/NAME with depth/NAME (16-bit .png, or .npy): clean, with known depth
+    NYU, Make3D          {rgb,image,…}/NAME with {depth,depths}/NAME (16-bit .png, or .npy): clean, with known depth
     GoPro                {train,test}/GOPR…/{blur,sharp}/N
     text deblurring      N_blur beside N_orig, and N_psf: how a point looked
     DIV2K hybrid         {mild,moderate,severe}_in/N_in with _gt/N_gt: RL-Restore's test sets
     DIV2K                DIV2K_train_HR/N, DIV2K_valid_HR/N: what RL-Restore's training pictures are made of
     DID-HY               {train,test}/{input,target}/NAME in a folder called so
-    Set5, Set12, BSD68, CBSD68, Kodak    clean pictures by their well-known names
+    Set5, Kodak          clean pictures by their well-known names, and no others beside them
+    Set12, BSD68, CBSD68 clean pictures that are numbered, in a folder called so
     a pair of folders    one called rain, input, hazy, blur …, one clean, target, gt, sharp …: same names in both
     a folder of clean pictures
 """
