@@ -92,15 +92,15 @@ def _train(arguments: list[str]) -> int:
     return 0
 
 
-def _pictures(recipe: Recipe, folders: Sequence[Path], gib: float | None, processes: int) -> TrainingPictures:
+def _pictures(recipe: Recipe, folders: Sequence[Path], gib: float | None, devices: int) -> TrainingPictures:
     """Each process keeps its own."""
     from training.data import load_pictures
-    from training.devices import is_first_process
+    from training.devices import is_first_process, processes_here
     from training.stills import half_of_free_memory
 
     if gib is not None and gib < 0:
         raise UsageError(f"--memory must be 0 or more GiB, {gib:g} came")
-    memory = (half_of_free_memory() if gib is None else int(gib * _GIB)) // processes
+    memory = (half_of_free_memory() if gib is None else int(gib * _GIB)) // processes_here(devices)
     pictures = load_pictures(folders, task=recipe.task, smallest=recipe.largest_patch, memory=memory)
     if pictures.to_keep > memory and is_first_process():
         wanted, there = pictures.to_keep / _GIB, memory / _GIB

@@ -67,10 +67,10 @@ def is_first_process() -> bool:
     return os.environ.get("RANK", os.environ.get("LOCAL_RANK", "0")) == "0"
 
 
-def processes_here(fabric: Fabric) -> int:
-    """Those that share this machine's cores."""
+def processes_here(asked_for: int) -> int:
+    """Those that share this machine's cores and memory: what `--devices` says, where torchrun does not know better."""
     launched = _by_torchrun()
-    return launched[0] if launched else fabric.world_size
+    return launched[0] if launched else asked_for
 
 
 def wait_for(fabric: Fabric) -> None:

@@ -61,7 +61,7 @@ class Learning:
         """
         if self._fabric.device.type == "cpu":
             return map(self.draw, range(first, last))
-        cores = len(os.sched_getaffinity(0)) // processes_here(self._fabric)
+        cores = len(os.sched_getaffinity(0)) // processes_here(self._fabric.world_size)
         workers = min(max(cores - 1, 1), _MOST_DRAWING)
         return prefetched(self.draw, first, last, workers=workers, ahead=4 * workers)
 
