@@ -39,6 +39,13 @@ def test_the_size_is_kept_for_all_that_the_stride_divides(config: PhysicsGANConf
     assert graph(torch.zeros(1, 17, 30, 3, dtype=torch.uint8))[0].shape == (1, 17, 30, 3)  # padded and cropped
 
 
+def test_without_blocks_and_steps_down_it_is_a_plain_chain_of_convolutions() -> None:
+    """Which is why zero of either is not refused."""
+    network = PhysicsGAN(replace(SMALL, blocks=0, downs=0))
+    assert [layer[2] for layer in _layers(network)] == [4, 3]
+    assert network(torch.rand(1, 3, 9, 11)).shape == (1, 3, 9, 11)
+
+
 def test_black_and_white_are_within_reach_of_tanh_in_the_contracts_range() -> None:
     network = PhysicsGAN(SMALL)
     tail = network.layers[-1]

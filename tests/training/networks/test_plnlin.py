@@ -88,6 +88,23 @@ def test_the_unit_is_equations_2_to_6() -> None:
     torch.testing.assert_close(parts(x), expected)
 
 
+def test_the_levels_meet_by_mean_pooling_on_the_way_down_and_by_what_was_fused_on_the_way_up() -> None:
+    torch.manual_seed(0)
+    network = PLNLIN(SMALL)
+    _wake(network)
+
+    def fused(level: int, encoded: Tensor, decoded: Tensor) -> Tensor:
+        return network.side[level](network.join[level](torch.cat([encoded, decoded], dim=1)))  # type: ignore[no-any-return]
+
+    picture = torch.rand(1, 3, 8, 12)
+    full = network.encoder[0](network.head(picture))
+    half = network.encoder[1](F.avg_pool2d(full, 2))
+    fused_half = fused(1, half, network.decoder[1](half))
+    fused_full = fused(0, full, network.decoder[0](F.interpolate(fused_half, scale_factor=2.0)))
+    expected = Hierarchy((network.tail[0](fused_full), network.tail[1](fused_half)), (fused_full, fused_half))
+    torch.testing.assert_close(network(picture, every=True), expected)
+
+
 def test_sft_scales_and_shifts_by_what_the_other_branch_says() -> None:
     torch.manual_seed(0)
     sft = SFT(8)

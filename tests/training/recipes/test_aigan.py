@@ -116,6 +116,7 @@ def test_each_side_of_the_game_wins_while_the_other_stands_still(saturating: boo
 def test_every_network_moves_in_a_step() -> None:
     system = _system()
     assert set(system.networks) == {"generator", "judge_original", "judge_interference"} == set(system.optimisers)
+    assert {optimiser.param_groups[0]["betas"] for optimiser in system.optimisers.values()} == {(0.5, 0.999)}
     before = _weights(system)
     system.step([_batch()])
     assert all(not torch.equal(value, before[name]) for name, value in _weights(system).items())

@@ -117,6 +117,7 @@ def test_the_weights_of_the_losses_are_those_of_the_paper() -> None:
     method = PhysicsGANMethod()
     assert (method.lambda_, method.gamma, method.mu, method.pool) == (50, 10, 10, 50)
     system, batch = _system(replace(METHOD, lambda_=3.0, gamma=5.0, mu=7.0, adversarial=2.0)), _batch()
+    assert {optimiser.param_groups[0]["betas"] for optimiser in system.optimisers.values()} == {(0.5, 0.999)}
     total, parts = system._generator_losses(batch, "generator", {})
     weights = {"content": 3, "physics": 5, "repeat": 7, "deceive_clear": 2, "deceive_physical": 2}
     torch.testing.assert_close(total, sum((weights[name] * part for name, part in parts.items()), torch.zeros(())))
@@ -185,6 +186,22 @@ def test_the_gradient_of_equation_10_goes_through_the_physics_too() -> None:
     learned = [parameter.grad for parameter in generator.parameters()]
     by_hand = METHOD.mu * F.l1_loss(generator(degrade_again("haze", generator(batch.degraded), batch)), batch.clean)
     torch.testing.assert_close(learned, list(torch.autograd.grad(by_hand, list(generator.parameters()))))
+
+
+@pytest.mark.parametrize("learner", ["generator", "degrader"])
+def test_both_generators_of_pcyclegan_descend_the_same_sum(learner: str) -> None:
+    system, batch = _system(replace(METHOD, learn_physics=True)), _batch()
+    total, _ = system._generator_losses(batch, learner, {})
+    total.backward()
+    generator, degrader, clear, physical = (system.networks[name] for name in ("generator", "degrader", "clear", "physical"))
+    restored, made_worse = generator(batch.degraded), degrader(batch.clean)
+    again = degrader(restored)
+    content, physics = F.l1_loss(restored, batch.clean), F.l1_loss(again, batch.degraded)
+    repeat, cycle = (F.l1_loss(generator(picture), batch.clean) for picture in (again, made_worse))
+    deceive = (clear(restored) - 1).square().mean() + (physical(made_worse) - 1).square().mean()
+    by_hand = 50 * content + 10 * physics + 10 * repeat + 10 * cycle + deceive
+    parameters = list(system.networks[learner].parameters())
+    torch.testing.assert_close([parameter.grad for parameter in parameters], list(torch.autograd.grad(by_hand, parameters)))
 
 
 def test_the_learned_degradation_hears_of_its_discriminator() -> None:
@@ -320,9 +337,12 @@ def test_the_rate_is_constant_for_half_and_then_falls_to_zero() -> None:
     [
         ("physics", "smoke", "blur, haze, rain"),
         ("pool", -1, "0 or more"),
-        ("lambda_", -5.0, "method.lambda_ weighs a loss"),
+        *((name, -5.0, f"method.{name} weighs a loss") for name in ("lambda_", "gamma", "mu", "adversarial", "cycle", "judge_share")),
         ("judge_share", float("nan"), "method.judge_share weighs a loss"),
+        ("mu", float("inf"), "method.mu weighs a loss"),
+        ("judge_channels", 0, "method.judge_channels and method.judge_layers must be 1 or more"),
         ("judge_layers", 0, "method.judge_layers must be 1 or more, method.beta1"),
+        ("beta1", -0.1, "method.beta1 at least 0 and below 1"),
         ("beta1", 1.0, "method.beta1 at least 0 and below 1"),
     ],
 )
@@ -331,7 +351,9 @@ def test_a_method_that_makes_no_sense_is_refused(field: str, value: object, says
         replace(METHOD, **{field: value})  # type: ignore[arg-type]
 
 
-@pytest.mark.parametrize(("field", "value"), [("channels", 0), ("downs", -1), ("blocks", -3), ("unshuffle", 0), ("filter", 4)])
+@pytest.mark.parametrize(
+    ("field", "value"), [("channels", 0), ("downs", -1), ("blocks", -3), ("unshuffle", 0), ("filter", 4), ("filter", -1)]
+)
 def test_a_size_that_makes_no_sense_is_refused(field: str, value: int) -> None:
     with pytest.raises(UsageError, match=f"a physicsgan's {field} must .*{value} came"):
         replace(SMALL, **{field: value})  # type: ignore[arg-type]

@@ -113,6 +113,23 @@ def test_the_generator_learns_from_what_it_made_and_not_from_its_features_of_cle
     assert all(parameter.requires_grad for parameter in judge.parameters())
 
 
+def test_the_generators_gradient_is_that_of_equation_9() -> None:
+    """With (12) a thousand times as strong as printed, or its share would drown in that of the pixels."""
+    system, batch = _system(PLNLINMethod(judge_channels=8, adversarial=1000.0)), _batch(32)
+    total, _ = system._generator_losses(batch, [])
+    total.backward()
+    generator, judge = system.networks["generator"], system.networks["judge"]
+    assert all(parameter.grad is None for parameter in judge.parameters())
+    made = generator(batch.degraded, every=True)
+    with torch.no_grad():
+        real = generator(batch.clean, every=True)
+    features = [torch.cat(both) for both in zip(real.features, made.features, strict=True)]
+    adversarial = system._adversarial(judge(torch.cat([batch.clean, made.pictures[0]]), features), real_wins=False)
+    by_hand = 1 - ssim(made.pictures[0], batch.clean) + system._hierarchical(made, batch.clean) + 1000 * adversarial
+    parameters = list(generator.parameters())
+    torch.testing.assert_close([parameter.grad for parameter in parameters], list(torch.autograd.grad(by_hand, parameters)))
+
+
 def _reaches(network: nn.Module, value: Tensor) -> bool:
     gradients = torch.autograd.grad(value.square().sum(), list(network.parameters()), retain_graph=True, allow_unused=True)
     return any(gradient is not None and bool(gradient.any()) for gradient in gradients)
