@@ -127,10 +127,10 @@ def open_pairs(files: Sequence[Pairing], kept: Kept) -> Pairs:
 def read_depth(path: Path, size: Size) -> Light:
     """Divided by its largest value; 0 means unknown, and that is taken for far. Resized to the picture where it is coarser."""
     try:
-        stored = np.load(path, allow_pickle=False) if path.suffix == ".npy" else cv2.imread(str(path), cv2.IMREAD_UNCHANGED)
-    except (OSError, ValueError) as error:
+        stored = np.load(path, allow_pickle=False) if path.suffix.lower() == ".npy" else cv2.imread(str(path), cv2.IMREAD_UNCHANGED)
+    except (OSError, EOFError, ValueError) as error:
         raise DataError(f"{path}: an array of depths was expected, it cannot be read ({error})") from error
-    if stored is None or stored.ndim != 2 or not np.isfinite(stored).all() or stored.min() < 0 or stored.max() <= 0:
+    if stored is None or stored.ndim != 2 or not stored.size or stored.dtype.kind not in "fiu" or not _measures(stored):
         raise DataError(f"{path}: one channel of depths, none below zero and not all of them zero, was expected; something else came")
     depth = np.asarray(stored, np.float32)
     depth = np.where(depth > 0, depth, depth.max()) / depth.max()
@@ -138,6 +138,10 @@ def read_depth(path: Path, size: Size) -> Light:
     if depth.shape != size:
         depth = np.asarray(cv2.resize(depth, (width, height), interpolation=cv2.INTER_LINEAR), np.float32)
     return depth
+
+
+def _measures(depth: NDArray[Any]) -> bool:
+    return bool(np.isfinite(depth).all() and depth.min() >= 0 and depth.max() > 0)
 
 
 def read_kernel(path: Path) -> Light:

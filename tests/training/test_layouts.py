@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -419,14 +420,24 @@ def test_depth_is_known_with_its_picture_and_its_farthest_point_is_one(suffix: s
 
 @pytest.mark.parametrize(
     "depth",
-    [np.full((SIDE, SIDE), -1.0), np.ones((SIDE, SIDE, 3)), np.zeros((SIDE, SIDE)), np.full((SIDE, SIDE), np.nan)],
-    ids=["negative", "three channels", "unknown all over", "not a number"],
+    [
+        np.full((SIDE, SIDE), -1.0),
+        np.ones((SIDE, SIDE, 3)),
+        np.zeros((SIDE, SIDE)),
+        np.full((SIDE, SIDE), np.nan),
+        np.zeros((0, SIDE)),
+        np.full((SIDE, SIDE), "far"),
+    ],
+    ids=["negative", "three channels", "unknown all over", "not a number", "empty", "text"],
 )
-def test_a_depth_that_is_none_is_refused(depth: NDArray[np.float64], tmp_path: Path) -> None:
+def test_a_depth_that_is_none_is_refused(depth: NDArray[Any], tmp_path: Path) -> None:
     folder = _built(tmp_path, {"nyu/rgb/1.png": clean(1)})
     (folder / "depth").mkdir()
     np.save(folder / "depth" / "1.npy", depth)
     with pytest.raises(DataError, match=r"1\.npy: one channel of depths, none below zero and not all of them zero, was expected"):
+        load_pictures([folder]).held_out.fill()
+    (folder / "depth" / "1.npy").write_bytes(b"")
+    with pytest.raises(DataError, match=r"1\.npy: an array of depths was expected, it cannot be read"):
         load_pictures([folder]).held_out.fill()
     (folder / "depth" / "1.npy").unlink()
     cv2.imwrite(str(folder / "depth" / "1.png"), np.full((SIDE, SIDE, 3), 9, np.uint8))

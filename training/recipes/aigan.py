@@ -34,7 +34,7 @@ from runtime.errors import UsageError
 from training.data import Batch
 from training.networks.aigan import AIGAN, Signals
 from training.networks.discriminators import PatchGAN
-from training.recipes.recipe import Losses, System, descend, frozen
+from training.recipes.recipe import Losses, System, check_judge, check_weights, descend, frozen
 
 
 def squared_error(made: Tensor, target: Tensor) -> Tensor:
@@ -72,8 +72,8 @@ class AIGANMethod:
     beta1: float = 0.5  # of Adam
 
     def __post_init__(self) -> None:
-        if self.adversarial < 0:
-            raise UsageError(f"method.adversarial must be 0 or more, {self.adversarial} came")
+        check_weights(self, "adversarial")
+        check_judge(self.judge_channels, self.judge_layers, self.beta1)
 
     def set_up(self, fabric: Fabric, generator: nn.Module, learning_rate: float) -> System:
         return AIGANSystem(self, fabric, generator, learning_rate)

@@ -16,7 +16,6 @@ neither physics nor D_h.
 from __future__ import annotations
 
 import functools
-import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -32,7 +31,7 @@ from training.networks.discriminators import PatchGAN
 from training.networks.physicsgan import PhysicsGAN
 from training.physics import PHYSICS, degrade_again
 from training.recipes.pool import PicturePool
-from training.recipes.recipe import Losses, System, descend, frozen
+from training.recipes.recipe import Losses, System, check_judge, check_weights, descend, frozen
 
 
 @dataclass(frozen=True)
@@ -57,12 +56,8 @@ class PhysicsGANMethod:
             raise UsageError(f"method.physics must be one of {', '.join(PHYSICS)}; {self.physics!r} came")
         if self.pool < 0 or self.pool_side < 1:
             raise UsageError(f"method.pool must be 0 or more and method.pool_side above 0; {self.pool} and {self.pool_side} came")
-        for name in ("lambda_", "gamma", "mu", "adversarial", "cycle", "judge_share"):
-            if not 0 <= getattr(self, name) < math.inf:
-                raise UsageError(f"method.{name} weighs a loss and must be 0 or more, {getattr(self, name)} came")
-        if self.judge_channels < 1 or self.judge_layers < 1 or not 0 <= self.beta1 < 1:
-            wanted = "method.judge_channels and method.judge_layers must be 1 or more, method.beta1 at least 0 and below 1"
-            raise UsageError(f"{wanted}; {self.judge_channels}, {self.judge_layers} and {self.beta1} came")
+        check_weights(self, "lambda_", "gamma", "mu", "adversarial", "cycle", "judge_share")
+        check_judge(self.judge_channels, self.judge_layers, self.beta1)
 
     @property
     def needs_physics(self) -> bool:

@@ -35,7 +35,7 @@ from training.data import Batch
 from training.losses import ssim
 from training.networks.plnlin import KINDS, PLNLIN, Hierarchy
 from training.networks.plnlin_judge import PLNLINJudge
-from training.recipes.recipe import Losses, System, descend, frozen, mean_over_devices
+from training.recipes.recipe import Losses, System, check_weights, descend, frozen, mean_over_devices
 
 
 @dataclass(frozen=True)
@@ -52,8 +52,10 @@ class PLNLINMethod:
     judge_channels: int = 32
 
     def __post_init__(self) -> None:
-        if self.ratio < 1 or self.judge_stages < 1:
-            raise UsageError(f"method.ratio and method.judge_stages must be 1 or more; {self.ratio} and {self.judge_stages} came")
+        for name in ("ratio", "judge_stages", "judge_channels"):
+            if getattr(self, name) < 1:
+                raise UsageError(f"method.{name} must be 1 or more, {getattr(self, name)} came")
+        check_weights(self, "hierarchical", "adversarial", "level_weights", "side_weights")
         if self.judge_unit not in KINDS:
             raise UsageError(f"method.judge_unit must be one of {', '.join(KINDS)}; {self.judge_unit!r} came")
 

@@ -99,6 +99,21 @@ class Recipe:
         return side, max(1, round(self.batch * (self.patch / side) ** 2))
 
 
+def check_weights(method: Method, *names: str) -> None:
+    """That these fields, numbers or tuples of them, can weigh losses."""
+    for name in names:
+        value = getattr(method, name)
+        if not all(0 <= weight < math.inf for weight in (value if isinstance(value, tuple) else (value,))):
+            raise UsageError(f"method.{name} weighs a loss and must be 0 or more, {value} came")
+
+
+def check_judge(channels: int, layers: int, beta1: float) -> None:
+    """A discriminator's size and Adam's β₁, which GANs set."""
+    if channels < 1 or layers < 1 or not 0 <= beta1 < 1:
+        wanted = "method.judge_channels and method.judge_layers must be 1 or more, method.beta1 at least 0 and below 1"
+        raise UsageError(f"{wanted}; {channels}, {layers} and {beta1} came")
+
+
 def descend(
     fabric: Fabric,
     network: nn.Module,

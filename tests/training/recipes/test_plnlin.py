@@ -261,7 +261,13 @@ def test_the_discriminative_manners_are_built_as_named(cross_content: bool, side
 
 @pytest.mark.parametrize(
     ("method", "says"),
-    [({"ratio": 0}, "1 or more"), ({"judge_unit": "conv"}, "method.judge_unit must be one of")],
+    [
+        ({"ratio": 0}, "method.ratio must be 1 or more"),
+        ({"judge_channels": 0}, "method.judge_channels must be 1 or more"),
+        ({"judge_unit": "conv"}, "method.judge_unit must be one of"),
+        ({"adversarial": float("nan")}, "method.adversarial weighs a loss"),
+        ({"side_weights": (0.1, -0.1)}, "method.side_weights weighs a loss"),
+    ],
 )
 def test_a_method_that_means_nothing_is_refused(method: dict[str, Any], says: str) -> None:
     with pytest.raises(UsageError, match=says):
