@@ -66,6 +66,8 @@ def _train(arguments: list[str]) -> int:
         raise UsageError("--data DIR is needed to train (only --show works without)")
     if not parsed.out and not parsed.measure_loading:
         raise UsageError("--out DIR is needed to train (only --show and --measure-loading work without)")
+    if parsed.out and parsed.out.exists() and not parsed.out.is_dir():
+        raise UsageError(f"--out {parsed.out}: a folder was expected, this is a file; name another")
     for name in ("devices", "save_every", "log_every", "validate_every"):
         if getattr(parsed, name) < 1:
             raise UsageError(f"--{name.replace('_', '-')} must be 1 or more, {getattr(parsed, name)} came")

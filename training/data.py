@@ -157,8 +157,9 @@ class Patches:
         self._pairs: Gallery[Pair] = pictures.pairs if learn_pairs else Several([])
         if not self._clean and not self._pairs:
             held = len(pictures.held_out) + len(pictures.held_out_pairs)
-            only = f" ({held} found, held out for scores)" if held else ""
-            raise DataError(f"no clean picture to train on{only}; name a folder of pictures with --data, or --data drawn")
+            what = "no pair and no clean picture" if learn_pairs else "no clean picture"
+            only = f" (the {held} found are held out for scores: a test set needs its training set beside it)" if held else ""
+            raise DataError(f"{what} to train on{only}; name a folder of pictures with --data, or --data drawn")
         for part in (self._clean, self._pairs):
             _check_sizes(part, largest)
             part.fill()

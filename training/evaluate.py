@@ -14,7 +14,7 @@ import torch
 from runtime.atomic import written
 from runtime.backend import Picture
 from runtime.errors import CheckpointError, DataError, UsageError
-from runtime.manifest import Score
+from runtime.manifest import ModelCard, Score
 from runtime.restorer import load
 from training.checkpoint import Checkpoint, load_checkpoint
 from training.data import from_tensor
@@ -129,7 +129,7 @@ class OpenModel:
     """Anything that can be scored."""
 
     restore: Restore
-    recipe: str
+    card: ModelCard
     runs_on: str
     takes_floats: bool  # noise that was neither clipped nor rounded; a bundle takes bytes
 
@@ -144,7 +144,7 @@ def open_model(model: str, device: str = "cpu") -> Iterator[OpenModel]:
             restore = checkpoint_restore(checkpoint, device=device)
         except CheckpointError as error:
             raise CheckpointError(f"{path}: {error}") from error
-        yield OpenModel(restore, checkpoint.card.recipe, f"PyTorch FP32, {device}", takes_floats=True)
+        yield OpenModel(restore, checkpoint.card, f"PyTorch FP32, {device}", takes_floats=True)
         return
     with load(model) as restorer:
 
@@ -153,7 +153,7 @@ def open_model(model: str, device: str = "cpu") -> Iterator[OpenModel]:
                 raise UsageError(f"{model} takes bytes, unrounded noise came; score its checkpoint, or use --protocol rgb or grey")
             return restorer(np.asarray(picture, np.uint8)).image
 
-        yield OpenModel(on_bytes, restorer.manifest.card.recipe, restorer.choice.describe(), takes_floats=False)
+        yield OpenModel(on_bytes, restorer.manifest.card, restorer.choice.describe(), takes_floats=False)
 
 
 def checkpoint_restore(checkpoint: Checkpoint, *, bf16: bool = False, device: str = "cpu") -> Restore:

@@ -17,6 +17,7 @@ from runtime.errors import UsageError
 if TYPE_CHECKING:
     from training.data import TrainingPictures
     from training.evaluate import Answer, PictureScore
+    from training.recipes.recipe import Recipe
     from training.trials import Trial
 
 _DATA = "a folder that `clearway train` takes too (its held-out part is scored), or the truths of a folder of results; repeatable"
@@ -113,53 +114,53 @@ def _planned(parsed: argparse.Namespace) -> Iterator[_Plan]:
     from training.data import load_pictures
     from training.evaluate import answer_by, open_model
     from training.metrics import PROTOCOLS
+    from training.settings import recipe_of
 
     with open_model(parsed.model, _device(parsed.device)) as model:
         pictures = load_pictures(parsed.data)
-        protocol = protocol_for(parsed.protocol, pictures, model.recipe)
+        recipe = recipe_of(model.card)
+        protocol = protocol_for(parsed.protocol, pictures, recipe)
         if PROTOCOLS[protocol].unclipped and not model.takes_floats:
             raise UsageError(
                 f"{parsed.model} takes 8-bit pictures, and {protocol} is for noise that is neither clipped nor rounded; "
                 "score the checkpoint, or use --protocol rgb or grey"
             )
-        yield _Plan(answer_by(model.restore), _trials(parsed.degrade, pictures, model.recipe, protocol), protocol, model.runs_on)
+        yield _Plan(answer_by(model.restore), _trials(parsed.degrade, pictures, recipe, protocol), protocol, model.runs_on)
 
 
 def _results_plan(parsed: argparse.Namespace) -> _Plan:
     from training.data import load_pictures
+    from training.drawn_pictures import count_of
     from training.results import answer_from, results_in
     from training.trials import pairs_of, truths_in
 
+    if drawn := [data for data in parsed.data if count_of(data)]:
+        raise UsageError(f"--data {drawn[0]}: {parsed.model} is a folder of results, and their truths lie in files; name their folder")
     folder = Path(parsed.model)
     results = results_in(folder)
     pictures = load_pictures(parsed.data)
     # Clean pictures are all of them the truth of something: the held-out rule is for models that were trained on the others.
-    trial = pairs_of(pictures) if pictures.held_out_pairs else truths_in(parsed.data)
     protocol = protocol_for(parsed.protocol, pictures, recipe=None)
+    trial = pairs_of(pictures, protocol) if pictures.held_out_pairs else truths_in(parsed.data)
     return _Plan(answer_from(folder, results, trial.names), [trial], protocol, "a folder of results")
 
 
-def _trials(degrade: str | None, pictures: TrainingPictures, recipe: str, protocol: str) -> list[Trial]:
-    from training.recipes import find_recipe
+def _trials(degrade: str | None, pictures: TrainingPictures, recipe: Recipe, protocol: str) -> list[Trial]:
+    from training.degradations.description import Described
     from training.trials import SEED, mixture_trial, trials_of
 
     if degrade is None:
-        return trials_of(find_recipe(recipe), pictures, protocol)
-    from training.degradations.description import parse_mixture
-    from training.degradations.rain import StreakBank
-
-    unseen = StreakBank(SEED, count=64)  # as in the recipes' own trials: what falls here fell in no training
-    return [mixture_trial(degrade, parse_mixture(degrade, unseen), pictures, protocol)]
+        return trials_of(recipe, pictures, protocol)
+    return [mixture_trial(degrade, Described(degrade).unseen(SEED), pictures, protocol)]
 
 
-def protocol_for(asked: str | None, pictures: TrainingPictures, recipe: str | None) -> str:
+def protocol_for(asked: str | None, pictures: TrainingPictures, recipe: Recipe | None) -> str:
     from training.metrics import find_protocol
-    from training.recipes import find_recipe
 
     named = asked or pictures.protocol
     if named:
         return find_protocol(named)
-    return "rgb" if recipe is None else find_recipe(recipe).protocol
+    return find_protocol("rgb" if recipe is None else recipe.protocol)
 
 
 def _device(asked: str | None) -> str:

@@ -1,7 +1,7 @@
 """Owns a folder of results that somebody else's program made: which picture answers which truth; knows nothing of scores.
 
-A result is called what its truth or its degraded picture is called, whatever the suffix; where it is not, a name that ends in
-"-" or "_" and the truth's name will do ("Derained-Rain100L-rain-001" for "001").
+A result is called what the degraded picture of its pair is called, or its truth where there are no pairs, whatever the suffix; where it is
+not, a name that ends in "-" or "_" and that name will do ("Derained-Rain100L-rain-001" for "001").
 """
 
 from __future__ import annotations

@@ -38,7 +38,8 @@ def changed(recipe: Recipe, changes: Sequence[str]) -> Recipe:
         if change.startswith(ABLATION):
             recipe = with_ablation(recipe, change.removeprefix(ABLATION))
         elif change.startswith(DEGRADE):
-            recipe = dataclasses.replace(recipe, degradation=Described(change.removeprefix(DEGRADE)))
+            described = Described(change.removeprefix(DEGRADE))
+            recipe = dataclasses.replace(recipe, degradation=described, trials=((described.text, described.unseen),))
         else:
             recipe = with_settings(recipe, [change])
     return recipe

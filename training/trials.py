@@ -49,7 +49,7 @@ def trials_of(recipe: Recipe, pictures: TrainingPictures, protocol: str = "rgb")
         untouched = "held-out pictures, clean"
         trials.append(Trial(untouched, pictures.held_out.names, partial(_untouched, pictures.held_out)))
     if pictures.held_out_pairs:
-        trials.append(_files_only(pairs_of(pictures), protocol))
+        trials.append(pairs_of(pictures, protocol))
     if not trials:
         raise DataError("nothing to score: --data holds out every 12th clean picture and pairs named test-*, and found neither")
     return trials
@@ -62,17 +62,13 @@ def mixture_trial(text: str, degradation: Degradation, pictures: TrainingPicture
     return _made(f"held-out pictures, {text}", lambda seed: degradation, pictures.held_out, protocol)
 
 
-def pairs_of(pictures: TrainingPictures) -> Trial:
-    return Trial("held-out pairs", pictures.held_out_pairs.names, partial(_paired, pictures.held_out_pairs))
-
-
-def _files_only(trial: Trial, protocol: str) -> Trial:
+def pairs_of(pictures: TrainingPictures, protocol: str = "rgb") -> Trial:
     if PROTOCOLS[protocol].unclipped:
         raise UsageError(
             f"--protocol {protocol} is for noise that is neither clipped nor rounded, which no pair of 8-bit files holds; "
             "name clean pictures and --degrade, or --protocol rgb or grey for the files as they are"
         )
-    return trial
+    return Trial("held-out pairs", pictures.held_out_pairs.names, partial(_paired, pictures.held_out_pairs))
 
 
 def truths_in(folders: Sequence[Path]) -> Trial:

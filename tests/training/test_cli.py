@@ -55,6 +55,8 @@ def test_a_recipe_can_be_read_before_it_is_trained(capsys: pytest.CaptureFixture
         (["train", "derain", "--data", "DATA"], 2, "--out DIR is needed"),
         (["train", "derain", "-o", "OUT"], 2, "--data DIR is needed"),
         (["train", "derain", "--data", "DATA", "-o", "OUT", "--memory", "-1"], 2, "--memory"),
+        (["train", "derain", "--data", "DATA", "-o", "DATA/00.png"], 2, "a folder was expected, this is a file"),
+        (["evaluate", "DATA", "--data", "drawn:4"], 2, "is a folder of results"),
         (["train", "derain", "--data", "drawn:1", "-o", "OUT"], 2, "drawn:N with N of 2 or more"),
         (["train", "derain", "--data", "DATA", "-o", "OUT", "--ablation", "without-everything"], 2, "without-everything"),
         (["train", "derain", "--data", "DATA", "-o", "OUT", "--degrade", "rian"], 2, "rain"),
@@ -70,7 +72,7 @@ def test_wrong_use_is_one_line_and_its_exit_code(
     words: list[str], code: int, says: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     clean_folder(tmp_path / "DATA", count=2)
-    placed = [str(tmp_path / word) if word in {"DATA", "OUT", "NOWHERE"} else word for word in words]
+    placed = [str(tmp_path / word) if word.split("/")[0] in {"DATA", "OUT", "NOWHERE"} else word for word in words]
     assert clearway.main(placed) == code
     said = capsys.readouterr().err
     assert says in said

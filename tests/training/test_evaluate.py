@@ -154,10 +154,10 @@ def test_bundles_and_checkpoints_are_opened_alike(tmp_path: Path) -> None:
     save_checkpoint(tmp_path / "model.safetensors", identity())
     picture = np.full((20, 24, 3), 100, np.uint8)
     with open_model(str(tmp_path / "model.safetensors")) as by_checkpoint:
-        assert (by_checkpoint.recipe, by_checkpoint.takes_floats) == ("derain", True)
+        assert (by_checkpoint.card.recipe, by_checkpoint.takes_floats) == ("derain", True)
         np.testing.assert_array_equal(by_checkpoint.restore(picture), picture)
     with open_model(str(make_bundle(tmp_path / "tiny", kind="brighten"))) as by_bundle:
-        assert (by_bundle.recipe, by_bundle.takes_floats) == ("derain", False)
+        assert (by_bundle.card.recipe, by_bundle.takes_floats) == ("derain", False)
         assert by_bundle.restore(picture).max() == 110
         with pytest.raises(UsageError, match="takes bytes"):
             by_bundle.restore(picture.astype(np.float32))

@@ -163,8 +163,9 @@ def _make_wrong(place: Path, here: Path) -> None:
 
 
 def test_the_protocol_is_what_was_asked_for_else_the_datas_own_else_the_recipes() -> None:
+    recipe = find_recipe("derain")
     gopro, plain = (replace(TrainingPictures.of(), protocol=protocol) for protocol in ("GoPro", None))
-    assert protocol_for("text", gopro, "derain") == "text"
-    assert protocol_for(None, gopro, "derain") == "gopro"
-    assert protocol_for(None, plain, "derain") == find_recipe("derain").protocol
+    assert protocol_for("text", gopro, recipe) == "text"
+    assert protocol_for(None, gopro, recipe) == "gopro"
+    assert protocol_for(None, plain, replace(recipe, protocol="rounded-y")) == "rounded-y"
     assert protocol_for(None, plain, recipe=None) == "rgb"

@@ -86,6 +86,7 @@ def test_a_model_card_tells_the_recipe_that_trained_it() -> None:
     card = ModelCard("fdrnet-hybrid", 1, 7, (), "", (), changes)
     recipe = recipe_of(card)
     assert (recipe.steps, recipe.network.name, recipe.degradation) == (7, "fdrnet-edge channels=16", Described("noise(read=20)"))
+    assert [name for name, _ in recipe.trials] == ["noise(read=20)"]  # what it is validated and scored on
     assert with_settings(find_recipe("fdrnet-hybrid"), ["method.beta=0"]).method == recipe.method
     assert recipe_of(ModelCard("derain", 1, 7, (), "", ())) == find_recipe("derain")
 

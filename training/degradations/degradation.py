@@ -29,6 +29,7 @@ class Within:
 
     low: float
     high: float
+    whole: bool = False  # what is drawn is a whole number, so one must lie between the ends
 
     def __str__(self) -> str:
         return f"{self.low:g} and {self.high:g}"
@@ -88,6 +89,8 @@ def check(degradation: Any) -> None:
         if not (len(ends) == 2 and bounds.low <= ends[0] <= ends[1] <= bounds.high):
             what = "a low and a high end" if isinstance(value, tuple) else "a number"
             raise UsageError(f"{kind.__name__}: {name} is {what} between {bounds}; {value} came")
+        if bounds.whole and math.ceil(ends[0]) > math.floor(ends[1]):
+            raise UsageError(f"{kind.__name__}: {name} is drawn from the whole numbers of its range, and there is none in {value}")
 
 
 @functools.cache

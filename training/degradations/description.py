@@ -21,9 +21,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, cast
 
 from runtime.errors import UsageError
-from training.degradations.degradation import Degradation, to_light
+from training.degradations.degradation import Degradation
 from training.degradations.mixture import Mixture
-from training.degradations.rain import StreakBank, layer_of
+from training.degradations.rain import StreakBank, layers_of
 
 if TYPE_CHECKING:
     from training.gallery import Pair
@@ -89,8 +89,11 @@ class Described:
         parse_mixture(self.text)  # what is misspelt is said now, not after the pictures are loaded
 
     def __call__(self, seed: int, pairs: Sequence[Pair] = ()) -> Degradation:
-        foreign = [layer_of(to_light(pair.degraded), to_light(pair.clean)) for pair in pairs]
-        return parse_mixture(self.text, StreakBank(seed, foreign=foreign))
+        return parse_mixture(self.text, StreakBank(seed, foreign=layers_of(pairs)))
+
+    def unseen(self, seed: int) -> Degradation:
+        """For scores: what falls here fell in no training."""
+        return parse_mixture(self.text, StreakBank(seed, count=64))
 
 
 def kind_of(name: str) -> type:

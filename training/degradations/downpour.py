@@ -30,7 +30,7 @@ _SOFT = 4.0  # how sharply a distance hides what is behind it; depth is never kn
 class Downpour:
     bank: StreakBank
     strength: Amount = (0.2, 0.7)
-    distances: Annotated[Range, Within(1, 6)] = (2, 4)  # how many layers, a whole number
+    distances: Annotated[Range, Within(1, 6, whole=True)] = (2, 4)  # how many layers, a whole number
     accumulation: Amount = (0.2, 1.5)  # β: light falls to exp(−β) at the farthest
     airlight: Share = (0.4, 0.9)
     splash: Amount = (0.0, 0.6)

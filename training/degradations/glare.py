@@ -21,7 +21,7 @@ _THIN = 0.006  # of it: how wide a ray is
 
 @dataclass(frozen=True)
 class Glare:
-    cars: Annotated[Range, Within(1, 10)] = (1, 3)  # whole numbers
+    cars: Annotated[Range, Within(1, 10, whole=True)] = (1, 3)  # whole numbers
     strength: Amount = (0.2, 1.2)
     rays: Share = (0.0, 0.6)
     veil: Share = (0.0, 0.1)  # evenly over the picture, at full strength

@@ -20,7 +20,7 @@ _SHARPNESS = -0.5  # Keys' bicubic, as MATLAB has it; OpenCV's −0.75 rings mor
 
 @dataclass(frozen=True)
 class LowResolution:
-    scale: Annotated[Range, Within(1, 16)] = (2, 4)  # whole numbers out of this range
+    scale: Annotated[Range, Within(1, 16, whole=True)] = (2, 4)  # whole numbers out of this range
 
     def __post_init__(self) -> None:
         check(self)

@@ -15,13 +15,16 @@ from __future__ import annotations
 import functools
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from training.degradations.degradation import Amount, Degraded, Light, Share, Within, check, draw
+from training.degradations.degradation import Amount, Degraded, Light, Share, Within, check, draw, to_light
+
+if TYPE_CHECKING:
+    from training.gallery import Pair
 
 Places = NDArray[np.float64]
 
@@ -81,6 +84,12 @@ def _smear(length: float, thickness: float, angle: float) -> NDArray[np.float32]
 def layer_of(rainy: Light, clean: Light) -> Light:
     """The streak layer of a pair that was made by adding light: the least clipped channel has the most of it."""
     return np.asarray(np.clip((rainy - clean).max(axis=2), 0, 1), np.float32)
+
+
+def layers_of(pairs: Sequence[Pair], most: int = 200) -> list[Light]:
+    """Of the thousands of pairs that a data set has some, evenly spread: each layer stays in memory."""
+    some = pairs[:: -(-len(pairs) // most) or 1]
+    return [layer_of(to_light(pair.degraded), to_light(pair.clean)) for pair in some]
 
 
 class StreakBank:

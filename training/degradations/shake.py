@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Annotated
 
 import numpy as np
 from numpy.typing import NDArray
 
 from training.degradations.blur import blurred
-from training.degradations.degradation import Amount, Degraded, Light, Pixels, check, draw
+from training.degradations.degradation import Amount, Degraded, Light, Pixels, Within, check, draw
 
 _STEPS = 256
 _SMALLEST = 1e-6
@@ -23,7 +24,7 @@ class Shake:
 
     length: Pixels = (2.0, 24.0)
     restlessness: Amount = (0.5, 4.0)
-    pauses: float = 0.6  # how uneven the pace is: a hand that stops leaves a bright point
+    pauses: Annotated[float, Within(0, 5)] = 0.6  # how uneven the pace is: a hand that stops leaves a bright point
 
     def __post_init__(self) -> None:
         check(self)

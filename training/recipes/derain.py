@@ -5,14 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from training.degradations.compression import Jpeg
-from training.degradations.degradation import Degradation, to_light
+from training.degradations.degradation import Degradation
 from training.degradations.mixture import Mixture
 from training.degradations.noise import Noise
-from training.degradations.rain import Rain, StreakBank, layer_of
+from training.degradations.rain import Rain, StreakBank, layers_of
 from training.gallery import Pair
 
 UNTOUCHED = 0.15  # share of patches with no weather: without them a network "cleans" clean pictures (36 dB instead of over 42)
-_FOREIGN = 200  # layers cut from pairs, at most
 
 _CAMERA = (
     ("noise", 0.3, Noise(read=(0.0, 4.0), shot=(0.0, 5.0))),
@@ -26,9 +25,7 @@ def road_rain(seed: int, pairs: Sequence[Pair]) -> Degradation:
     The veil is kept thin: where it was up to a quarter of the light, the network learned to add contrast to any hazy photograph
     (the worst clean picture came back at 33 dB).
     """
-    some = pairs[:: -(-len(pairs) // _FOREIGN) or 1]  # of the thousands that a data set has, evenly spread: each layer stays in memory
-    foreign = [layer_of(to_light(pair.degraded), to_light(pair.clean)) for pair in some]
-    return Mixture((("rain", 0.97, Rain(StreakBank(seed, foreign=foreign))), *_CAMERA), untouched=UNTOUCHED)
+    return Mixture((("rain", 0.97, Rain(StreakBank(seed, foreign=layers_of(pairs)))), *_CAMERA), untouched=UNTOUCHED)
 
 
 def heavy_rain(seed: int) -> Degradation:
