@@ -29,7 +29,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from runtime.errors import UsageError
-from training.networks.blocks import ResBlock
+from training.networks.blocks import ResBlock, check_least
 
 FUSIONS = ("mean", "last")
 
@@ -48,9 +48,7 @@ class AIGANConfig:
     fuse: str = "mean"  # of the two steps; or the "last" alone
 
     def __post_init__(self) -> None:
-        for name, least in (("channels", 1), ("unshuffle", 1), ("encoder_blocks", 0), ("decoder_blocks", 0), ("generator_blocks", 0)):
-            if getattr(self, name) < least:
-                raise UsageError(f"an aigan's {name} must be {least} or more, {getattr(self, name)} came")
+        check_least(self, "an aigan", channels=1, unshuffle=1, encoder_blocks=0, decoder_blocks=0, generator_blocks=0)
         if self.fuse not in FUSIONS:
             raise UsageError(f"network.fuse must be one of {', '.join(FUSIONS)}; {self.fuse!r} came")
         if self.filter < 1 or self.filter % 2 == 0:

@@ -4,6 +4,15 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 
+from runtime.errors import UsageError
+
+
+def check_least(config: object, kind: str, **least: int) -> None:
+    """That each named field of a network's config is that or more."""
+    for name, low in least.items():
+        if getattr(config, name) < low:
+            raise UsageError(f"{kind}'s {name} must be {low} or more, {getattr(config, name)} came")
+
 
 def conv3x3(inputs: int, outputs: int) -> nn.Conv2d:
     return nn.Conv2d(inputs, outputs, kernel_size=3, padding=1)

@@ -25,8 +25,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from runtime.errors import UsageError
-from training.networks.blocks import ChannelAttention, ResBlock, conv3x3
+from training.networks.blocks import ChannelAttention, ResBlock, check_least, conv3x3
 from training.networks.gain_control import GainControl, InverseGainControl
 
 
@@ -42,9 +41,7 @@ class FDRNetConfig:
     auxiliary: bool = True  # False: table 5's network without the parallel branch
 
     def __post_init__(self) -> None:
-        for name in ("channels", "phases", "fd_layers", "process_blocks", "auxiliary_blocks", "unshuffle"):
-            if getattr(self, name) < 1:
-                raise UsageError(f"an fdrnet's {name} must be 1 or more, {getattr(self, name)} came")
+        check_least(self, "an fdrnet", channels=1, phases=1, fd_layers=1, process_blocks=1, auxiliary_blocks=1, unshuffle=1)
 
 
 class Disentangled(NamedTuple):

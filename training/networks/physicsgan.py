@@ -24,6 +24,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from runtime.errors import UsageError
+from training.networks.blocks import check_least
 from training.networks.discriminators import start_as_gan
 
 
@@ -38,9 +39,7 @@ class PhysicsGANConfig:
     unshuffle: int = 1  # space-to-depth factor in front of the network
 
     def __post_init__(self) -> None:
-        for name, least in (("channels", 1), ("downs", 0), ("blocks", 0), ("filter", 1), ("unshuffle", 1)):
-            if getattr(self, name) < least:
-                raise UsageError(f"a physicsgan's {name} must be {least} or more, {getattr(self, name)} came")
+        check_least(self, "a physicsgan", channels=1, downs=0, blocks=0, filter=1, unshuffle=1)
         if self.filter % 2 == 0:
             raise UsageError(f"a physicsgan's filter must have a middle, an odd side; {self.filter} came")
 

@@ -34,7 +34,7 @@ from runtime.errors import UsageError
 from training.data import Batch
 from training.networks.aigan import AIGAN, Signals
 from training.networks.discriminators import PatchGAN
-from training.recipes.recipe import Losses, System, check_judge, check_weights, descend, frozen
+from training.recipes.recipe import Losses, System, check_judge, check_weights, descend, frozen, with_adam
 
 
 def squared_error(made: Tensor, target: Tensor) -> Tensor:
@@ -90,12 +90,8 @@ class AIGANSystem:
                 networks["judge_interference"] = _judge(method)  # D_T
         self._method, self._fabric = method, fabric
         self.networks: Mapping[str, nn.Module] = networks
-        optimisers: dict[str, Optimizer] = {}
-        self._wrapped: dict[str, nn.Module] = {}
-        for name, network in networks.items():
-            optimisers[name] = torch.optim.Adam(network.parameters(), lr=learning_rate, betas=(method.beta1, 0.999), fused=True)
-            self._wrapped[name], _ = fabric.setup(network, optimisers[name])
-        self.optimisers: Mapping[str, Optimizer] = optimisers
+        self.optimisers: Mapping[str, Optimizer]
+        self._wrapped, self.optimisers = with_adam(fabric, networks, learning_rate, method.beta1)
         self.memory: Mapping[str, Tensor] = {}
 
     def step(self, batches: Sequence[Batch]) -> dict[str, Tensor]:

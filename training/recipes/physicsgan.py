@@ -31,7 +31,7 @@ from training.networks.discriminators import PatchGAN
 from training.networks.physicsgan import PhysicsGAN
 from training.physics import PHYSICS, degrade_again
 from training.recipes.pool import PicturePool
-from training.recipes.recipe import Losses, System, check_judge, check_weights, descend, frozen
+from training.recipes.recipe import Losses, System, check_judge, check_weights, descend, frozen, with_adam
 
 
 @dataclass(frozen=True)
@@ -79,13 +79,8 @@ class PhysicsGANSystem:
             networks["degrader"] = PhysicsGAN(generator.config).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self._method, self._fabric = method, fabric
         self.networks: Mapping[str, nn.Module] = networks
-        optimisers: dict[str, Optimizer] = {}
-        self._wrapped: dict[str, nn.Module] = {}
-        for name, network in networks.items():
-            optimiser = torch.optim.Adam(network.parameters(), lr=learning_rate, betas=(method.beta1, 0.999), fused=True)
-            optimisers[name] = optimiser
-            self._wrapped[name], _ = fabric.setup(network, optimiser)
-        self.optimisers: Mapping[str, Optimizer] = optimisers
+        self.optimisers: Mapping[str, Optimizer]
+        self._wrapped, self.optimisers = with_adam(fabric, networks, learning_rate, method.beta1)
         judges = [name for name in ("clear", "physical") if name in networks]
         self._pools = {name: PicturePool(method.pool, method.pool_side, fabric.device, i) for i, name in enumerate(judges)}
         self.memory: Mapping[str, Tensor] = {

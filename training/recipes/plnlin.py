@@ -35,7 +35,7 @@ from training.data import Batch
 from training.losses import ssim
 from training.networks.plnlin import KINDS, PLNLIN, Hierarchy
 from training.networks.plnlin_judge import PLNLINJudge
-from training.recipes.recipe import Losses, System, check_weights, descend, frozen, mean_over_devices
+from training.recipes.recipe import Losses, System, check_weights, descend, frozen, mean_over_devices, with_adam
 
 
 @dataclass(frozen=True)
@@ -93,12 +93,8 @@ class PLNLINSystem:
         judge = judge.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self._method, self._fabric, self._levels = method, fabric, levels
         self.networks: Mapping[str, nn.Module] = {"generator": generator, "judge": judge}
-        optimisers: dict[str, Optimizer] = {}
-        self._wrapped: dict[str, nn.Module] = {}
-        for name, network in self.networks.items():
-            optimisers[name] = torch.optim.Adam(network.parameters(), lr=learning_rate, fused=True)
-            self._wrapped[name], _ = fabric.setup(network, optimisers[name])
-        self.optimisers: Mapping[str, Optimizer] = optimisers
+        self.optimisers: Mapping[str, Optimizer]
+        self._wrapped, self.optimisers = with_adam(fabric, networks, learning_rate)
         self._steps = torch.zeros((), dtype=torch.int64)
         self._judged = torch.zeros((), device=fabric.device)  # the discriminator's loss when it learned last: a log has it at every step
         self.memory: Mapping[str, Tensor] = {"steps": self._steps, "judged": self._judged}

@@ -114,6 +114,17 @@ def check_judge(channels: int, layers: int, beta1: float) -> None:
         raise UsageError(f"{wanted}; {channels}, {layers} and {beta1} came")
 
 
+def with_adam(
+    fabric: Fabric, networks: Mapping[str, nn.Module], learning_rate: float, beta1: float = 0.9
+) -> tuple[dict[str, nn.Module], dict[str, Optimizer]]:
+    """Each network as `fabric.setup` wrapped it, and an Adam for each, as GANs have them."""
+    optimisers: dict[str, Optimizer] = {
+        name: torch.optim.Adam(network.parameters(), lr=learning_rate, betas=(beta1, 0.999), fused=True)
+        for name, network in networks.items()
+    }
+    return {name: fabric.setup(network, optimisers[name])[0] for name, network in networks.items()}, optimisers
+
+
 def descend(
     fabric: Fabric,
     network: nn.Module,
