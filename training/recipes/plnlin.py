@@ -94,7 +94,7 @@ class PLNLINSystem:
         self._method, self._fabric, self._levels = method, fabric, levels
         self.networks: Mapping[str, nn.Module] = {"generator": generator, "judge": judge}
         self.optimisers: Mapping[str, Optimizer]
-        self._wrapped, self.optimisers = with_adam(fabric, networks, learning_rate)
+        self._wrapped, self.optimisers = with_adam(fabric, self.networks, learning_rate)
         self._steps = torch.zeros((), dtype=torch.int64)
         self._judged = torch.zeros((), device=fabric.device)  # the discriminator's loss when it learned last: a log has it at every step
         self.memory: Mapping[str, Tensor] = {"steps": self._steps, "judged": self._judged}
