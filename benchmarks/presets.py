@@ -18,7 +18,7 @@ from benchmarks.latency import Latency, measure_backend
 from benchmarks.machine import describe_machine
 from export.graph import cost_of, export_graph, facts_of, traits_of
 from runtime.bundle import MODEL, Bundle
-from runtime.manifest import SCHEMA, ModelCard, ModelManifest, NetworkFacts
+from runtime.manifest import SCHEMA, ModelCard, ModelManifest, NetworkFacts, PrecisionFacts
 from training.networks import PRESETS, Preset, find_preset
 
 _TIMED = "-edge"  # presets made for a CPU
@@ -73,6 +73,7 @@ def _time(preset: Preset, height: int, width: int, seconds: float) -> Latency:
         summary="as it is built",
         network=NetworkFacts(preset.network, preset.name, dataclasses.asdict(preset.config), parameters, gflops),
         graph=facts_of(network, model),
+        precision=PrecisionFacts("nothing", {}, 0.0, 0, (), (), {}),
         card=ModelCard("none", 0, 0, (), "none", ()),
     )
     with tempfile.TemporaryDirectory(prefix="clearway-preset-") as scratch:

@@ -37,6 +37,7 @@ _TABLE = {
     "ReduceSumSquare": _ADDS_UP,
     "Softmax": "softmax of attention in explicit form",
 }
+_LEAST = float(np.finfo(np.float16).smallest_subnormal)
 _MARGIN = 2.0  # a tensor may become that much larger than calibration saw it
 _TAKES_ANY = {"Cast", "Shape", "Size"}  # a cast in front of these would be for nothing
 
@@ -91,13 +92,17 @@ def _beyond_range(model: ir.Model, peaks: Mapping[str, float]) -> Iterator[tuple
                 continue
             if (peak := peaks.get(value_name(value), 0.0)) * _MARGIN > LARGEST:
                 yield name_of(node), f"|x| reaches {peak:.4g}, FP16 ends at {LARGEST:g}"
-            elif (constant := _only_number(value)) is not None and constant and np.float16(constant) in (0, np.inf, -np.inf):
-                yield name_of(node), f"its constant {constant:g} is {np.float16(constant):g} in FP16"
+            elif (lost := _lost_constant(value)) is not None:
+                yield name_of(node), f"its constant {lost:g} is 0 or infinite in FP16"
 
 
-def _only_number(value: ir.Value) -> float | None:
+def _lost_constant(value: ir.Value) -> float | None:
+    """The number that it is, if FP16 has nothing near it. Of whole arrays of weights a few may well round to 0."""
     tensor = value.const_value
-    return float(tensor.numpy().item()) if tensor is not None and tensor.size == 1 and value.dtype == _WIDE else None
+    if tensor is None or tensor.size != 1 or value.dtype != _WIDE:
+        return None
+    number = float(tensor.numpy().item())
+    return number if number and not _LEAST / 2 < abs(number) <= LARGEST else None
 
 
 class TypedFp16(ir.passes.InPlacePass):
