@@ -1,4 +1,4 @@
-"""Owns the writing of bundles: a checkpoint becomes a folder only after the parity gate held; knows no network by name.
+"""Owns the writing of bundles: a model becomes a folder only after the parity gate held; knows no network by name.
 
 Everything is written into a folder beside the target, opened there by the runtime as a user would open it, run by every
 backend of `GATE`, and renamed at the very end. Whatever goes wrong before leaves nothing under the target's name.
@@ -17,7 +17,7 @@ from pathlib import Path
 
 from torch import nn
 
-from export.cases import PROOF_SIZES, SIZES, drawn_pictures, make_cases, photographs, proof_bytes
+from export.cases import PROOF_SIZES, SIZES, Runner, drawn_pictures, make_cases, photographs, proof_bytes
 from export.graph import cost_of, export_graph, facts_of, reference
 from export.parity import Case, compare
 from runtime.backend import open_backend
@@ -41,6 +41,17 @@ class ExportOptions:
     force: bool = False  # replace a bundle that is there
 
 
+@dataclass(frozen=True)
+class Model:
+    """What a bundle is made of, wherever it came from."""
+
+    manifest: ModelManifest  # all but the files and the parity, which writing finds out
+    onnx: bytes  # under the graph contract
+    run: Runner  # the truth that engines are compared with
+    degrade: Degradation  # what is laid over the pictures of the gate
+    checkpoint: Checkpoint | None  # so that a bundle can be exported again, by a later Clearway or for another target
+
+
 def export_checkpoint(checkpoint: Path, options: ExportOptions) -> ModelManifest:
     """The whole way from a checkpoint's file to a bundle's folder. The weather is what it was trained on."""
     loaded = load_checkpoint(checkpoint)
@@ -48,20 +59,25 @@ def export_checkpoint(checkpoint: Path, options: ExportOptions) -> ModelManifest
 
 
 def write_bundle(checkpoint: Checkpoint, degrade: Degradation, options: ExportOptions) -> ModelManifest:
-    _check_target(options)
+    check_target(options)
     network = checkpoint.build()
-    model, run = export_graph(network), reference(network)
-    proof = make_cases(drawn_pictures(PROOF_SIZES, _SEED), degrade, run, _SEED)
+    model = export_graph(network)
+    return write_model(Model(_describe(checkpoint, network, model, options), model, reference(network), degrade, checkpoint), options)
+
+
+def write_model(model: Model, options: ExportOptions) -> ModelManifest:
+    proof = make_cases(drawn_pictures(PROOF_SIZES, _SEED), model.degrade, model.run, _SEED)
     pictures = photographs(options.pictures) if options.pictures else drawn_pictures(SIZES, _SEED)
-    cases = make_cases(pictures, degrade, run, _SEED)
+    cases = make_cases(pictures, model.degrade, model.run, _SEED)
     kind = "photographs" if options.pictures else "drawn pictures"
     described = f"{len(cases)} cuts of {kind} at {len(SIZES)} sizes, {len(proof)} drawn pictures of the proof"
-    manifest = _describe(checkpoint, network, model, options)
     with _new_folder(options) as folder:
-        _write(folder / MODEL, model)
+        _write(folder / MODEL, model.onnx)
         _write(folder / PROOF, proof_bytes(proof))
-        save_checkpoint(folder / WEIGHTS, checkpoint)  # so that a bundle can be exported again, by a later Clearway or for another target
-        manifest = dataclasses.replace(manifest, files={name: sha256_of(folder / name) for name in (MODEL, PROOF, WEIGHTS)})
+        if model.checkpoint is not None:
+            save_checkpoint(folder / WEIGHTS, model.checkpoint)
+        files = {path.name: sha256_of(path) for path in sorted(folder.iterdir())}
+        manifest = dataclasses.replace(model.manifest, files=files)
         _write(folder / MANIFEST, manifest.to_json().encode())
         manifest = dataclasses.replace(manifest, parity=_gate(folder, [*cases, *proof], described))
         _write(folder / MANIFEST, manifest.to_json().encode())
@@ -103,7 +119,7 @@ def read_scores(path: Path) -> tuple[Score, ...]:
         raise UsageError(f"{path}: a JSON list of objects with {fields} was expected ({error})") from error
 
 
-def _check_target(options: ExportOptions) -> None:
+def check_target(options: ExportOptions) -> None:
     target = options.target
     if not target.name:
         raise UsageError(f"{target}: a bundle is a folder with a name of its own, for example runs/derain")

@@ -31,7 +31,7 @@ from runtime.errors import ExportError
 from runtime.manifest import GRAPH_CONTRACT, MINIMUM_SIDE, GraphFacts
 from training.networks import LEVELS
 
-OPSET = 20  # the exporter's default; ONNX Runtime 1.31 and OpenVINO 2026.4 gave the same pictures from 20 to 25
+OPSET = 23  # the first with `Attention`; ONNX Runtime 1.31 and OpenVINO 2026.4 gave the same pictures from 20 to 25
 OUTPUTS = ("restored", "health", "interference")
 # The exporter's notes on a node that are kept: which nn.Module it came from. The others hold source paths.
 _KEPT_NOTES = ("pkg.torch.onnx.name_scopes", "pkg.torch.onnx.class_hierarchy")

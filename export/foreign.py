@@ -1,0 +1,80 @@
+"""Owns `clearway import-onnx`: somebody else's ONNX file becomes a bundle under the same gate; knows no network by name.
+
+The truth of the gate is ONNX Runtime on the file as it came, between the contract's own pre- and post-processing in PyTorch. So what
+wrapping, converting and inlining made of the model is compared with something that went through none of it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import onnx
+import onnx_ir as ir
+
+from export.bundle_writer import ExportOptions, Model, check_target, write_model
+from export.foreign_cost import Cost, cost_of_foreign
+from export.foreign_file import ForeignFile, read_foreign
+from export.foreign_graph import at_opset, inline
+from export.foreign_network import PLACEHOLDER, ForeignNetwork, Trained, asked_of, find_stride
+from export.graph import export_graph, facts_of, reference
+from runtime.manifest import SCHEMA, ModelCard, ModelManifest, NetworkFacts
+from training.degradations.description import parse_mixture
+
+RECIPE = "import-onnx"
+# What the file was trained against is not known. A little of what every camera adds exercises any network.
+DEGRADATION = "noise(read=2..12) + jpeg(quality=50..95)@0.5"
+
+
+@dataclass(frozen=True)
+class Said:
+    """What only the user can know of a file."""
+
+    trained: Trained
+    stride: int | None = None  # None: found by trying
+    task: str = "restore"
+    summary: str = ""
+    licence: str = "unknown"
+
+
+def import_onnx(path: Path, said: Said, options: ExportOptions) -> ModelManifest:
+    check_target(options)
+    file = read_foreign(path)
+    ask = asked_of(file)
+    stride, scale = find_stride(file, ask, said.trained, said.stride)
+    network = ForeignNetwork(ask, said.trained, stride, scale)
+    foreign = at_opset(file)
+    cost = cost_of_foreign(foreign, file.input, stride)
+    model = _wrapped(network, foreign)
+    manifest = ModelManifest(
+        schema=SCHEMA,
+        name=options.target.name,
+        version=options.version,
+        task=said.task,
+        summary=said.summary or f"{path.name}, made elsewhere",
+        network=NetworkFacts("foreign", path.stem, _config(file, said.trained), cost.parameters, round(cost.gflops_720p, 3)),
+        graph=facts_of(network, model),
+        card=_card(file, cost, said.licence),
+        scores=options.scores,
+    )
+    return write_model(Model(manifest, model, reference(network), parse_mixture(DEGRADATION), None), options)
+
+
+def _wrapped(network: ForeignNetwork, foreign: onnx.ModelProto) -> bytes:
+    graph = ir.from_proto(onnx.load_model_from_string(export_graph(network)))
+    inline(graph, PLACEHOLDER, foreign)
+    model = ir.to_proto(graph)
+    onnx.checker.check_model(model, full_check=True)
+    written: bytes = model.SerializeToString(deterministic=True)
+    return written
+
+
+def _config(file: ForeignFile, trained: Trained) -> dict[str, object]:
+    return {"range": [trained.low, trained.high], "order": trained.order, "opset": file.opset, "sha256": file.sha256}
+
+
+def _card(file: ForeignFile, cost: Cost, licence: str) -> ModelCard:
+    weaknesses = ["it was trained elsewhere: what it is bad at is not known here", "it is never run in tiles: how far it sees is not known"]
+    if cost.uncounted:
+        weaknesses.append(f"its GFLOP leave out {len(cost.uncounted)} operators whose sizes only a run shows ({cost.uncounted[0]} first)")
+    return ModelCard(RECIPE, 0, 0, (f"unknown: imported from {file.path.name}",), licence, tuple(weaknesses))
