@@ -14,7 +14,7 @@ from pathlib import Path
 
 import onnx
 from google.protobuf.message import DecodeError
-from onnx import GraphProto, ModelProto, TensorProto, ValueInfoProto, external_data_helper, helper, inliner
+from onnx import GraphProto, ModelProto, TensorProto, ValueInfoProto, helper, inliner
 
 from export.graph import OPSET
 from runtime.errors import ExportError
@@ -105,35 +105,47 @@ def _tensors(graph: GraphProto) -> Iterator[TensorProto]:
 
 def _take_in_weights(path: Path, model: ModelProto) -> None:
     """External data becomes internal. Every place is checked before the first one is opened."""
-    tensors = [tensor for tensor in _tensors(model.graph) if external_data_helper.uses_external_data(tensor)]
-    folder = path.parent.resolve()
-    for tensor in tensors:
-        _check_place(path, folder, tensor)
-    size = model.ByteSize() + sum(map(_bytes_of, tensors))
+    tensors = [tensor for tensor in _tensors(model.graph) if tensor.data_location == TensorProto.EXTERNAL]
+    places = [_place_of(path, tensor) for tensor in tensors]
+    size = model.ByteSize() + sum(place.length for place in places)
     if size > LARGEST:
         raise ExportError(_too_large(path, size))
-    try:
-        for tensor in tensors:
-            external_data_helper.load_external_data_for_tensor(tensor, str(folder))
-            if len(tensor.raw_data) != _bytes_of(tensor):
-                came = f"{_bytes_of(tensor):,} bytes of weights were expected for {tensor.name}, {len(tensor.raw_data):,} came"
-                raise ExportError(f"{path}: {came}; copy the file and its weights again")
-    except OSError as error:
-        raise ExportError(f"{path}: the weights of {tensor.name} beside it cannot be read ({error.strerror or error})") from error
+    for tensor, place in zip(tensors, places, strict=True):
+        try:
+            with place.file.open("rb") as file:
+                file.seek(place.offset)
+                content = file.read(place.length)
+        except OSError as error:
+            named = f"{place.file.name}, with the weights of {tensor.name},"
+            raise ExportError(f"{path}: {named} was expected beside it ({error.strerror or error}); copy it too") from error
+        if len(content) != place.length:
+            wanted = f"{place.length:,} bytes of weights were expected for {tensor.name} in {place.file.name}"
+            raise ExportError(f"{path}: {wanted}, {len(content):,} came; copy it again")
+        tensor.raw_data = content
+        tensor.data_location = TensorProto.DEFAULT
+        del tensor.external_data[:]
 
 
-def _check_place(path: Path, folder: Path, tensor: TensorProto) -> None:
-    location = next((entry.value for entry in tensor.external_data if entry.key == "location"), "")
-    place = (folder / location).resolve()  # through links
-    if not location or Path(location).is_absolute() or ".." in Path(location).parts or not place.is_relative_to(folder):
-        where = f"weights of {tensor.name} in its own folder were expected, it names {location!r}"
-        raise ExportError(f"{path}: {where}, which is outside; copy them beside the file as plain files and export it again")
-    if not place.is_file():
-        raise ExportError(f"{path}: the weights of {tensor.name} were expected in {location!r}, it is not there; copy it beside this one")
+@dataclass(frozen=True)
+class _Place:
+    file: Path
+    offset: int
+    length: int
 
 
-def _bytes_of(tensor: TensorProto) -> int:
-    return math.prod(tensor.dims) * helper.tensor_dtype_to_np_dtype(tensor.data_type).itemsize
+def _place_of(path: Path, tensor: TensorProto) -> _Place:
+    entries = {entry.key: entry.value for entry in tensor.external_data}
+    location, folder = entries.get("location", ""), path.parent.resolve()
+    file = (folder / location).resolve()  # through links
+    if ".." in Path(location).parts or Path(location).is_absolute() or not file.is_relative_to(folder):
+        where = f"weights of {tensor.name} in its own folder were expected, {location!r} leads out of it"
+        raise ExportError(f"{path}: {where}; put them beside the file, as a plain file and not a link, and export it so")
+    bytes_each = helper.tensor_dtype_to_np_dtype(tensor.data_type).itemsize
+    length = int(entries.get("length", math.prod(tensor.dims) * bytes_each))
+    offset = int(entries.get("offset", 0))
+    if min(offset, length) < 0:
+        raise ExportError(f"{path}: {tensor.name} lies at byte {offset} of its weights, {length} long, which cannot be; {_TRUNCATED}")
+    return _Place(file, offset, length)
 
 
 def _ends(path: Path, graph: GraphProto) -> tuple[str, str]:

@@ -21,7 +21,7 @@ def at_opset(file: ForeignFile) -> ModelProto:
     try:
         return version_converter.convert_version(file.model, OPSET)
     except (version_converter.ConvertError, RuntimeError, ValueError) as error:
-        reason = next(iter(str(error).splitlines()), type(error).__name__)
+        reason = str(error).rpartition("failed: ")[2].partition("\n")[0]  # behind the place in onnx's own sources
         came = f"opset {file.opset} cannot be converted to {OPSET} ({reason})"
         raise ExportError(f"{file.path}: {came}; export it again with opset_version={OPSET}") from error
 
@@ -49,8 +49,11 @@ def inline(contract: ir.Model, placeholder: str, foreign: ModelProto) -> None:
 
 def _name(graph: ir.Graph) -> None:
     """Prefixes every name, names what has none, and drops what was noted of shapes and sources: both may be untrue here."""
+    taken = set[str]()
     for number, node in enumerate(ir.traversal.RecursiveGraphIterator(graph)):
-        node.name = _HERE + (node.name or f"{node.op_type}_{number}")
+        name = node.name or node.op_type
+        node.name = _HERE + (f"{name}_{number}" if name in taken or not node.name else name)
+        taken.add(name)
         node.domain = ""
     for value in _values(graph):
         value.name = f"{_HERE}{value.name}"

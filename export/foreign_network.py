@@ -117,8 +117,8 @@ def find_stride(file: ForeignFile, ask: Ask, trained: Trained, stride: int | Non
         return tried, scale
     if stride is not None:
         raise ExportError(f"{file.path}: it does not run at multiples of --stride {stride} ({reason}); leave --stride out to have it found")
-    which = f"no power of two up to {_STRIDES[-1]} fits, the last for this: {reason}"
-    raise ExportError(f"{file.path}: a stride was looked for and {which}; say it with --stride N")
+    wanted = f"sides that come back times a whole number, at multiples of some power of two up to {_STRIDES[-1]}, were expected"
+    raise ExportError(f"{file.path}: {wanted}, {reason}; if its stride is no power of two, say it with --stride N")
 
 
 class _DoesNotFit(Exception):
@@ -138,16 +138,16 @@ def _noise(trained: Trained, number: int, height: int, width: int) -> Planes:
 
 def _scale_at(ask: Ask, trained: Trained, stride: int) -> int:
     smallest, odd, larger = _sides(stride)
-    scales = set[int]()
+    scale = 0
     for height, width in ((odd, larger), (larger, odd), (smallest, smallest)):
         try:
             came = ask(_noise(trained, 1, height, width)).shape
         except ERRORS as error:
             raise _DoesNotFit(f"{width}×{height} fails: {first_line(error)}") from error
-        scales.add(came[2] // height)
-        if came != (1, 3, height * max(scales), width * max(scales)) or scales != {max(1, *scales)}:
+        scale = scale or came[2] // height
+        if scale < 1 or came != (1, 3, height * scale, width * scale):
             raise _DoesNotFit(f"{width}×{height} became {came[3]}×{came[2]}")
-    return scales.pop()
+    return scale
 
 
 def _check_answers(file: ForeignFile, ask: Ask, trained: Trained, stride: int) -> None:
