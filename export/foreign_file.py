@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import onnx
+import onnx_ir as ir
 from google.protobuf.message import DecodeError
 from onnx import GraphProto, ModelProto, TensorProto, ValueInfoProto, helper, inliner
 
@@ -24,6 +25,8 @@ _OWN_DOMAINS = ("", "ai.onnx")
 _FIRST_FIELD = b"\x08"  # ir_version: what every exporter writes first
 _TRUNCATED = "it is cut off or damaged; copy or download it again"
 _AXES = 'dynamic_axes={"input": {0: "n", 2: "h", 3: "w"}, "output": {0: "n", 2: "h", 3: "w"}} in torch.onnx.export'
+# A damaged file need not hold what its types promise: text that is no UTF-8 comes as bytes, a type's number may mean none.
+_INVALID = (onnx.checker.ValidationError, ir.serde.SerdeError, DecodeError, ValueError, TypeError, LookupError, RuntimeError)
 
 
 @dataclass(frozen=True)
@@ -51,9 +54,10 @@ def read_foreign(path: Path) -> ForeignFile:
         _check_operators(path, model.graph)
         _take_in_weights(path, model)
         onnx.checker.check_model(model)
-    except (onnx.checker.ValidationError, DecodeError, ValueError, RuntimeError) as error:
+        ir.from_proto(model)  # which is stricter in places
+        source, answer = _ends(path, model.graph)
+    except _INVALID as error:
         raise ExportError(f"{path}: a valid ONNX file was expected, this one is not ({_said(error)}); export it again") from error
-    source, answer = _ends(path, model.graph)
     return ForeignFile(path, hashlib.sha256(content).hexdigest(), opset, model, source, answer)
 
 
