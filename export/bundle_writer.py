@@ -1,7 +1,8 @@
 """Owns the writing of bundles: a model becomes a folder only after the parity gate held; knows no network by name.
 
 Everything is written into a folder beside the target, opened there by the runtime as a user would open it, run by every
-backend of `GATE`, and renamed at the very end. Whatever goes wrong before leaves nothing under the target's name.
+backend of `GATE` (and, as FP16, node by node), and renamed at the very end. Whatever goes wrong before leaves nothing under the
+target's name.
 """
 
 from __future__ import annotations
@@ -15,20 +16,25 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import onnx
+import onnx_ir as ir
 from torch import nn
 
-from export.cases import PROOF_SIZES, SIZES, Runner, drawn_pictures, make_cases, photographs, proof_bytes
-from export.graph import cost_of, export_graph, facts_of, reference
+from export.arithmetic import NodeByNode
+from export.cases import PROOF_SIZES, SIZES, drawn_pictures, extremes, make_cases, photographs, proof_bytes
+from export.graph import cost_of, facts_of, fp32_of, reference, traced
 from export.parity import Case, compare
+from export.repair import fp16_of
 from runtime.backend import open_backend
-from runtime.bundle import MANIFEST, MODEL, PROOF, WEIGHTS, open_bundle, sha256_of
+from runtime.bundle import MANIFEST, MODEL, MODEL_FP16, PROOF, WEIGHTS, open_bundle, sha256_of
 from runtime.errors import ExportError, UsageError
-from runtime.manifest import SCHEMA, ModelManifest, NetworkFacts, ParityRecord, Score
+from runtime.manifest import SCHEMA, ModelCard, ModelManifest, NetworkFacts, ParityRecord, PrecisionFacts, Score
 from training.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from training.degradations.degradation import Degradation
 from training.settings import recipe_of
 
 GATE = ("onnxruntime", "openvino")  # backends that must agree with PyTorch before there is a bundle
+_CALIBRATING = 6  # cuts of photographs, where there are any
 _SEED = 2  # of the drawn pictures and of what is laid over them
 
 
@@ -45,9 +51,12 @@ class ExportOptions:
 class Model:
     """What a bundle is made of, wherever it came from."""
 
-    manifest: ModelManifest  # all but the files and the parity, which writing finds out
-    onnx: bytes  # under the graph contract
-    run: Runner  # the truth that engines are compared with
+    task: str
+    summary: str
+    facts: NetworkFacts
+    card: ModelCard
+    network: nn.Module  # run by PyTorch it is the truth that engines are compared with
+    graph: ir.Model  # the same under the graph contract, in FP32, one node for each attention block
     degrade: Degradation  # what is laid over the pictures of the gate
     checkpoint: Checkpoint | None  # so that a bundle can be exported again, by a later Clearway or for another target
 
@@ -61,23 +70,31 @@ def export_checkpoint(checkpoint: Path, options: ExportOptions) -> ModelManifest
 def write_bundle(checkpoint: Checkpoint, degrade: Degradation, options: ExportOptions) -> ModelManifest:
     check_target(options)
     network = checkpoint.build()
-    model = export_graph(network)
-    return write_model(Model(_describe(checkpoint, network, model, options), model, reference(network), degrade, checkpoint), options)
+    parameters, gflops = cost_of(network)
+    facts = NetworkFacts(checkpoint.network, checkpoint.preset, checkpoint.config, parameters, round(gflops, 3))
+    made = Model(checkpoint.task, checkpoint.summary, facts, checkpoint.card, network, traced(network), degrade, checkpoint)
+    return write_model(made, options)
 
 
-def write_model(model: Model, options: ExportOptions) -> ModelManifest:
-    proof = make_cases(drawn_pictures(PROOF_SIZES, _SEED), model.degrade, model.run, _SEED)
+def write_model(made: Model, options: ExportOptions) -> ModelManifest:
+    model, run = fp32_of(made.graph), reference(made.network)
+    proof = make_cases(drawn_pictures(PROOF_SIZES, _SEED), made.degrade, run, _SEED)
     pictures = photographs(options.pictures) if options.pictures else drawn_pictures(SIZES, _SEED)
-    cases = make_cases(pictures, model.degrade, model.run, _SEED)
+    cases = make_cases(pictures, made.degrade, run, _SEED)
     kind = "photographs" if options.pictures else "drawn pictures"
     described = f"{len(cases)} cuts of {kind} at {len(SIZES)} sizes, {len(proof)} drawn pictures of the proof"
+    real = cases[:_CALIBRATING] if options.pictures else proof
+    calibration = [*real, *extremes(real, run, _SEED)]
+    shown = f"{len(real)} {kind} in their weather; saturated, dark, noisy and flat: {len(calibration)} in all"
+    fp16 = fp16_of(made.graph, calibration, shown)
+    manifest = _describe(made, model, fp16.facts, options)
     with _new_folder(options) as folder:
-        _write(folder / MODEL, model.onnx)
+        _write(folder / MODEL, model)
+        _write(folder / MODEL_FP16, fp16.model)
         _write(folder / PROOF, proof_bytes(proof))
-        if model.checkpoint is not None:
-            save_checkpoint(folder / WEIGHTS, model.checkpoint)
-        files = {path.name: sha256_of(path) for path in sorted(folder.iterdir())}
-        manifest = dataclasses.replace(model.manifest, files=files)
+        if made.checkpoint is not None:
+            save_checkpoint(folder / WEIGHTS, made.checkpoint)
+        manifest = dataclasses.replace(manifest, files={path.name: sha256_of(path) for path in sorted(folder.iterdir())})
         _write(folder / MANIFEST, manifest.to_json().encode())
         manifest = dataclasses.replace(manifest, parity=_gate(folder, [*cases, *proof], described))
         _write(folder / MANIFEST, manifest.to_json().encode())
@@ -90,20 +107,21 @@ def _gate(folder: Path, cases: Sequence[Case], described: str) -> tuple[ParityRe
     for name in GATE:
         with contextlib.closing(open_backend(bundle, name).backend) as backend:
             records.append(compare(backend, cases, described).require())
+    records.append(compare(NodeByNode(onnx.load_model(bundle.fp16_path)), cases, described).require())
     return tuple(records)
 
 
-def _describe(checkpoint: Checkpoint, network: nn.Module, model: bytes, options: ExportOptions) -> ModelManifest:
-    parameters, gflops = cost_of(network)
+def _describe(made: Model, model: bytes, precision: PrecisionFacts, options: ExportOptions) -> ModelManifest:
     return ModelManifest(
         schema=SCHEMA,
         name=options.target.name,
         version=options.version,
-        task=checkpoint.task,
-        summary=checkpoint.summary,
-        network=NetworkFacts(checkpoint.network, checkpoint.preset, checkpoint.config, parameters, round(gflops, 3)),
-        graph=facts_of(network, model),
-        card=checkpoint.card,
+        task=made.task,
+        summary=made.summary,
+        network=made.facts,
+        graph=facts_of(made.network, model),
+        precision=precision,
+        card=made.card,
         scores=options.scores,
     )
 

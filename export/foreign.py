@@ -9,16 +9,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-import onnx
-import onnx_ir as ir
-
 from export.bundle_writer import ExportOptions, Model, check_target, write_model
 from export.foreign_cost import Cost, cost_of_foreign
 from export.foreign_file import ForeignFile, read_foreign
 from export.foreign_graph import at_opset, inline
 from export.foreign_network import PLACEHOLDER, ForeignNetwork, Trained, asked_of, find_stride
-from export.graph import export_graph, facts_of, reference
-from runtime.manifest import SCHEMA, ModelCard, ModelManifest, NetworkFacts
+from export.graph import traced
+from runtime.manifest import ModelCard, ModelManifest, NetworkFacts
 from training.degradations.description import parse_mixture
 
 RECIPE = "import-onnx"
@@ -45,28 +42,11 @@ def import_onnx(path: Path, said: Said, options: ExportOptions) -> ModelManifest
     network = ForeignNetwork(ask, said.trained, stride, scale)
     foreign = at_opset(file)
     cost = cost_of_foreign(foreign, file.input, stride)
-    model = _wrapped(network, foreign)
-    manifest = ModelManifest(
-        schema=SCHEMA,
-        name=options.target.name,
-        version=options.version,
-        task=said.task,
-        summary=said.summary or f"{path.name}, made elsewhere",
-        network=NetworkFacts("foreign", path.stem, _config(file, said.trained), cost.parameters, round(cost.gflops_720p, 3)),
-        graph=facts_of(network, model),
-        card=_card(file, cost, said.licence),
-        scores=options.scores,
-    )
-    return write_model(Model(manifest, model, reference(network), parse_mixture(DEGRADATION), None), options)
-
-
-def _wrapped(network: ForeignNetwork, foreign: onnx.ModelProto) -> bytes:
-    graph = ir.from_proto(onnx.load_model_from_string(export_graph(network)))
+    graph = traced(network)
     inline(graph, PLACEHOLDER, foreign)
-    model = ir.to_proto(graph)
-    onnx.checker.check_model(model, full_check=True)
-    written: bytes = model.SerializeToString(deterministic=True)
-    return written
+    facts = NetworkFacts("foreign", path.stem, _config(file, said.trained), cost.parameters, round(cost.gflops_720p, 3))
+    summary, card = said.summary or f"{path.name}, made elsewhere", _card(file, cost, said.licence)
+    return write_model(Model(said.task, summary, facts, card, network, graph, parse_mixture(DEGRADATION), None), options)
 
 
 def _config(file: ForeignFile, trained: Trained) -> dict[str, object]:
