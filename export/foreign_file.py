@@ -21,6 +21,7 @@ from export.graph import OPSET
 from runtime.errors import ExportError
 
 LARGEST = 2**31 - 2**20  # bytes: protobuf ends at 2 GiB, and the graph contract goes around what came
+_LAST_WITHOUT_ATTENTION = 22
 _OWN_DOMAINS = ("", "ai.onnx")
 _FIRST_FIELD = b"\x08"  # ir_version: what every exporter writes first
 _TRUNCATED = "it is cut off or damaged; copy or download it again"
@@ -79,32 +80,26 @@ def _parsed(path: Path, content: bytes) -> ModelProto:
 
 
 def _check_operators(path: Path, graph: GraphProto) -> None:
-    for holder in _graphs(graph):
-        if holder.sparse_initializer:
-            raise ExportError(f"{path}: dense weights were expected, it has sparse ones; export it again with dense weights")
-        for node in holder.node:
-            if node.domain not in _OWN_DOMAINS:
-                which = f"{node.op_type} of {node.domain}" + (f" ({node.name})" if node.name else "")
-                raise ExportError(
-                    f"{path}: ONNX's own operators were expected, {which} came; export it again without what is made for one engine"
-                )
-
-
-def _graphs(graph: GraphProto) -> Iterator[GraphProto]:
-    """The graph and those inside its If and Loop."""
-    yield graph
+    if graph.sparse_initializer:
+        raise ExportError(f"{path}: dense weights were expected, it has sparse ones; export it again with dense weights")
     for node in graph.node:
-        for attribute in node.attribute:
-            for inner in (*([attribute.g] if attribute.HasField("g") else []), *attribute.graphs):
-                yield from _graphs(inner)
+        which = node.op_type + (f" ({node.name})" if node.name else "")
+        if node.domain not in _OWN_DOMAINS:
+            wanted = f"ONNX's own operators were expected, {which} of {node.domain} came"
+            raise ExportError(f"{path}: {wanted}; export it again without what is made for one engine")
+        if any(attribute.HasField("g") or attribute.graphs for attribute in node.attribute):
+            wanted = f"a graph without branches and loops, which FP16 is typed for, was expected, {which} came"
+            raise ExportError(f"{path}: {wanted}; export it again by tracing")
+        if node.op_type == "Attention":
+            wanted = f"attention as MatMul and Softmax was expected, {which} came"
+            raise ExportError(f"{path}: {wanted}; export it again with opset_version={_LAST_WITHOUT_ATTENTION}")
 
 
 def _tensors(graph: GraphProto) -> Iterator[TensorProto]:
-    for holder in _graphs(graph):
-        yield from holder.initializer
-        for node in holder.node:
-            for attribute in node.attribute:
-                yield from (*([attribute.t] if attribute.HasField("t") else []), *attribute.tensors)
+    yield from graph.initializer
+    for node in graph.node:
+        for attribute in node.attribute:
+            yield from (*([attribute.t] if attribute.HasField("t") else []), *attribute.tensors)
 
 
 def _take_in_weights(path: Path, model: ModelProto) -> None:

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import onnx_ir as ir
 from onnx import ModelProto, version_converter
+from onnx_ir.passes.common import ClearMetadataAndDocStringPass, LiftConstantsToInitializersPass, ShapeInferencePass
 
 from export.foreign_file import ForeignFile
 from export.graph import OPSET
 from runtime.errors import ExportError
 
-_HERE = "network."  # names begin with the path of the module that they stand in for
+_MODULE = "network"  # what it stands in for. Each node counts as a module of its own within (export/names.py): it says nothing of others
+_OTHER_FLOATS = (ir.DataType.FLOAT16, ir.DataType.BFLOAT16, ir.DataType.DOUBLE)
 
 
 def at_opset(file: ForeignFile) -> ModelProto:
@@ -26,12 +26,11 @@ def at_opset(file: ForeignFile) -> ModelProto:
         raise ExportError(f"{file.path}: {came}; export it again with opset_version={OPSET}") from error
 
 
-def inline(contract: ir.Model, placeholder: str, foreign: ModelProto) -> None:
-    """Replaces the one placeholder node in the contract's graph by the foreign graph."""
-    outer, inner = contract.graph, ir.from_proto(foreign).graph
+def inline(contract: ir.Model, placeholder: str, file: ForeignFile) -> None:
+    """Replaces the one placeholder node in the contract's graph by the foreign graph, every tensor of which then has a type."""
+    outer, inner = contract.graph, _prepared(file)
     (place,) = (node for node in outer if f"{node.domain}::{node.op_type}" == placeholder)
     (picture,) = (value for value in place.inputs if value is not None)
-    _name(inner)
     weights = [inner.initializers.pop(name) for name in list(inner.initializers)]
     (source,) = (value for value in inner.inputs if value not in weights)
     ir.convenience.replace_all_uses_with(source, picture, replace_graph_outputs=True)
@@ -45,38 +44,29 @@ def inline(contract: ir.Model, placeholder: str, foreign: ModelProto) -> None:
     ir.convenience.replace_all_uses_with(place.outputs[0], answer)
     outer.remove(place, safe=True)
     del contract.opset_imports[place.domain]
+    ShapeInferencePass()(contract)
+    for node in nodes:
+        for value in node.outputs:
+            if value.dtype is None or value.dtype in _OTHER_FLOATS:
+                came = "something unknown" if value.dtype is None else value.dtype.name.lower()
+                raise ExportError(f"{file.path}: float32 throughout was expected, {node.name} gives {came}; export the network in float32")
 
 
-def _name(graph: ir.Graph) -> None:
-    """Prefixes every name, names what has none, and drops what was noted of shapes and sources: both may be untrue here."""
-    taken = set[str]()
-    for number, node in enumerate(ir.traversal.RecursiveGraphIterator(graph)):
-        name = node.name or node.op_type
-        node.name = _HERE + (f"{name}_{number}" if name in taken or not node.name else name)
+def _prepared(file: ForeignFile) -> ir.Graph:
+    """Named as our own graphs are, its constants among its weights, and nothing noted of shapes and sources: both may be untrue here."""
+    model = ir.from_proto(at_opset(file))
+    ClearMetadataAndDocStringPass()(model)
+    LiftConstantsToInitializersPass(lift_all_constants=True, size_limit=0)(model)
+    graph, taken = model.graph, set[str]()
+    for number, node in enumerate(graph):
+        name = (node.name or f"{node.op_type}_{number}").strip("/").replace("/", ".")
+        name = f"{name}_{number}" if name in taken else name
+        node.name = f"{_MODULE}.{name}/{node.op_type}"
         taken.add(name)
         node.domain = ""
-    for value in _values(graph):
-        value.name = f"{_HERE}{value.name}"
-        if value.const_value is None:
+        for value in node.outputs:
             value.shape = None
-    for noted in (graph, *ir.traversal.RecursiveGraphIterator(graph), *_values(graph)):
-        noted.doc_string = None
-        noted.metadata_props.clear()
-
-
-def _values(graph: ir.Graph) -> Iterator[ir.Value]:
-    """Everything that has a name of its own, once: inputs, weights and results, here and inside If and Loop."""
-    holders = (graph, *(inner for node in ir.traversal.RecursiveGraphIterator(graph) for inner in _graphs_of(node)))
-    seen = dict[int, ir.Value]()
-    for holder in holders:
-        seen |= {id(value): value for value in (*holder.inputs, *holder.initializers.values())}
-        seen |= {id(value): value for node in holder for value in node.outputs}
-    return iter(list(seen.values()))
-
-
-def _graphs_of(node: ir.Node) -> Iterator[ir.Graph]:
-    for attribute in node.attributes.values():
-        if attribute.type == ir.AttributeType.GRAPH:
-            yield attribute.as_graph()
-        elif attribute.type == ir.AttributeType.GRAPHS:
-            yield from attribute.as_graphs()
+    results = [value for node in graph for value in node.outputs]
+    for value in dict.fromkeys([*graph.inputs, *graph.initializers.values(), *results]):
+        value.name = f"{_MODULE}.{value.name}"
+    return graph

@@ -84,7 +84,7 @@ def u_net() -> ModelProto:
 
 
 def choosing() -> ModelProto:
-    """An If whose branches reach for a weight outside; its value and one of the branch's own are called alike in both."""
+    """Does one thing or the other, as the picture is."""
     branches = {
         name: helper.make_graph(
             [helper.make_node(kind, ["x", "weight"], ["inner"]), helper.make_node("Identity", ["inner"], ["out"])],

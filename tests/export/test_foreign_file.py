@@ -14,7 +14,7 @@ from onnx import ModelProto, TensorProto, helper, numpy_helper
 from export.foreign_file import LARGEST, read_foreign
 from export.graph import OPSET
 from runtime.errors import ExportError
-from tests.export.foreign_toys import doubling, file_of, painting, saved_beside, u_net, with_functions
+from tests.export.foreign_toys import choosing, doubling, file_of, painting, saved_beside, u_net, with_functions
 
 _SAME = [helper.make_node("Identity", ["x"], ["y"])]
 
@@ -113,7 +113,12 @@ BAD: dict[str, tuple[Callable[[], ModelProto], str]] = {
     ),
     "one engine's own": (
         lambda: file_of([helper.make_node("FusedGelu", ["x"], ["y"], "gelu", domain="com.microsoft")], domains=["com.microsoft"]),
-        r"ONNX's own operators were expected, FusedGelu of com\.microsoft \(gelu\) came; export it again without",
+        r"ONNX's own operators were expected, FusedGelu \(gelu\) of com\.microsoft came; export it again without",
+    ),
+    "branches": (choosing, r"without branches and loops, .*, was expected, If came; export it again by tracing"),
+    "attention": (
+        lambda: file_of([helper.make_node("Attention", ["x", "x", "x"], ["y"])], opset=OPSET),
+        r"attention as MatMul and Softmax was expected, Attention came; export it again with opset_version=22",
     ),
     "sparse": (_sparse, "dense weights were expected, it has sparse ones"),
 }

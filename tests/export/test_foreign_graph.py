@@ -1,4 +1,4 @@
-"""A foreign model inside the graph contract: its names, its subgraphs, its opset; and what it costs, counted from the graph alone."""
+"""A foreign model inside the graph contract: its names, its types, its opset; and what it costs, counted from the graph alone."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ import onnx
 import onnx_ir as ir
 import onnxruntime
 import pytest
-from onnx import ModelProto, TensorProto, helper
+from onnx import ModelProto, TensorProto, helper, numpy_helper
 
 from export.foreign_cost import cost_of_foreign
-from export.foreign_file import read_foreign
+from export.foreign_file import ForeignFile, read_foreign
 from export.foreign_graph import at_opset, inline
 from export.graph import OPSET
 from runtime.errors import ExportError
-from tests.export.foreign_toys import ANY, choosing, doubling, file_of, u_net
+from tests.export.foreign_toys import ANY, doubling, file_of, u_net
 
 
 def _contract() -> ir.Model:
@@ -31,9 +31,14 @@ def _contract() -> ir.Model:
     return ir.from_proto(model)
 
 
-def _inlined(foreign: ModelProto) -> ModelProto:
+def _read(folder: Path, model: ModelProto) -> ForeignFile:
+    (folder / "model.onnx").write_bytes(model.SerializeToString())
+    return read_foreign(folder / "model.onnx")
+
+
+def _inlined(file: ForeignFile) -> ModelProto:
     contract = _contract()
-    inline(contract, "clearway::Foreign", foreign)
+    inline(contract, "clearway::Foreign", file)
     model = ir.to_proto(contract)
     onnx.checker.check_model(model, full_check=True)
     return model
@@ -43,43 +48,55 @@ def _run(model: ModelProto, name: str, picture: np.ndarray) -> np.ndarray:
     return np.asarray(onnxruntime.InferenceSession(model.SerializeToString()).run(None, {name: picture})[0])
 
 
-@pytest.mark.parametrize("make", [u_net, doubling, choosing, lambda: file_of([helper.make_node("Identity", ["x"], ["y"])])])
+@pytest.mark.parametrize("make", [u_net, doubling, lambda: file_of([helper.make_node("Identity", ["x"], ["y"])])])
 def test_the_placeholder_becomes_the_foreign_graph(tmp_path: Path, make: object) -> None:
     assert callable(make)
-    (tmp_path / "model.onnx").write_bytes(make().SerializeToString())
-    foreign = at_opset(read_foreign(tmp_path / "model.onnx"))
     picture = np.random.default_rng(0).random((2, 3, 16, 20), np.float32)
     expected = _run(make(), "x", picture + 0.5) + 0.5
-    model = _inlined(foreign)
+    model = _inlined(_read(tmp_path, make()))
     np.testing.assert_array_equal(_run(model, "frame", picture), expected)
     assert [entry.domain for entry in model.opset_import] == [""]
 
 
-def test_names_begin_with_the_modules_path_and_say_nothing_of_where_it_was_made() -> None:
+def test_names_begin_with_the_modules_path_and_say_nothing_of_where_it_was_made(tmp_path: Path) -> None:
     foreign = u_net()
     for node in foreign.graph.node[:3]:
         node.name = f"/encoder/{node.op_type}"
         node.doc_string = "/home/somebody/net.py"
         helper.set_metadata_props(node, {"pkg.torch.onnx.stack_trace": "/home/somebody/net.py"})
-    model = _inlined(foreign)
+    model = _inlined(_read(tmp_path, foreign))
     assert b"/home/somebody" not in model.SerializeToString()
     names = [node.name for node in model.graph.node]
     assert names == [
         "Conv_0",
-        *("network./encoder/Conv", "network./encoder/LeakyRelu", "network./encoder/Conv_2"),
-        *("network.ConvTranspose_3", "network.Concat_4", "network.ConvTranspose_5", "network.Add_6"),
+        *("network.encoder.Conv/Conv", "network.encoder.LeakyRelu/LeakyRelu", "network.encoder.Conv_2/Conv"),
+        *("network.ConvTranspose_3/ConvTranspose", "network.Concat_4/Concat"),
+        *("network.ConvTranspose_5/ConvTranspose", "network.Add_6/Add"),
         "Conv_1",
     ]
 
 
+def test_every_tensor_is_float32(tmp_path: Path) -> None:
+    to = [helper.make_node("Cast", [name], [result], to=kind) for name, result, kind in (("x", "d", TensorProto.DOUBLE), ("e", "y", 1))]
+    model = file_of([to[0], helper.make_node("Exp", ["d"], ["e"], "exp"), to[1]])
+    with pytest.raises(ExportError, match=r"float32 throughout was expected, .* gives double; export the network in float32"):
+        _inlined(_read(tmp_path, model))
+
+
+def test_constants_are_weights(tmp_path: Path) -> None:
+    half = helper.make_node("Constant", [], ["half"], value=numpy_helper.from_array(np.array(0.5, np.float32)))
+    model = _inlined(_read(tmp_path, file_of([half, helper.make_node("Mul", ["x", "half"], ["y"])])))
+    assert [node.op_type for node in model.graph.node] == ["Add", "Mul", "Add"]
+    assert "network.half" in {tensor.name for tensor in model.graph.initializer}
+
+
 def test_an_old_opset_is_converted_and_a_failure_is_said(tmp_path: Path) -> None:
-    ancient = file_of([helper.make_node("Pad", ["x"], ["y"], paddings=[0] * 8)], opset=1)
-    (tmp_path / "model.onnx").write_bytes(ancient.SerializeToString())
-    said = rf"opset 1 cannot be converted to {OPSET} \(No Adapter .* Pad\); export it again with opset_version={OPSET}"
-    with pytest.raises(ExportError, match=said):
-        at_opset(read_foreign(tmp_path / "model.onnx"))
-    (tmp_path / "model.onnx").write_bytes(doubling().SerializeToString())
-    (entry,) = at_opset(read_foreign(tmp_path / "model.onnx")).opset_import
+    ancient = _read(tmp_path, file_of([helper.make_node("Pad", ["x"], ["y"], paddings=[0] * 8)], opset=1))
+    with pytest.raises(
+        ExportError, match=rf"opset 1 cannot be converted to {OPSET} \(No Adapter .* Pad\); export it again with opset_version={OPSET}"
+    ):
+        at_opset(ancient)
+    (entry,) = at_opset(_read(tmp_path, doubling())).opset_import
     assert entry.version == OPSET
 
 
