@@ -9,12 +9,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+import onnx_ir as ir
+
 from export.bundle_writer import ExportOptions, Model, check_target, write_model
 from export.foreign_cost import Cost, cost_of_foreign
 from export.foreign_file import ForeignFile, read_foreign
 from export.foreign_graph import at_opset, inline
 from export.foreign_network import PLACEHOLDER, ForeignNetwork, Trained, asked_of, find_stride
 from export.graph import traced
+from runtime.errors import ExportError
 from runtime.manifest import ModelCard, ModelManifest, NetworkFacts
 from training.degradations.description import parse_mixture
 
@@ -45,7 +48,13 @@ def import_onnx(path: Path, said: Said, options: ExportOptions) -> ModelManifest
     inline(graph, PLACEHOLDER, file)
     facts = NetworkFacts("foreign", path.stem, _config(file, said.trained), cost.parameters, round(cost.gflops_720p, 3))
     summary, card = said.summary or f"{path.name}, made elsewhere", _card(file, cost, said.licence)
-    return write_model(Model(said.task, summary, facts, card, network, graph, parse_mixture(DEGRADATION), None), options)
+    made = Model(said.task, summary, facts, card, network, graph, parse_mixture(DEGRADATION), None)
+    try:
+        return write_model(made, options)
+    except (ir.passes.InvariantError, RuntimeError) as error:  # an operator that our own networks have no use for
+        reason = next(iter(str(error.__cause__ or error).splitlines()), type(error).__name__)
+        wanted = f"a graph that can be typed and computed in FP16 was expected, this one cannot ({reason})"
+        raise ExportError(f"{path}: {wanted}; export the network with other operators, or tell us of it") from error
 
 
 def _config(file: ForeignFile, trained: Trained) -> dict[str, object]:

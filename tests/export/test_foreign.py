@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import onnx
+import onnx_ir as ir
 import onnxruntime
 import pytest
 import torch
@@ -206,6 +207,17 @@ def test_nan_on_real_pictures_only(tmp_path: Path) -> None:
     with pytest.raises(ParityError, match="the network itself returns NaN or Inf for d"):
         _import(tmp_path / "model.onnx")
     assert not (tmp_path / "bundle").exists()
+
+
+@pytest.mark.parametrize("error", [ir.passes.PreconditionError("it is FLOAT8\nat 0x7f"), RuntimeError("it is FLOAT8")])
+def test_what_fp16_cannot_be_made_of_is_one_line(saved: Path, monkeypatch: pytest.MonkeyPatch, error: Exception) -> None:
+    def fails(*_: object) -> None:
+        raise error
+
+    monkeypatch.setattr(bundle_writer, "fp16_of", fails)
+    with pytest.raises(ExportError, match=r"model\.onnx: a graph that can be typed .* this one cannot \(it is FLOAT8\); export .*"):
+        _import(saved)
+    assert list(saved.parent.iterdir()) == [saved]
 
 
 @pytest.mark.parametrize(("limits", "stride", "said"), [("1..0", "1", "--range"), ("0-255", "1", "--range"), ("0..1", "0", "--stride")])
