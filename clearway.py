@@ -37,6 +37,7 @@ _WORDS = {
     "evaluate": ("training", "score a model on pictures, with the protocol named"),
     "figures": ("training", "draw the papers' figures from what is trained and computed now"),
     "export": ("export", "make a verified bundle from a checkpoint"),
+    "import-onnx": ("export", "make a verified bundle from somebody else's ONNX file"),
     "verify": ("export", "check a bundle's answers on this machine"),
     "bench": ("benchmarks", "measure a model on every backend of this machine"),
 }
@@ -130,7 +131,7 @@ def _run(word: str, arguments: list[str]) -> int:
 
 
 def _usage() -> str:
-    lines = [f"  {word:<10}{does}" for word, (_room, does) in _WORDS.items()]
+    lines = [f"  {word:<13}{does}" for word, (_room, does) in _WORDS.items()]
     return "\n".join(["usage: clearway COMMAND ...", "", *lines, "", "clearway COMMAND --help says more."])
 
 

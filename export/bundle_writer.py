@@ -1,4 +1,4 @@
-"""Owns the writing of bundles: a checkpoint becomes a folder only after the parity gate held; knows no network by name.
+"""Owns the writing of bundles: a model becomes a folder only after the parity gate held; knows no network by name.
 
 Everything is written into a folder beside the target, opened there by the runtime as a user would open it, run by every
 backend of `GATE` (and, as FP16, node by node), and renamed at the very end. Whatever goes wrong before leaves nothing under the
@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import onnx
+import onnx_ir as ir
 from torch import nn
 
 from export.arithmetic import NodeByNode
@@ -27,7 +28,7 @@ from export.repair import fp16_of
 from runtime.backend import open_backend
 from runtime.bundle import MANIFEST, MODEL, MODEL_FP16, PROOF, WEIGHTS, open_bundle, sha256_of
 from runtime.errors import ExportError, UsageError
-from runtime.manifest import SCHEMA, ModelManifest, NetworkFacts, ParityRecord, PrecisionFacts, Score
+from runtime.manifest import SCHEMA, ModelCard, ModelManifest, NetworkFacts, ParityRecord, PrecisionFacts, Score
 from training.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from training.degradations.degradation import Degradation
 from training.settings import recipe_of
@@ -46,6 +47,20 @@ class ExportOptions:
     force: bool = False  # replace a bundle that is there
 
 
+@dataclass(frozen=True)
+class Model:
+    """What a bundle is made of, wherever it came from."""
+
+    task: str
+    summary: str
+    facts: NetworkFacts
+    card: ModelCard
+    network: nn.Module  # run by PyTorch it is the truth that engines are compared with
+    graph: ir.Model  # the same under the graph contract, in FP32, one node for each attention block
+    degrade: Degradation  # what is laid over the pictures of the gate
+    checkpoint: Checkpoint | None  # so that a bundle can be exported again, by a later Clearway or for another target
+
+
 def export_checkpoint(checkpoint: Path, options: ExportOptions) -> ModelManifest:
     """The whole way from a checkpoint's file to a bundle's folder. The weather is what it was trained on."""
     loaded = load_checkpoint(checkpoint)
@@ -53,25 +68,33 @@ def export_checkpoint(checkpoint: Path, options: ExportOptions) -> ModelManifest
 
 
 def write_bundle(checkpoint: Checkpoint, degrade: Degradation, options: ExportOptions) -> ModelManifest:
-    _check_target(options)
+    check_target(options)
     network = checkpoint.build()
-    graph, run = traced(network), reference(network)
-    model = fp32_of(graph)
-    proof = make_cases(drawn_pictures(PROOF_SIZES, _SEED), degrade, run, _SEED)
+    parameters, gflops = cost_of(network)
+    facts = NetworkFacts(checkpoint.network, checkpoint.preset, checkpoint.config, parameters, round(gflops, 3))
+    made = Model(checkpoint.task, checkpoint.summary, facts, checkpoint.card, network, traced(network), degrade, checkpoint)
+    return write_model(made, options)
+
+
+def write_model(made: Model, options: ExportOptions) -> ModelManifest:
+    model, run = fp32_of(made.graph), reference(made.network)
+    proof = make_cases(drawn_pictures(PROOF_SIZES, _SEED), made.degrade, run, _SEED)
     pictures = photographs(options.pictures) if options.pictures else drawn_pictures(SIZES, _SEED)
-    cases = make_cases(pictures, degrade, run, _SEED)
+    cases = make_cases(pictures, made.degrade, run, _SEED)
     kind = "photographs" if options.pictures else "drawn pictures"
     described = f"{len(cases)} cuts of {kind} at {len(SIZES)} sizes, {len(proof)} drawn pictures of the proof"
     real = cases[:_CALIBRATING] if options.pictures else proof
     calibration = [*real, *extremes(real, run, _SEED)]
-    fp16 = fp16_of(graph, calibration, f"{len(real)} {kind} in their weather; saturated, dark, noisy and flat: {len(calibration)} in all")
-    manifest = _describe(checkpoint, network, model, fp16.facts, options)
+    shown = f"{len(real)} {kind} in their weather; saturated, dark, noisy and flat: {len(calibration)} in all"
+    fp16 = fp16_of(made.graph, calibration, shown)
+    manifest = _describe(made, model, fp16.facts, options)
     with _new_folder(options) as folder:
         _write(folder / MODEL, model)
         _write(folder / MODEL_FP16, fp16.model)
         _write(folder / PROOF, proof_bytes(proof))
-        save_checkpoint(folder / WEIGHTS, checkpoint)  # so that a bundle can be exported again, by a later Clearway or for another target
-        manifest = dataclasses.replace(manifest, files={name: sha256_of(folder / name) for name in (MODEL, MODEL_FP16, PROOF, WEIGHTS)})
+        if made.checkpoint is not None:
+            save_checkpoint(folder / WEIGHTS, made.checkpoint)
+        manifest = dataclasses.replace(manifest, files={path.name: sha256_of(path) for path in sorted(folder.iterdir())})
         _write(folder / MANIFEST, manifest.to_json().encode())
         manifest = dataclasses.replace(manifest, parity=_gate(folder, [*cases, *proof], described))
         _write(folder / MANIFEST, manifest.to_json().encode())
@@ -88,18 +111,17 @@ def _gate(folder: Path, cases: Sequence[Case], described: str) -> tuple[ParityRe
     return tuple(records)
 
 
-def _describe(checkpoint: Checkpoint, network: nn.Module, model: bytes, precision: PrecisionFacts, options: ExportOptions) -> ModelManifest:
-    parameters, gflops = cost_of(network)
+def _describe(made: Model, model: bytes, precision: PrecisionFacts, options: ExportOptions) -> ModelManifest:
     return ModelManifest(
         schema=SCHEMA,
         name=options.target.name,
         version=options.version,
-        task=checkpoint.task,
-        summary=checkpoint.summary,
-        network=NetworkFacts(checkpoint.network, checkpoint.preset, checkpoint.config, parameters, round(gflops, 3)),
-        graph=facts_of(network, model),
+        task=made.task,
+        summary=made.summary,
+        network=made.facts,
+        graph=facts_of(made.network, model),
         precision=precision,
-        card=checkpoint.card,
+        card=made.card,
         scores=options.scores,
     )
 
@@ -115,7 +137,7 @@ def read_scores(path: Path) -> tuple[Score, ...]:
         raise UsageError(f"{path}: a JSON list of objects with {fields} was expected ({error})") from error
 
 
-def _check_target(options: ExportOptions) -> None:
+def check_target(options: ExportOptions) -> None:
     target = options.target
     if not target.name:
         raise UsageError(f"{target}: a bundle is a folder with a name of its own, for example runs/derain")

@@ -1,4 +1,4 @@
-"""Owns the words `clearway export` and `clearway verify`; knows nothing of graphs or thresholds."""
+"""Owns the words `clearway export`, `clearway import-onnx` and `clearway verify`; knows nothing of graphs or thresholds."""
 
 from __future__ import annotations
 
@@ -11,23 +11,19 @@ from pathlib import Path
 from export.parity import Verdict
 from export.verify import verify_bundle
 from runtime.errors import MissingExtra
-from runtime.manifest import ParityRecord
+from runtime.manifest import ModelManifest, ParityRecord
 from runtime.zoo import find
 
 
 def run(word: str, arguments: list[str]) -> int:
-    return {"export": _export, "verify": _verify}[word](arguments)
+    return {"export": _export, "import-onnx": _import, "verify": _verify}[word](arguments)
 
 
 def _export(arguments: list[str]) -> int:
     parser = argparse.ArgumentParser(prog="clearway export", description="Turn a checkpoint into a bundle that agrees with PyTorch.")
     parser.add_argument("checkpoint", type=Path, help="a .safetensors file from `clearway train`")
-    parser.add_argument("-o", "--output", type=Path, required=True, metavar="BUNDLE", help="the folder to write, named as the model")
-    parser.add_argument("--pictures", type=Path, metavar="DIR", help="clean photographs to compare on (default: drawn pictures)")
+    _add_writing(parser)
     parser.add_argument("--scores", type=Path, metavar="FILE", help="scores for the manifest, a JSON list")
-    parser.add_argument("--version", default="1", help="the model's version (default: %(default)s)")
-    parser.add_argument("--force", action="store_true", help="replace a bundle of that name")
-    parser.add_argument("--json", action="store_true", help="print one line for machines")
     options = parser.parse_args(arguments)
 
     try:  # torch and onnx: only when this word is said
@@ -41,11 +37,66 @@ def _export(arguments: list[str]) -> int:
     if options.json:
         print(json.dumps({"bundle": str(options.output), **dataclasses.asdict(manifest)}))
         return 0
-    network = manifest.network
-    print(f"{manifest.name}: {network.preset}, {network.parameters:,} parameters, {network.gflops_720p:.1f} GFLOP at 720p")
+    _print_network(manifest)
     _print_records([(record, "holds") for record in manifest.parity])
     print(f"written: {options.output}")
     return 0
+
+
+def _import(arguments: list[str]) -> int:
+    about = "Turn an image-to-image ONNX file that was made elsewhere into a bundle: NCHW, float32, any height and width."
+    parser = argparse.ArgumentParser(prog="clearway import-onnx", description=about)
+    parser.add_argument("file", type=Path, help="the .onnx file; weights beside it are taken in")
+    parser.add_argument("--range", required=True, metavar="LOW..HIGH", help="what black and white were in training: 0..1, -1..1, 0..255")
+    parser.add_argument("--order", required=True, choices=["rgb", "bgr"], help="the order of the colours in training")
+    parser.add_argument("--stride", type=int, metavar="N", help="what sides must be a multiple of (default: found by trying)")
+    parser.add_argument("--task", default="restore", help="what it does, in a word (default: %(default)s)")
+    parser.add_argument("--summary", default="", metavar="TEXT", help="a line for `clearway models` (default: the file's name)")
+    parser.add_argument("--licence", default="unknown", metavar="TEXT", help="the terms of its weights (default: %(default)s)")
+    _add_writing(parser)
+    options = parser.parse_args(_joined(arguments))
+
+    try:  # torch and onnx: only when this word is said
+        from export.bundle_writer import ExportOptions
+        from export.foreign import Said, import_onnx
+        from export.foreign_network import read_trained
+    except ModuleNotFoundError as error:
+        raise MissingExtra(str(error.name), "export") from error
+
+    said = Said(read_trained(options.range, options.order), options.stride, options.task, options.summary, options.licence)
+    plan = ExportOptions(options.output, options.pictures, (), options.version, options.force)
+    manifest = import_onnx(options.file, said, plan)
+    if options.json:
+        print(json.dumps({"bundle": str(options.output), **dataclasses.asdict(manifest)}))
+        return 0
+    graph, opset = manifest.graph, manifest.network.config["opset"]
+    _print_network(manifest)
+    found = "found by trying" if options.stride is None else "as said"
+    print(f"stride {graph.stride} ({found}), scale {graph.scale}, opset {opset}" + (f" → {graph.opset}" if opset != graph.opset else ""))
+    _print_records([(record, "holds") for record in manifest.parity], "the file as it came, in FP32")
+    print(f"written: {options.output}; look at what it does: clearway restore PICTURE -o restored.png --model {options.output}")
+    return 0
+
+
+def _joined(arguments: list[str]) -> list[str]:
+    """`--range -1..1` as `--range=-1..1`: argparse takes what begins with a minus for an option."""
+    if "--range" not in arguments[:-1]:
+        return arguments
+    at = arguments.index("--range")
+    return [*arguments[:at], f"--range={arguments[at + 1]}", *arguments[at + 2 :]]
+
+
+def _add_writing(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("-o", "--output", type=Path, required=True, metavar="BUNDLE", help="the folder to write, named as the model")
+    parser.add_argument("--pictures", type=Path, metavar="DIR", help="clean photographs to compare on (default: drawn pictures)")
+    parser.add_argument("--version", default="1", help="the model's version (default: %(default)s)")
+    parser.add_argument("--force", action="store_true", help="replace a bundle of that name")
+    parser.add_argument("--json", action="store_true", help="print one line for machines")
+
+
+def _print_network(manifest: ModelManifest) -> None:
+    network = manifest.network
+    print(f"{manifest.name}: {network.preset}, {network.parameters:,} parameters, {network.gflops_720p:.1f} GFLOP at 720p")
 
 
 def _verify(arguments: list[str]) -> int:
@@ -75,8 +126,8 @@ def _print_verdicts(verdicts: Sequence[Verdict], not_opened: Sequence[tuple[str,
         print(f"{name}: not checked, {why}")
 
 
-def _print_records(rows: Sequence[tuple[ParityRecord, str]]) -> None:
-    print(f"{'backend':<14}{'precision':<11}{'max levels':>10}{'mean PSNR':>11}{'worst':>11}{'task drop':>12}  against PyTorch in FP32")
+def _print_records(rows: Sequence[tuple[ParityRecord, str]], truth: str = "PyTorch in FP32") -> None:
+    print(f"{'backend':<14}{'precision':<11}{'max levels':>10}{'mean PSNR':>11}{'worst':>11}{'task drop':>12}  against {truth}")
     for record, verdict in rows:
         mean = "identical" if record.psnr_db is None else f"{record.psnr_db:.1f} dB"
         worst = "" if record.psnr_worst_db is None else f"{record.psnr_worst_db:.1f} dB"

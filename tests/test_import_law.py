@@ -18,7 +18,7 @@ ROOMS = {
     "export": {"export", "training", "runtime"},
     "benchmarks": {"benchmarks", "export", "training", "video", "runtime"},
 }
-_TRAINING = {"torch", "lightning_fabric", "safetensors", "onnx", "onnxscript"}
+_TRAINING = {"torch", "lightning_fabric", "safetensors", "onnx", "onnx_ir", "onnxscript"}
 HEAVY = _TRAINING | {"tensorrt", "tensorrt_rtx", "pycuda", "openvino", "onnxruntime", "cv2", "av"}
 # The only files of runtime that may import something heavy, and what.
 LEAVES = {

@@ -20,7 +20,7 @@ except ImportError as error:
     raise MissingExtra("onnxruntime", "cpu") from error
 
 # They have no base class of their own.
-_ERRORS = (
+ERRORS = (
     raised.EPFail,
     raised.Fail,
     raised.InvalidArgument,
@@ -32,23 +32,17 @@ _ERRORS = (
     raised.RuntimeException,
     RuntimeError,
 )
-_ERRORS_ONLY = 3  # ONNX Runtime's log severity
+_FATAL_ONLY = 4  # ONNX Runtime's log severity: every error is raised as well, and said once is enough
 
 
 class OnnxRuntimeBackend:
     """The CPU provider, whose arithmetic is FP32. Several threads may `run` at once and `close`: what is running ends first."""
 
     def __init__(self, bundle: Bundle, threads: int | None = None) -> None:
-        options = onnxruntime.SessionOptions()
-        options.log_severity_level = _ERRORS_ONLY
-        # Workers that spin while they wait take the cores from the video's decoder and encoder.
-        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-        if threads is not None:
-            options.intra_op_num_threads = threads
         try:
-            self._session = onnxruntime.InferenceSession(str(bundle.onnx_path), options, providers=["CPUExecutionProvider"])
-        except _ERRORS as error:
-            raise BackendError(f"{bundle.onnx_path}: ONNX Runtime cannot load it ({_first_line(error)}); export it again") from error
+            self._session = open_session(str(bundle.onnx_path), threads)
+        except ERRORS as error:
+            raise BackendError(f"{bundle.onnx_path}: ONNX Runtime cannot load it ({first_line(error)}); export it again") from error
         if (inputs := [source.name for source in self._session.get_inputs()]) != ["frame"]:
             raise BackendError(f"{bundle.onnx_path}: one input, frame, was expected, {', '.join(inputs) or 'none'} came; export it again")
         self._outputs = [output.name for output in self._session.get_outputs()]
@@ -61,13 +55,24 @@ class OnnxRuntimeBackend:
             raise BackendError("this ONNX Runtime backend was closed; open it again")
         try:
             arrays = session.run(self._outputs, {"frame": np.ascontiguousarray(frames)})  # new arrays on every run
-        except _ERRORS as error:
-            raise BackendError(f"ONNX Runtime failed on frames of {list(frames.shape)}: {_first_line(error)}") from error
+        except ERRORS as error:
+            raise BackendError(f"ONNX Runtime failed on frames of {list(frames.shape)}: {first_line(error)}") from error
         return dict(zip(self._outputs, arrays, strict=True))
 
     def close(self) -> None:
         self._session = None
 
 
-def _first_line(error: Exception) -> str:
+def open_session(model: str | bytes, threads: int | None = None) -> onnxruntime.InferenceSession:
+    """A file's path or its content; what is wrong with it is one of `ERRORS`."""
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = _FATAL_ONLY
+    # Workers that spin while they wait take the cores from the video's decoder and encoder.
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    if threads is not None:
+        options.intra_op_num_threads = threads
+    return onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
+
+
+def first_line(error: Exception) -> str:
     return next(iter(str(error).splitlines()), type(error).__name__)
