@@ -1,22 +1,18 @@
-"""Owns the words `clearway export` and `clearway verify`; knows nothing of graphs or thresholds."""
+"""Owns the word `clearway export`, and where the other words of this room are; knows nothing of graphs or thresholds."""
 
 from __future__ import annotations
 
 import argparse
 import dataclasses
 import json
-from collections.abc import Sequence
 from pathlib import Path
 
-from export.parity import Verdict
-from export.verify import verify_bundle
+from export.verify_cli import table, verify_word
 from runtime.errors import MissingExtra
-from runtime.manifest import ParityRecord
-from runtime.zoo import find
 
 
 def run(word: str, arguments: list[str]) -> int:
-    return {"export": _export, "verify": _verify}[word](arguments)
+    return {"export": _export, "verify": verify_word}[word](arguments)
 
 
 def _export(arguments: list[str]) -> int:
@@ -24,7 +20,7 @@ def _export(arguments: list[str]) -> int:
     parser.add_argument("checkpoint", type=Path, help="a .safetensors file from `clearway train`")
     parser.add_argument("-o", "--output", type=Path, required=True, metavar="BUNDLE", help="the folder to write, named as the model")
     parser.add_argument("--pictures", type=Path, metavar="DIR", help="clean photographs to compare on (default: drawn pictures)")
-    parser.add_argument("--scores", type=Path, metavar="FILE", help="scores for the manifest, a JSON list")
+    parser.add_argument("--scores", type=Path, metavar="FILE", help="scores to carry over: a JSON list, or an earlier manifest.json")
     parser.add_argument("--version", default="1", help="the model's version (default: %(default)s)")
     parser.add_argument("--force", action="store_true", help="replace a bundle of that name")
     parser.add_argument("--json", action="store_true", help="print one line for machines")
@@ -43,42 +39,6 @@ def _export(arguments: list[str]) -> int:
         return 0
     network = manifest.network
     print(f"{manifest.name}: {network.preset}, {network.parameters:,} parameters, {network.gflops_720p:.1f} GFLOP at 720p")
-    _print_records([(record, "holds") for record in manifest.parity])
+    print("\n".join(table((record, "holds") for record in manifest.parity)))
     print(f"written: {options.output}")
     return 0
-
-
-def _verify(arguments: list[str]) -> int:
-    about = "Run a bundle's proof through the backends of this machine; exit code 1 where it does not hold."
-    parser = argparse.ArgumentParser(prog="clearway verify", description=about)
-    parser.add_argument("bundle", help="a bundle's folder or the name of a shipped model")
-    parser.add_argument("--backend", action="append", default=[], metavar="NAME", help="check this one (repeatable; default: all)")
-    parser.add_argument("--json", action="store_true", help="print one line for machines")
-    options = parser.parse_args(arguments)
-
-    report = verify_bundle(find(options.bundle), tuple(options.backend))
-    if options.json:
-        verdicts = [{**dataclasses.asdict(v.record), "holds": v.holds, "problems": v.problems} for v in report.verdicts]
-        line = {"bundle": str(report.folder), "holds": report.holds, "verdicts": verdicts, "not_opened": dict(report.not_opened)}
-        print(json.dumps(line))
-    else:
-        _print_verdicts(report.verdicts, report.not_opened)
-    return 0 if report.holds else 1
-
-
-def _print_verdicts(verdicts: Sequence[Verdict], not_opened: Sequence[tuple[str, str]]) -> None:
-    _print_records([(verdict.record, "holds" if verdict.holds else "DOES NOT HOLD") for verdict in verdicts])
-    for verdict in verdicts:
-        for problem in verdict.problems:
-            print(f"{verdict.record.backend}: {problem}")
-    for name, why in not_opened:
-        print(f"{name}: not checked, {why}")
-
-
-def _print_records(rows: Sequence[tuple[ParityRecord, str]]) -> None:
-    print(f"{'backend':<14}{'precision':<11}{'max levels':>10}{'mean PSNR':>11}{'worst':>11}{'task drop':>12}  against PyTorch in FP32")
-    for record, verdict in rows:
-        mean = "identical" if record.psnr_db is None else f"{record.psnr_db:.1f} dB"
-        worst = "" if record.psnr_worst_db is None else f"{record.psnr_worst_db:.1f} dB"
-        drop = "-" if record.task_psnr_drop_db is None else f"{record.task_psnr_drop_db:.4f} dB"
-        print(f"{record.backend:<14}{record.precision:<11}{record.max_levels:>10}{mean:>11}{worst:>11}{drop:>12}  {verdict}")
