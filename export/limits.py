@@ -42,7 +42,7 @@ _HALF = Limits(psnr_db=50.0, psnr_worst_db=35.0, task_psnr_drop_db=0.02)
 LIMITS: dict[tuple[str, str], Limits] = {
     ("onnxruntime", "fp32"): _EXACT,
     ("openvino", "fp32"): _EXACT,
-    ("openvino", "bf16"): Limits(psnr_db=50.0, psnr_worst_db=35.0, task_psnr_drop_db=0.05, shift_levels=0.45, shift_worst_levels=2.0),
+    ("openvino", "bf16"): Limits(psnr_db=50.0, psnr_worst_db=35.0, task_psnr_drop_db=0.05, shift_levels=0.45, shift_worst_levels=4.0),
     ("reference", "fp16"): _HALF,  # model.fp16.onnx itself, node by node with storage in FP16
     ("tensorrt", "fp32"): _EXACT,  # with TF32 off
     ("tensorrt", "fp16"): _HALF,

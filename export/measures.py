@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -61,6 +61,15 @@ def differences(name: str, expected: Tensors, got: Tensors, far: int) -> Iterato
 def task_of(degraded: Picture, expected: Tensors, got: Tensors, clean: Picture) -> Task:
     pictures = (degraded, bytes_of(expected, "restored"), bytes_of(got, "restored"))
     return Task(*(min(psnr(picture, clean), IDENTICAL) for picture in pictures))
+
+
+def mean_shift(found: Sequence[Difference]) -> NDArray[np.float64]:
+    """[B, G, R] over all pixels of all pictures, so that a tiny picture weighs as little as it is."""
+    return np.average([one.shift for one in found], axis=0, weights=[one.size[0] * one.size[1] for one in found])
+
+
+def mean_of(tasks: Sequence[Task]) -> Task:
+    return Task(*(float(np.mean(one)) for one in zip(*((t.degraded_db, t.pytorch_db, t.backend_db) for t in tasks), strict=True)))
 
 
 def bytes_of(tensors: Tensors, output: str) -> Picture:

@@ -12,9 +12,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from export.checks import Check, checks_of, mean_shift
+from export.checks import Check, checks_of
 from export.limits import limits_of
-from export.measures import IDENTICAL, Difference, Task, bytes_of, differences, task_of
+from export.measures import IDENTICAL, Difference, Task, bytes_of, differences, mean_of, mean_shift, task_of
 from runtime.backend import Backend, BackendFacts, Picture, Tensors
 from runtime.errors import ParityError
 from runtime.manifest import ParityRecord
@@ -31,7 +31,7 @@ class Case:
 
 @dataclass(frozen=True)
 class Worst:
-    """The picture on which a backend was furthest from PyTorch, for people to look at."""
+    """A picture on which a backend was furthest from PyTorch, for people to look at."""
 
     which: str
     frame: Picture
@@ -46,7 +46,7 @@ class Verdict:
     checks: tuple[Check, ...]
     detail: str  # what ran: the engine's version, the processor
     compared: int  # pictures; fewer than there are where the first that cannot be compared ended it
-    worst: Worst | None  # the one that ended it, if any; None where its answer has another shape
+    worst: tuple[Worst, ...]  # of each size, the furthest first; only the one that ended it, if any; none where its shape is another
 
     @property
     def problems(self) -> tuple[str, ...]:
@@ -81,7 +81,7 @@ class Comparison:
         self._tasks: list[Task] = []
         self._compared = 0
         self._broken: tuple[str, ...] = ()
-        self._worst: Worst | None = None
+        self._worst: dict[tuple[int, ...], Worst] = {}  # by size
 
     def add(self, case: Case) -> None:
         if self._broken:
@@ -89,12 +89,12 @@ class Comparison:
         got = self._backend.run(case.frame[None])
         self._broken = tuple(_broken(case, got))
         if self._broken:  # what follows compares finite arrays of one shape
-            self._worst = _shown(case, got, "restored")
+            self._worst = {case.frame.shape: _shown(case, got, "restored")} if _comparable(case, got, "restored") else {}
             return
         found = list(differences(case.name, case.expected, got, self._limits.black_levels))
-        furthest = min(found, key=lambda one: one.psnr_db)
-        if self._worst is None or furthest.psnr_db < self._worst.psnr_db:
-            self._worst = _shown(case, got, furthest.output)
+        furthest, known = min(found, key=lambda one: one.psnr_db), self._worst.get(case.frame.shape)
+        if known is None or furthest.psnr_db < known.psnr_db:
+            self._worst[case.frame.shape] = _shown(case, got, furthest.output)
         self._found += found
         self._compared += 1
         if case.clean is not None:
@@ -104,15 +104,18 @@ class Comparison:
         if not self._found and not self._broken:
             raise ParityError("pictures to compare on were expected, none came; without any there is no verdict")
         broken = "; ".join(self._broken)
-        whole = Check("NaN, Inf, missing or misshapen outputs", f"{len(self._broken)}", "none", broken)
+        whole = Check("NaN, Inf, missing or misshapen outputs", f"{len(self._broken)}", "≤ 0", broken)
         measured = checks_of(self._found, self._tasks, self._limits) if self._found else ()
+        worst = tuple(sorted(self._worst.values(), key=lambda one: one.psnr_db))
         record = _record(self._backend.facts, pictures, self._found, self._tasks)
-        return Verdict(record, (whole, *measured), self._backend.facts.detail, self._compared, self._worst)
+        return Verdict(record, (whole, *measured), self._backend.facts.detail, self._compared, worst)
 
 
-def _shown(case: Case, got: Tensors, output: str) -> Worst | None:
-    if output not in got or got[output].shape != case.expected[output].shape:
-        return None
+def _comparable(case: Case, got: Tensors, output: str) -> bool:
+    return output in got and got[output].shape == case.expected[output].shape
+
+
+def _shown(case: Case, got: Tensors, output: str) -> Worst:
     expected, came = bytes_of(case.expected, output), bytes_of(got, output)
     return Worst(f"{output} of {case.name}", case.frame, expected, came, min(psnr(came, expected), IDENTICAL))
 
@@ -121,8 +124,7 @@ def _record(facts: BackendFacts, pictures: str, found: Sequence[Difference], tas
     """A backend that not one picture could be compared on has a record of zeros, and a verdict that does not hold."""
     closeness = [one.psnr_db for one in found]
     far = bool(found) and min(closeness) < IDENTICAL
-    means = [float(np.mean(one)) for one in zip(*((t.degraded_db, t.backend_db, t.drop_db) for t in tasks), strict=True)]
-    degraded, restored, drop = means or (None, None, None)
+    task = mean_of(tasks) if tasks else None
     return ParityRecord(
         backend=facts.name,
         precision=facts.precision,
@@ -134,9 +136,9 @@ def _record(facts: BackendFacts, pictures: str, found: Sequence[Difference], tas
         shift_levels=round(float(np.abs(mean_shift(found)).max()), 4) if found else 0.0,
         shift_worst_levels=round(max((float(np.abs(one.shift).max()) for one in found), default=0.0), 4),
         black_pixels=sum(one.black for one in found),
-        task_psnr_input_db=None if degraded is None else round(degraded, 3),
-        task_psnr_db=None if restored is None else round(restored, 3),
-        task_psnr_drop_db=None if drop is None else round(drop, 5),
+        task_psnr_input_db=round(task.degraded_db, 3) if task else None,
+        task_psnr_db=round(task.backend_db, 3) if task else None,
+        task_psnr_drop_db=round(task.drop_db, 5) if task else None,
     )
 
 
@@ -145,7 +147,7 @@ def _broken(case: Case, got: Tensors) -> Iterator[str]:
     for output, expected in case.expected.items():
         if output not in got:
             yield f"it has no output {output!r}"
-        elif got[output].shape != expected.shape:
+        elif not _comparable(case, got, output):
             yield f"{output} of {case.name} has the shape {got[output].shape}, {expected.shape} was expected"
         elif not np.isfinite(got[output]).all():
             yield f"{output} of {case.name} holds NaN or Inf"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import itertools
 import os
 from collections.abc import Iterator
 from html import escape
@@ -31,14 +32,14 @@ _STYLE = """
 body { margin: 0 auto; max-width: 76rem; padding: 2rem 1.25rem 4rem; background: var(--paper); color: var(--ink); }
 body { font: 16px/1.5 system-ui, sans-serif; }
 h1 { margin: 0; font-size: 1.7rem; } h2 { margin: 2.5rem 0 0; font-size: 1.2rem; }
-p { margin: .3rem 0; } .faint { color: var(--faint); }
+p { margin: .3rem 0; } .panels + p { margin-top: 1.5rem; } .faint { color: var(--faint); }
 .good { color: var(--good); } .bad { color: var(--bad); } b.good::before { content: "✓ "; } b.bad::before { content: "✗ "; }
 .wide { overflow-x: auto; margin: 1.5rem 0; border: 1px solid var(--line); border-radius: .5rem; }
 table { width: 100%; border-collapse: collapse; font-variant-numeric: tabular-nums; }
-th, td { padding: .4rem .8rem; border-top: 1px solid var(--line); text-align: right; white-space: nowrap; font-weight: normal; }
-thead th { background: var(--card); } thead tr:first-child th { border-top: 0; font-weight: 600; }
-thead tr + tr th, td.limit { color: var(--faint); } th:first-child { text-align: left; } td.bad { font-weight: 600; }
-td:nth-child(even), thead th:nth-child(even), thead tr:first-child th + th { border-left: 1px solid var(--line); }
+th, td { padding: .4rem .8rem; border-top: 1px solid var(--line); text-align: left; font-weight: normal; }
+thead th { background: var(--card); border-top: 0; font-weight: 600; white-space: nowrap; }
+th + th, td { border-left: 1px solid var(--line); }
+td .bad { font-weight: 600; } .limit { float: right; padding-left: .6rem; }
 .panels { display: grid; grid-template-columns: repeat(auto-fit, minmax(14rem, 1fr)); gap: 1rem; margin-top: 1rem; }
 figure { margin: 0; } figcaption { margin-top: .35rem; font-size: .9rem; color: var(--faint); }
 img { display: block; width: 100%; border-radius: .3rem; } img.tiny { image-rendering: pixelated; }
@@ -94,33 +95,46 @@ def _name(verdict: Verdict) -> str:
 
 
 def _table(verdicts: tuple[Verdict, ...]) -> Iterator[str]:
-    """A row for each measure, and for each backend what was measured and what is allowed."""
-    yield '<div class="wide"><table><thead><tr><th></th>'
-    yield "".join(f'<th colspan="2">{_name(verdict)}</th>' for verdict in verdicts)
-    yield f"</tr><tr><th></th>{'<th>measured</th><th>allowed</th>' * len(verdicts)}</tr></thead><tbody>"
+    """A row for each measure, a column for each backend: what was measured, and beside it what is allowed."""
+    yield '<div class="wide"><table><thead><tr><th>measured, and allowed</th>'
+    yield "".join(f"<th>{_name(verdict)}</th>" for verdict in verdicts)
+    yield "</tr></thead><tbody>"
     for measure in dict.fromkeys(check.measure for verdict in verdicts for check in verdict.checks):
-        cells = "".join(_cells(verdict, measure) for verdict in verdicts)
+        cells = "".join(f"<td>{_cell(verdict, measure)}</td>" for verdict in verdicts)
         yield f"<tr><th>{escape(measure)}</th>{cells}</tr>"
-    answers = "".join(f'<td colspan="2">{_verdict(verdict.holds, "holds", "does not hold")}</td>' for verdict in verdicts)
+    answers = "".join(f"<td>{_verdict(verdict.holds, 'holds', 'does not hold')}</td>" for verdict in verdicts)
     yield f"<tr><th>verdict</th>{answers}</tr></tbody></table></div>"
 
 
-def _cells(verdict: Verdict, measure: str) -> str:
+def _cell(verdict: Verdict, measure: str) -> str:
     check = next((check for check in verdict.checks if check.measure == measure), None)
     if check is None:
-        return '<td class="limit">not measured</td><td></td>'
+        return '<span class="faint">not measured</span>'
+    if not check.limit:
+        return escape(check.measured)
     kind = "good" if check.holds else "bad"
-    return f'<td class="{kind}">{escape(check.measured)}</td><td class="limit">{escape(check.limit)}</td>'
+    return f'<span class="{kind}">{escape(check.measured)}</span> <span class="faint limit">{escape(check.limit)}</span>'
 
 
 def _section(verdict: Verdict) -> Iterator[str]:
     yield f'<h2>{_name(verdict)}</h2><p class="faint">{escape(verdict.detail)}; {verdict.compared:,} pictures compared</p>'
     yield from (f'<p class="bad">{escape(problem)}</p>' for problem in verdict.problems)
-    if verdict.worst is None:
-        yield "<p>There is nothing to show: its answer has another shape than PyTorch's.</p>"
-    else:
-        yield f"<p>The picture furthest from PyTorch's: {escape(verdict.worst.which)}, {_decibels(verdict.worst)}.</p>"
-        yield f'<div class="panels">{"".join(_panels(verdict.worst, _name(verdict)))}</div>'
+    if not verdict.worst:
+        yield "<p>There is nothing to show: its answer is missing, or has another shape than PyTorch's.</p>"
+    for what, worst in _shown(verdict.worst):
+        yield f"<p>{what}: {escape(worst.which)}, {_decibels(worst)}.</p>"
+        yield f'<div class="panels">{"".join(_panels(worst, _name(verdict)))}</div>'
+
+
+def _shown(worst: tuple[Worst, ...]) -> Iterator[tuple[str, Worst]]:
+    """The worst of all; and where that is so tiny that nothing can be seen in it, the worst of the others."""
+    yield from (("The picture furthest from PyTorch's", one) for one in worst[:1])
+    if worst and _is_tiny(worst[0].got):
+        yield from itertools.islice((("And of the larger ones", one) for one in worst if not _is_tiny(one.got)), 1)
+
+
+def _is_tiny(picture: Picture) -> bool:
+    return len(picture[0]) < _TINY
 
 
 def _decibels(worst: Worst) -> str:
@@ -136,14 +150,14 @@ def _panels(worst: Worst, name: str) -> Iterator[str]:
     stops = cv2.applyColorMap(np.linspace(0, 255, 9).astype(np.uint8)[:, None], _COLOURS)[:, 0, ::-1]
     gradient = ", ".join(f"rgb({red} {green} {blue})" for red, green, blue in stops)
     scale = f'<span class="scale">0<i style="background: linear-gradient(90deg, {gradient})"></i>{most} of 255 levels</span>'
-    heat = cv2.applyColorMap(np.asarray(apart * 255 // most, np.uint8), _COLOURS)
-    yield _figure(np.asarray(heat, np.uint8), "difference, the largest of the three channels", scale)
+    heat = cv2.applyColorMap(np.asarray(apart * (255.0 / most), np.uint8), _COLOURS)
+    yield _figure(np.asarray(heat, np.uint8), "difference (largest channel)", scale)
 
 
 def _figure(picture: Picture, what: str, more: str = "") -> str:
     done, coded = cv2.imencode(".png", picture)
     if not done:
         raise ExportError(f"{picture.shape[1]}×{picture.shape[0]} pixels cannot be written as PNG; compare on smaller pictures")
-    tiny = ' class="tiny"' if picture.shape[1] < _TINY else ""
+    tiny = ' class="tiny"' if _is_tiny(picture) else ""
     source = base64.b64encode(coded.tobytes()).decode()
     return f'<figure><img{tiny} alt="{what}" src="data:image/png;base64,{source}"><figcaption>{what}{more}</figcaption></figure>'

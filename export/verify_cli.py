@@ -61,7 +61,7 @@ def _apart(record: ParityRecord) -> str:
 def _task(record: ParityRecord) -> str:
     if record.task_psnr_input_db is None:
         return f"{'-':>17}{'-':>9}"
-    return f"{f'{record.task_psnr_input_db:.2f} → {record.task_psnr_db:.2f}':>17}{record.task_psnr_drop_db:>9.4f}"
+    return f"{f'{record.task_psnr_input_db:.2f} → {record.task_psnr_db:.2f}':>17}{record.task_psnr_drop_db:>z9.4f}"
 
 
 def _lines(report: Report) -> Iterator[str]:
