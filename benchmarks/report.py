@@ -116,13 +116,16 @@ def facts(manifest: ModelManifest) -> str:
         lines.append(f"| {score.data} | {score.pictures} | {score.protocol} | {figures} |")
     lines += [
         "",
-        "| parity with PyTorch FP32 | precision | on | largest difference | mean dB | worst picture dB | task PSNR lost dB |",
-        "|---|---|---|---:|---:|---:|---:|",
+        "| parity with PyTorch FP32 | precision | on | largest difference | mean dB | worst picture dB | worst SSIM | colour shift, levels "
+        "| task PSNR dB | lost dB |",
+        "|---|---|---|---:|---:|---:|---:|---:|---:|---:|",
     ]
     for record in manifest.parity:
         psnr = "identical | " if record.psnr_db is None else f"{record.psnr_db:.1f} | {record.psnr_worst_db:.1f}"
-        drop = "" if record.task_psnr_drop_db is None else f"{record.task_psnr_drop_db:.4f}"
-        lines.append(f"| {record.backend} | {record.precision} | {record.pictures} | {record.max_levels} | {psnr} | {drop} |")
+        alike = f"{record.ssim_worst:.4f} | {record.shift_levels:.2f}"
+        drop = record.task_psnr_drop_db
+        task = " | " if drop is None else f"{record.task_psnr_input_db:.2f} → {record.task_psnr_db:.2f} | {drop:z.4f}"
+        lines.append(f"| {record.backend} | {record.precision} | {record.pictures} | {record.max_levels} | {psnr} | {alike} | {task} |")
     return "\n".join(lines)
 
 
