@@ -32,7 +32,7 @@ class Limits:
     shift_levels: float = 0.1
     shift_worst_levels: float = 0.5
     # A pixel counts as black where all its channels are 0 and PyTorch's brightest is at least this; as white where all are 255 and
-    # PyTorch's darkest is this far below. None may be: 16 is five times what bf16 is off anywhere.
+    # PyTorch's darkest is this far below. None may be: 16 is three times what bf16 is off anywhere.
     black_levels: int = 16
 
 

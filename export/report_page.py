@@ -9,14 +9,18 @@ from collections.abc import Iterator
 from html import escape
 from pathlib import Path
 
-import cv2
 import numpy as np
 
 from export.parity import Verdict, Worst
 from export.verify import Report
 from runtime.atomic import written
 from runtime.backend import Picture
-from runtime.errors import ExportError, UsageError
+from runtime.errors import ExportError, MissingExtra, UsageError
+
+try:
+    import cv2
+except ModuleNotFoundError as error:  # `clearway verify` on a box without anything comes by here
+    raise MissingExtra("cv2", "cpu") from error
 
 _COLOURS = cv2.COLORMAP_INFERNO  # from black over red to pale yellow: its lightness rises all the way, so that it reads in grey too
 _TINY = 96  # pixels: narrower pictures are enlarged in squares instead of blurred

@@ -105,6 +105,13 @@ def test_half_a_level_more_blue_is_found_though_no_byte_is_off_by_more_than_one(
     assert verdict.problems[0].startswith("all pictures together are shifted by +0.50 grey levels in blue")
 
 
+def test_the_shift_of_all_pictures_counts_every_pixel_alike() -> None:
+    tiny, large = a_case("tiny", None, (16, 16)), a_case("large", None, (48, 64))
+    record = compare(Wrong(lambda picture: moved(1 if len(picture) == 16 else 0)(picture)), [tiny, large], "").record
+    assert record.shift_levels == pytest.approx(16 * 16 / (16 * 16 + 48 * 64), abs=1e-4)
+    assert record.shift_worst_levels == 1.0
+
+
 @pytest.mark.parametrize("way", LIMITS)
 def test_a_shift_that_clamping_hides_shows_in_health(way: tuple[str, str]) -> None:
     class Deep(Wrong):
