@@ -1,7 +1,8 @@
 """Owns the writing of bundles: a checkpoint becomes a folder only after the parity gate held; knows no network by name.
 
 Everything is written into a folder beside the target, opened there by the runtime as a user would open it, run by every
-backend of `GATE`, and renamed at the very end. Whatever goes wrong before leaves nothing under the target's name.
+backend of `GATE` (and, as FP16, node by node), and renamed at the very end. Whatever goes wrong before leaves nothing under the
+target's name.
 """
 
 from __future__ import annotations
@@ -15,20 +16,24 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import onnx
 from torch import nn
 
-from export.cases import PROOF_SIZES, SIZES, drawn_pictures, make_cases, photographs, proof_bytes
-from export.graph import cost_of, export_graph, facts_of, reference
+from export.arithmetic import NodeByNode
+from export.cases import PROOF_SIZES, SIZES, drawn_pictures, extremes, make_cases, photographs, proof_bytes
+from export.graph import cost_of, facts_of, fp32_of, reference, traced
 from export.parity import Case, compare
+from export.repair import fp16_of
 from runtime.backend import open_backend
-from runtime.bundle import MANIFEST, MODEL, PROOF, WEIGHTS, open_bundle, sha256_of
+from runtime.bundle import MANIFEST, MODEL, MODEL_FP16, PROOF, WEIGHTS, open_bundle, sha256_of
 from runtime.errors import ExportError, UsageError
-from runtime.manifest import SCHEMA, ModelManifest, NetworkFacts, ParityRecord, Score
+from runtime.manifest import SCHEMA, ModelManifest, NetworkFacts, ParityRecord, PrecisionFacts, Score
 from training.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from training.degradations.degradation import Degradation
 from training.settings import recipe_of
 
 GATE = ("onnxruntime", "openvino")  # backends that must agree with PyTorch before there is a bundle
+_CALIBRATING = 6  # cuts of photographs, where there are any
 _SEED = 2  # of the drawn pictures and of what is laid over them
 
 
@@ -50,18 +55,23 @@ def export_checkpoint(checkpoint: Path, options: ExportOptions) -> ModelManifest
 def write_bundle(checkpoint: Checkpoint, degrade: Degradation, options: ExportOptions) -> ModelManifest:
     _check_target(options)
     network = checkpoint.build()
-    model, run = export_graph(network), reference(network)
+    graph, run = traced(network), reference(network)
+    model = fp32_of(graph)
     proof = make_cases(drawn_pictures(PROOF_SIZES, _SEED), degrade, run, _SEED)
     pictures = photographs(options.pictures) if options.pictures else drawn_pictures(SIZES, _SEED)
     cases = make_cases(pictures, degrade, run, _SEED)
     kind = "photographs" if options.pictures else "drawn pictures"
     described = f"{len(cases)} cuts of {kind} at {len(SIZES)} sizes, {len(proof)} drawn pictures of the proof"
-    manifest = _describe(checkpoint, network, model, options)
+    real = cases[:_CALIBRATING] if options.pictures else proof
+    calibration = [*real, *extremes(real, run, _SEED)]
+    fp16 = fp16_of(graph, calibration, f"{len(real)} {kind} in their weather; saturated, dark, noisy and flat: {len(calibration)} in all")
+    manifest = _describe(checkpoint, network, model, fp16.facts, options)
     with _new_folder(options) as folder:
         _write(folder / MODEL, model)
+        _write(folder / MODEL_FP16, fp16.model)
         _write(folder / PROOF, proof_bytes(proof))
         save_checkpoint(folder / WEIGHTS, checkpoint)  # so that a bundle can be exported again, by a later Clearway or for another target
-        manifest = dataclasses.replace(manifest, files={name: sha256_of(folder / name) for name in (MODEL, PROOF, WEIGHTS)})
+        manifest = dataclasses.replace(manifest, files={name: sha256_of(folder / name) for name in (MODEL, MODEL_FP16, PROOF, WEIGHTS)})
         _write(folder / MANIFEST, manifest.to_json().encode())
         manifest = dataclasses.replace(manifest, parity=_gate(folder, [*cases, *proof], described))
         _write(folder / MANIFEST, manifest.to_json().encode())
@@ -74,10 +84,11 @@ def _gate(folder: Path, cases: Sequence[Case], described: str) -> tuple[ParityRe
     for name in GATE:
         with contextlib.closing(open_backend(bundle, name).backend) as backend:
             records.append(compare(backend, cases, described).require())
+    records.append(compare(NodeByNode(onnx.load_model(bundle.fp16_path)), cases, described).require())
     return tuple(records)
 
 
-def _describe(checkpoint: Checkpoint, network: nn.Module, model: bytes, options: ExportOptions) -> ModelManifest:
+def _describe(checkpoint: Checkpoint, network: nn.Module, model: bytes, precision: PrecisionFacts, options: ExportOptions) -> ModelManifest:
     parameters, gflops = cost_of(network)
     return ModelManifest(
         schema=SCHEMA,
@@ -87,6 +98,7 @@ def _describe(checkpoint: Checkpoint, network: nn.Module, model: bytes, options:
         summary=checkpoint.summary,
         network=NetworkFacts(checkpoint.network, checkpoint.preset, checkpoint.config, parameters, round(gflops, 3)),
         graph=facts_of(network, model),
+        precision=precision,
         card=checkpoint.card,
         scores=options.scores,
     )

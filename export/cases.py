@@ -81,6 +81,20 @@ def each_case(pictures: Iterable[tuple[str, Picture]], degrade: Degradation, run
         yield Case(name, frame, clean if known else None, expected)
 
 
+def extremes(like: Sequence[Case], run: Runner, seed: int) -> list[Case]:
+    """What cameras also give, for calibration: frames that are blown out, nearly black, all noise, or flat. No truth is known."""
+    rng = np.random.default_rng(seed)
+    frames: dict[str, Picture] = {}
+    for case in like:
+        frames[f"{case.name}, saturated"] = np.clip(case.frame.astype(np.int64) * 4, 0, 255).astype(np.uint8)
+        frames[f"{case.name}, dark"] = case.frame // 16
+    shape = like[0].frame.shape
+    frames["noise"] = rng.integers(0, 256, shape, dtype=np.uint8)
+    frames["black or white"] = rng.integers(0, 2, shape, dtype=np.uint8) * np.uint8(255)
+    frames |= {f"flat {level}": np.full(shape, level, np.uint8) for level in (0, 128, 255)}
+    return [Case(name, frame, None, run(frame[None])) for name, frame in frames.items()]
+
+
 def proof_bytes(cases: Sequence[Case]) -> bytes:
     """The cases as an .npz file; the same cases give the same bytes."""
     buffer = io.BytesIO()

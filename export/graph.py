@@ -20,21 +20,22 @@ from dataclasses import dataclass
 from typing import cast
 
 import onnx
-import onnxscript  # noqa: F401  torch's exporter needs it, and would say so only halfway through
+import onnx_ir as ir
 import torch
+from onnx_ir.passes.common import ClearMetadataAndDocStringPass
 from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.utils.flop_counter import FlopCounterMode
 
+from export.attention import TRANSLATION, ExplicitAttention, as_single_nodes
+from export.names import name_by_module
 from runtime.backend import Picture, Tensors
 from runtime.errors import ExportError
 from runtime.manifest import GRAPH_CONTRACT, MINIMUM_SIDE, GraphFacts
 from training.networks import LEVELS
 
-OPSET = 20  # the exporter's default; ONNX Runtime 1.31 and OpenVINO 2026.4 gave the same pictures from 20 to 25
+OPSET = 23  # the first that has Attention; ONNX Runtime 1.31 and OpenVINO 2026.4 gave the same pictures from 20 to 25
 OUTPUTS = ("restored", "health", "interference")
-# The exporter's notes on a node that are kept: which nn.Module it came from. The others hold source paths.
-_KEPT_NOTES = ("pkg.torch.onnx.name_scopes", "pkg.torch.onnx.class_hierarchy")
 
 
 @dataclass(frozen=True)
@@ -100,7 +101,7 @@ def _there_and_back(side: int, more: int, like: Tensor) -> Tensor:
     """0, 1, … side - 1, side - 2, … 1, 0, 1, …: which row stands in each of side + more places."""
     period = torch.full((1,), 2 * side - 2, device=like.device)  # a tensor: the exporter takes no remainder by a side it does not know
     place = torch.arange(side + more, device=like.device) % period
-    return side - 1 - (place - (side - 1)).abs()
+    return torch.minimum(place, period - place)  # not by abs(): OpenVINO 2026.4 folds the one of whole numbers to nothing
 
 
 def _bytes(levels: Tensor) -> Tensor:
@@ -119,9 +120,9 @@ def reference(network: nn.Module) -> Callable[[Picture], Tensors]:
     return run
 
 
-def export_graph(network: nn.Module) -> bytes:
-    """The ONNX file's bytes: weights inside, no trace of where it was made, the same bytes for the same weights."""
-    graph = FrameGraph(network)
+def traced(network: nn.Module) -> ir.Model:
+    """The graph in FP32 with one node for each attention block: weights inside, no trace of where it was made."""
+    graph = FrameGraph(as_single_nodes(network))
     # No two sides alike and none of them special: a side of one stride would be 1 at the bottom of the network, and stay 1 for ever.
     longest = max(graph.traits.stride, MINIMUM_SIDE)
     sample = torch.zeros(2, 2 * longest + 3, 3 * longest + 2, 3, dtype=torch.uint8)
@@ -140,14 +141,25 @@ def export_graph(network: nn.Module) -> bytes:
             dynamo=True,
             external_data=False,
             verbose=False,
+            custom_translation_table=TRANSLATION,
         )
     if program is None:  # only the old exporter returns nothing
         raise ExportError(f"torch.onnx.export returned no program for {type(network).__name__}")
-    model = program.model_proto
-    _forget_origins(model)
-    onnx.checker.check_model(model, full_check=True)
-    written: bytes = model.SerializeToString(deterministic=True)
+    name_by_module(program.model)
+    ClearMetadataAndDocStringPass()(program.model)
+    return program.model
+
+
+def fp32_of(graph: ir.Model) -> bytes:
+    """model.onnx: attention in explicit form. The same weights give the same bytes."""
+    proto = ir.to_proto(ExplicitAttention()(graph.clone()).model)
+    onnx.checker.check_model(proto, full_check=True)
+    written: bytes = proto.SerializeToString(deterministic=True)
     return written
+
+
+def export_graph(network: nn.Module) -> bytes:
+    return fp32_of(traced(network))
 
 
 @contextlib.contextmanager
@@ -164,17 +176,6 @@ def _understood_noise() -> Iterator[None]:
             yield
     finally:
         registration.setLevel(level)
-
-
-def _forget_origins(model: onnx.ModelProto) -> None:
-    """Drops source paths and tracing names; keeps the nn.Module that each node came from, which errors can then name."""
-    model.doc_string = model.graph.doc_string = ""
-    graph = model.graph
-    for noted in (model, graph, *graph.node, *graph.input, *graph.output, *graph.value_info, *graph.initializer):
-        noted.doc_string = ""
-        kept = [note for note in noted.metadata_props if note.key in _KEPT_NOTES]
-        del noted.metadata_props[:]
-        noted.metadata_props.extend(kept)
 
 
 def facts_of(network: nn.Module, model: bytes) -> GraphFacts:

@@ -17,6 +17,7 @@ from runtime.backend import PREFERENCE, Backend, open_backend
 from runtime.bundle import PROOF, WEIGHTS, Bundle, open_bundle
 from runtime.errors import BackendError, ExportError, MissingExtra
 
+NODE_BY_NODE = "node-by-node"  # a way of running for verdicts only, not for video
 Progress = Callable[[int], None]  # pictures compared so far
 
 
@@ -71,9 +72,10 @@ def _new_cases(bundle: Bundle, pictures: Path | None) -> tuple[Iterable[Case], s
 def _open(bundle: Bundle, names: Sequence[str], opened: contextlib.ExitStack) -> tuple[list[Backend], tuple[tuple[str, str], ...]]:
     running: list[Backend] = []
     not_opened: list[tuple[str, str]] = []
-    for name in dict.fromkeys(names) or PREFERENCE:
+    for name in dict.fromkeys(names) or (*PREFERENCE, NODE_BY_NODE):
         try:
-            running.append(opened.enter_context(contextlib.closing(open_backend(bundle, name).backend)))
+            backend = _node_by_node(bundle) if name == NODE_BY_NODE else open_backend(bundle, name).backend
+            running.append(opened.enter_context(contextlib.closing(backend)))
         except (BackendError, MissingExtra) as error:
             if names:
                 raise
@@ -81,3 +83,14 @@ def _open(bundle: Bundle, names: Sequence[str], opened: contextlib.ExitStack) ->
     if not running:
         raise BackendError(f"no backend could be opened on this machine: {'; '.join(f'{name}: {why}' for name, why in not_opened)}")
     return running, tuple(not_opened)
+
+
+def _node_by_node(bundle: Bundle) -> Backend:
+    """The FP16 graph itself: a CPU's engines would compute it in FP32."""
+    try:
+        import onnx
+
+        from export.arithmetic import NodeByNode
+    except ModuleNotFoundError as error:
+        raise MissingExtra(str(error.name), "export") from error
+    return NodeByNode(onnx.load_model(bundle.fp16_path))

@@ -13,7 +13,7 @@ from pathlib import Path
 from runtime.errors import BundleError
 from runtime.manifest import ModelManifest
 
-MANIFEST, MODEL, PROOF = "manifest.json", "model.onnx", "proof.npz"
+MANIFEST, MODEL, MODEL_FP16, PROOF = "manifest.json", "model.onnx", "model.fp16.onnx", "proof.npz"
 WEIGHTS = "weights.safetensors"  # for training on and for other exports; nothing in this room reads it
 
 
@@ -28,10 +28,15 @@ class Bundle:
     def onnx_path(self) -> Path:
         return self.folder / MODEL
 
+    @property
+    def fp16_path(self) -> Path:
+        """Strongly typed, for engines that compute in FP16. Those of the CPU would compute it in FP32."""
+        return self.folder / MODEL_FP16
+
 
 def open_bundle(path: Path) -> Bundle:
     manifest = _read_manifest(path)
-    for needed in (MODEL, PROOF):
+    for needed in (MODEL, MODEL_FP16, PROOF):
         if needed not in manifest.files:
             raise BundleError(f"{path}: {needed} was expected in the manifest's files, it is not there; export the bundle again")
     for name, expected in manifest.files.items():

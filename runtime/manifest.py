@@ -57,10 +57,46 @@ class GraphFacts:
 
 
 @dataclass(frozen=True)
+class AttentionForm:
+    """One windowed attention block in the FP16 graph."""
+
+    block: str  # the path of its module
+    heads: int
+    head_size: int
+    places: int  # of a window
+    fused: bool  # one Attention node, a kernel of TensorRT's own; else MatMul, FP32 Softmax, MatMul
+    why: str
+
+
+@dataclass(frozen=True)
+class GainControlForm:
+    """One gain control (or inverse) in the FP16 graph."""
+
+    block: str  # the path of its module
+    form: str  # "plain", "rescaled" or "fp32"
+    scale: int  # what its input is divided by before it is squared; 1 unless rescaled
+    energy_headroom: float  # largest energy seen ÷ 65504, as the form computes it; in FP32 it may exceed 1
+    why: str
+
+
+@dataclass(frozen=True)
+class PrecisionFacts:
+    """How model.fp16.onnx is typed: what computes in FP32, why, and how far the rest is from FP16's largest number."""
+
+    calibration: str  # on what it was measured, in words
+    fp32: dict[str, str]  # node → why it computes in FP32
+    fp32_share: float  # of all multiply-adds
+    casts: int  # between the two, the contract's own from and to bytes not counted
+    gain_controls: tuple[GainControlForm, ...]
+    attention: tuple[AttentionForm, ...]
+    headroom: dict[str, float]  # node → largest |x| that it gave during calibration ÷ 65504
+
+
+@dataclass(frozen=True)
 class ParityRecord:
     """How far one way of running the model was from PyTorch in FP32, and on what."""
 
-    backend: str  # "onnxruntime", "openvino", "reference", "tensorrt", "tensorrt-rtx"
+    backend: str  # "onnxruntime", "openvino", "node-by-node", "tensorrt", "tensorrt-rtx"
     precision: str  # "fp32", "bf16", "fp16"
     pictures: str  # what was compared, in words: "12 photographs, 3 sizes"
     max_levels: int  # largest difference anywhere, in grey levels of 255
@@ -113,6 +149,7 @@ class ModelManifest:
     summary: str
     network: NetworkFacts
     graph: GraphFacts
+    precision: PrecisionFacts
     card: ModelCard
     scores: tuple[Score, ...] = ()
     parity: tuple[ParityRecord, ...] = ()

@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
 from runtime.backend import Picture
-from runtime.bundle import MANIFEST, MODEL, PROOF, sha256_of
-from runtime.manifest import GRAPH_CONTRACT, SCHEMA, GraphFacts, ModelCard, ModelManifest, NetworkFacts
+from runtime.bundle import MANIFEST, MODEL, MODEL_FP16, PROOF, sha256_of
+from runtime.manifest import GRAPH_CONTRACT, SCHEMA, GraphFacts, ModelCard, ModelManifest, NetworkFacts, PrecisionFacts
 
 _ADDED_LEVELS = {"identity": 0.0, "brighten": 10.0, "nan": float("nan")}
 _LEVELS = 256  # what stands for 1.0 in health (docs/bundle.md)
@@ -20,9 +20,10 @@ _LEVELS = 256  # what stands for 1.0 in health (docs/bundle.md)
 def make_bundle(folder: Path, kind: str = "identity", name: str = "tiny") -> Path:
     """A bundle in `folder` whose graph adds a constant to the picture: `kind` is "identity", "brighten" (by 10) or "nan"."""
     folder.mkdir(parents=True, exist_ok=True)
-    onnx.save(_graph(_ADDED_LEVELS[kind]), folder / MODEL)
+    for file in (MODEL, MODEL_FP16):  # the second is FP32 as well: only engines open it, and they look
+        onnx.save(_graph(_ADDED_LEVELS[kind]), folder / file)
     np.savez(folder / PROOF, **_proof(_ADDED_LEVELS[kind]))  # type: ignore[arg-type]  # numpy's stub takes the names for its own flag
-    files = {file: sha256_of(folder / file) for file in (MODEL, PROOF)}
+    files = {file: sha256_of(folder / file) for file in (MODEL, MODEL_FP16, PROOF)}
     manifest = ModelManifest(
         schema=SCHEMA,
         name=name,
@@ -31,6 +32,7 @@ def make_bundle(folder: Path, kind: str = "identity", name: str = "tiny") -> Pat
         summary=f"Tiny: {kind}",
         network=NetworkFacts("tiny", "tiny", {}, 0, 0.0),
         graph=GraphFacts(GRAPH_CONTRACT, 20, 1, 1, ("restored", "health"), sees_whole_picture=False, receptive_field=1),
+        precision=PrecisionFacts("nothing", {}, 0.0, 0, (), (), {}),
         card=ModelCard("derain", 1, 0, (), "none", ("everything",)),
         files=files,
     )

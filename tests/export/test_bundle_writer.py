@@ -7,12 +7,13 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+import onnx_ir as ir
 import pytest
 
 from export import bundle_writer
 from export.bundle_writer import ExportOptions, export_checkpoint, read_scores, write_bundle
 from export.cases import PROOF_SIZES, SIZES, drawn_pictures, make_cases, photographs, proof_bytes, read_proof
-from export.graph import export_graph, reference
+from export.graph import export_graph, reference, traced
 from runtime.bundle import open_bundle
 from runtime.errors import BundleError, CheckpointError, ExportError, ParityError, UsageError
 from runtime.manifest import ModelManifest, Score
@@ -41,20 +42,24 @@ def written(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, ModelManife
         return target, write_bundle(a_checkpoint(), speckled, ExportOptions(target))
 
 
+@pytest.fixture(scope="module")
+def graph() -> ir.Model:
+    return traced(a_checkpoint().build())
+
+
 @pytest.fixture
-def quickly(written: tuple[Path, ModelManifest], monkeypatch: pytest.MonkeyPatch) -> None:
+def quickly(graph: ir.Model, monkeypatch: pytest.MonkeyPatch) -> None:
     """For tests of the writing alone: the graph is not traced again, one engine is enough."""
-    model = (written[0] / "model.onnx").read_bytes()
-    monkeypatch.setattr(bundle_writer, "export_graph", lambda network: model)
+    monkeypatch.setattr(bundle_writer, "traced", lambda network: graph.clone())
     monkeypatch.setattr(bundle_writer, "GATE", ("onnxruntime",))
 
 
 def test_a_bundle_holds_what_it_says(written: tuple[Path, ModelManifest]) -> None:
     folder, manifest = written
-    assert sorted(path.name for path in folder.iterdir()) == ["manifest.json", "model.onnx", "proof.npz", "weights.safetensors"]
+    assert sorted(path.name for path in folder.iterdir()) == ["manifest.json", "model.fp16.onnx", "model.onnx", "proof.npz", "weights.safetensors"]
     assert open_bundle(folder).manifest == manifest
     assert manifest.name == "derain"
-    assert manifest.files.keys() == {"model.onnx", "proof.npz", "weights.safetensors"}
+    assert manifest.files.keys() == {"model.onnx", "model.fp16.onnx", "proof.npz", "weights.safetensors"}
     assert manifest.network.preset == "fdrnet-edge"
     assert manifest.network.parameters > 0
     assert manifest.network.gflops_720p > 0
@@ -64,9 +69,11 @@ def test_a_bundle_holds_what_it_says(written: tuple[Path, ModelManifest]) -> Non
 
 def test_the_manifest_says_how_far_each_engine_was_from_pytorch(written: tuple[Path, ModelManifest]) -> None:
     records = {record.backend: record for record in written[1].parity}
-    assert records.keys() == {"onnxruntime", "openvino"}
+    assert records.keys() == {"onnxruntime", "openvino", "node-by-node"}
     assert records["onnxruntime"].precision == "fp32"
     assert records["onnxruntime"].max_levels <= 1
+    assert records["node-by-node"].precision == "fp16"
+    assert records["node-by-node"].max_levels > 0  # FP16 was really computed
     for record in records.values():
         assert record.pictures == "6 cuts of drawn pictures at 3 sizes, 6 drawn pictures of the proof"
         assert record.task_psnr_drop_db is not None
@@ -89,8 +96,7 @@ def test_the_same_checkpoint_gives_the_same_bytes(written: tuple[Path, ModelMani
 
 
 def test_a_graph_that_is_not_the_network_is_refused_and_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    sabotaged = export_graph(a_checkpoint(seed=1).build())
-    monkeypatch.setattr(bundle_writer, "export_graph", lambda network: sabotaged)
+    monkeypatch.setattr(bundle_writer, "fp32_of", lambda _: export_graph(a_checkpoint(seed=1).build()))
     with pytest.raises(ParityError, match=r"onnxruntime in fp32 does not agree with PyTorch: restored of .* grey levels"):
         write_bundle(a_checkpoint(), speckled, ExportOptions(tmp_path / "derain"))
     assert list(tmp_path.iterdir()) == []

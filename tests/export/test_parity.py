@@ -248,7 +248,7 @@ def test_the_limits_are_those_that_were_promised() -> None:
     for name in ("onnxruntime", "openvino", "tensorrt", "tensorrt-rtx"):
         assert LIMITS[name, "fp32"].max_levels == 1
     for way, drop in (
-        (("reference", "fp16"), 0.02),
+        (("node-by-node", "fp16"), 0.02),
         (("tensorrt", "fp16"), 0.02),
         (("tensorrt-rtx", "fp16"), 0.02),
         (("openvino", "bf16"), 0.05),

@@ -7,6 +7,7 @@ import re
 import shutil
 import sys
 from base64 import b64decode
+from collections.abc import Sequence
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -48,6 +49,28 @@ def bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
+def other(bundle: Path) -> Path:
+    """Of other weights."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(bundle_writer, "SIZES", SMALL)
+        patch.setattr(bundle_writer, "PROOF_SIZES", SMALL)
+        patch.setattr(bundle_writer, "GATE", ("onnxruntime",))
+        write_bundle(a_checkpoint(seed=1), speckled, ExportOptions(bundle.with_name("other")))
+    return bundle.with_name("other")
+
+
+def _mixed(bundle: Path, other: Path, names: Sequence[str], target: Path) -> Path:
+    """The bundle with these files from the other, signed by somebody who knows of the hashes."""
+    copy = Path(shutil.copytree(bundle, target))
+    for name in names:
+        shutil.copy(other / name, copy / name)
+    manifest = json.loads((copy / "manifest.json").read_text())
+    manifest["files"] = {name: sha256_of(copy / name) for name in manifest["files"]}
+    (copy / "manifest.json").write_text(json.dumps(manifest))
+    return copy
+
+
+@pytest.fixture(scope="module")
 def photos(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("photos")
     for name in "abc":
@@ -57,7 +80,7 @@ def photos(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_every_picture_of_the_folder_is_compared_at_every_size(bundle: Path, photos: Path) -> None:
     seen: list[int] = []
-    report = verify_bundle(bundle, ("onnxruntime", "openvino"), photos, seen.append)
+    report = verify_bundle(bundle, (), photos, seen.append)
     assert report.holds
     assert not report.proof_only
     assert seen == list(range(1, 4 + 4 + 3 * 2 + 1))
@@ -67,20 +90,18 @@ def test_every_picture_of_the_folder_is_compared_at_every_size(bundle: Path, pho
         assert verdict.record.task_psnr_input_db is not None
 
 
-def test_a_graph_that_is_right_on_its_proof_only_does_not_pass(bundle: Path, tmp_path: Path) -> None:
+def test_a_graph_that_is_right_on_its_proof_only_does_not_pass(bundle: Path, other: Path, tmp_path: Path) -> None:
     """Its proof is of the same wrong network; the weights are those of the right one."""
-    copy = Path(shutil.copytree(bundle, tmp_path / "derain"))
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(bundle_writer, "GATE", ("onnxruntime",))
-        write_bundle(a_checkpoint(seed=1), speckled, ExportOptions(tmp_path / "other"))
-    for name in ("model.onnx", "proof.npz"):
-        shutil.copy(tmp_path / "other" / name, copy / name)
-    manifest = json.loads((copy / "manifest.json").read_text())
-    manifest["files"] = {name: sha256_of(copy / name) for name in manifest["files"]}
-    (copy / "manifest.json").write_text(json.dumps(manifest))
-    report = verify_bundle(copy, ("onnxruntime",))
+    report = verify_bundle(_mixed(bundle, other, ("model.onnx", "proof.npz"), tmp_path / "derain"), ("onnxruntime",))
     assert not report.holds
     assert "grey levels, 1 is allowed" in report.verdicts[0].problems[0]
+
+
+def test_the_fp16_graph_is_checked_as_it_is(bundle: Path, other: Path, tmp_path: Path) -> None:
+    assert {verdict.record.backend for verdict in verify_bundle(bundle).verdicts} == {"openvino", "onnxruntime", "node-by-node"}
+    report = verify_bundle(_mixed(bundle, other, ("model.fp16.onnx",), tmp_path / "derain"))
+    holds = {verdict.record.backend: verdict.holds for verdict in report.verdicts}
+    assert holds == {"openvino": True, "onnxruntime": True, "node-by-node": False}
 
 
 def test_the_new_pictures_are_none_of_those_that_the_gate_saw(bundle: Path) -> None:
@@ -98,10 +119,12 @@ def test_without_torch_the_proof_is_checked_and_that_is_said(
     monkeypatch.delitem(sys.modules, "export.answers")
     monkeypatch.setitem(sys.modules, "torch", None)
     monkeypatch.delitem(sys.modules, "export.graph")
-    assert run("verify", [str(bundle), "--backend", "onnxruntime"]) == 0
+    monkeypatch.delitem(sys.modules, "export.arithmetic")
+    assert run("verify", [str(bundle)]) == 0
     said = capsys.readouterr().out.splitlines()
     assert "on 4 drawn pictures of the proof; PSNR in dB, shift in grey levels" in said
-    assert said[-1] == "only the proof was compared: torch is not installed; it comes with: pip install 'clearway[export]'"
+    missing = "torch is not installed; it comes with: pip install 'clearway[export]'"
+    assert said[-2:] == [f"node-by-node: not checked, {missing}", f"only the proof was compared: {missing}"]
     with pytest.raises(MissingExtra, match=r"torch is not installed; it comes with: pip install 'clearway\[export\]'"):
         run("verify", [str(bundle), "--pictures", str(photos)])
 

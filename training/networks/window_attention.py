@@ -8,10 +8,12 @@ window around the border instead, and a border window sees the mirrored places. 
 it would be many megabytes), sizes may be dynamic, and what the border sees resembles what is there.
 
 The bias [1, heads, N, N] is looked up from one entry for each relative position. `attend` is the only place that computes attention,
-with its softmax in FP32: export puts another form there where a target has one.
+with its softmax in FP32: export puts a single node there, for targets that have a kernel for it.
 """
 
 from __future__ import annotations
+
+from collections.abc import Callable
 
 import torch
 from torch import Tensor, nn
@@ -29,6 +31,7 @@ class WindowAttention(nn.Module):
 
     def __init__(self, channels: int, window: int, heads: int) -> None:
         super().__init__()
+        self.attend: Callable[[Tensor, Tensor, Tensor, Tensor], Tensor] = attend
         self._heads, self._scale = heads, (channels // heads) ** -0.5
         # One each, not one for all: what comes out of one would have to be taken apart again, which costs a tenth of plnlin-edge's time.
         self.query, self.key, self.value = (nn.Linear(channels, channels) for _ in range(3))
@@ -45,7 +48,7 @@ class WindowAttention(nn.Module):
             for project in (self.query, self.key, self.value)
         )
         bias = self.bias[:, self.relative].reshape(1, self._heads, places, places)
-        answer = attend(query * self._scale, key, value, bias)
+        answer = self.attend(query * self._scale, key, value, bias)
         return self.project_out(answer.transpose(1, 2).reshape(windows, places, channels))  # type: ignore[no-any-return]
 
 

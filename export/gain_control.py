@@ -1,0 +1,146 @@
+"""Owns how gain control and its inverse are computed in FP16, and which of three ways a block gets; knows nothing of the pass that types.
+
+    energy  E = sqrt(W x² + b)         forward  x / E          inverse  x · E
+
+In FP16 x² is infinite from |x| = 256 on. What a block gets is chosen by the largest |x| that calibration saw, times `MARGIN`:
+
+    plain      as it is, where the energy stays below FP16's largest number
+    rescaled   E = s · sqrt(W (x/s)² + b/s²), s a power of two, so that the scaling itself rounds nothing: exact but for the smallest
+               squares, which are lost below b/s² anyway. It stays in FP16, so it costs two multiplications by a constant
+    fp32       where b/s² would leave FP16's normal numbers: from the square to the result in FP32, with a cast at each end
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import cast
+
+import numpy as np
+import onnx_ir as ir
+
+from export.headroom import LARGEST
+from export.names import module_of, value_name
+from runtime.manifest import GainControlForm
+
+PLAIN, RESCALED, FP32 = "plain", "rescaled", "fp32"
+MARGIN = 4.0  # what comes may be that much larger than what calibration saw
+_SMALLEST_NORMAL = float(np.finfo(np.float16).smallest_normal)
+
+
+@dataclass(frozen=True)
+class Block:
+    """The four nodes of a gain control; the last one divides or multiplies its input by the energy."""
+
+    square: ir.Node
+    pool: ir.Node
+    root: ir.Node
+    apply: ir.Node
+
+    @property
+    def path(self) -> str:
+        return module_of(self.root)
+
+    @property
+    def nodes(self) -> tuple[ir.Node, ...]:
+        return (self.square, self.pool, self.root, self.apply)
+
+    @property
+    def entered(self) -> ir.Value:
+        return cast(ir.Value, self.square.inputs[0])
+
+    def weight(self) -> np.ndarray:
+        return _constant(self.pool, 1)
+
+    def offset(self) -> np.ndarray:
+        return _constant(self.pool, 2)
+
+
+def gain_controls(model: ir.Model) -> Iterator[Block]:
+    """By their shape: x ── x·x ── 1×1 convolution with W ≥ 0 and b > 0 ── root ── x ÷ it or x · it."""
+    for root in (node for node in model.graph if node.op_type == "Sqrt"):
+        pool = _producer(root, "Conv")
+        square = _producer(pool, "Mul") if pool is not None and len(pool.inputs) == 3 else None
+        if pool is None or square is None or square.inputs[0] is not square.inputs[1] or not all(map(_is_constant, pool.inputs[1:])):
+            continue
+        users = [use.node for use in root.outputs[0].uses()]
+        if len(users) != 1 or users[0].op_type not in ("Div", "Mul") or square.inputs[0] not in users[0].inputs:
+            continue
+        block = Block(square, pool, root, users[0])
+        if block.weight().shape[2:] == (1, 1) and block.weight().min() >= 0 and block.offset().min() > 0:
+            yield block
+
+
+def gain_control_form(block: Block, peaks: Mapping[str, float]) -> GainControlForm:
+    """`peaks` has the largest |x| of every value by its name."""
+    peak = peaks[value_name(block.entered)]
+    offset, pooled = block.offset(), float(block.weight().sum(axis=1).max())
+    largest = max(pooled, 1.0) * (MARGIN * peak) ** 2 + float(offset.max())  # of the squares and of their sums
+    seen = peaks[value_name(block.pool.outputs[0])] / LARGEST
+    scale = 1
+    while largest / scale**2 > LARGEST:
+        scale *= 2
+    if scale == 1:
+        return GainControlForm(block.path, PLAIN, 1, seen, f"|x| up to {peak:.4g}: its energy fits FP16 {MARGIN:g} times over")
+    least = float(offset.min()) / scale**2
+    if least < _SMALLEST_NORMAL:
+        why = f"|x| up to {peak:.4g} asks for a scale of {scale}, and b / {scale}² = {least:.2g} is below FP16's normal numbers"
+        return GainControlForm(block.path, FP32, 1, seen, why)
+    why = f"|x| up to {peak:.4g}: its squares overflow FP16, those of x/{scale} do not"
+    return GainControlForm(block.path, RESCALED, scale, seen / scale**2, why)
+
+
+class RescaleGainControl(ir.passes.InPlacePass):
+    """Needs: blocks in plain form. Guarantees: those with a form of "rescaled" compute the same numbers from x/s."""
+
+    def __init__(self, forms: tuple[GainControlForm, ...]) -> None:
+        self._scales = {form.block: form.scale for form in forms if form.form == RESCALED}
+
+    def requires(self, model: ir.Model) -> None:
+        if absent := self._scales.keys() - {block.path for block in gain_controls(model)}:
+            raise ir.passes.PreconditionError(f"no gain control is called {min(absent)}")
+
+    def call(self, model: ir.Model) -> ir.passes.PassResult:
+        for block in [block for block in gain_controls(model) if block.path in self._scales]:
+            _rescale(model.graph, block, self._scales[block.path])
+        return ir.passes.PassResult(model, modified=bool(self._scales))
+
+
+def _rescale(graph: ir.Graph, block: Block, scale: int) -> None:
+    smaller = _times(graph, block.square, block.entered, 1 / scale, "smaller")
+    for place in (0, 1):
+        block.square.replace_input_with(place, smaller)
+    block.pool.replace_input_with(2, _added(graph, f"{block.path}/offset", block.offset() / np.float32(scale**2)))
+    energy = block.root.outputs[0]
+    larger = _times(graph, block.apply, energy, scale, "larger")
+    for place, value in enumerate(block.apply.inputs):
+        if value is energy:
+            block.apply.replace_input_with(place, larger)
+
+
+def _times(graph: ir.Graph, before: ir.Node, value: ir.Value, factor: float, name: str) -> ir.Value:
+    path = module_of(before)
+    constant = _added(graph, f"{path}/{name}", np.array(factor, np.float32))
+    out = ir.Value(name=f"{value.name}_{name}", shape=value.shape, type=value.type)
+    graph.insert_before(before, [ir.node("Mul", [value, constant], outputs=[out], name=f"{path}/Mul_{name}")])
+    return out
+
+
+def _added(graph: ir.Graph, name: str, array: np.ndarray) -> ir.Value:
+    value = ir.Value(name=name, shape=ir.Shape(array.shape), type=ir.TensorType(ir.DataType.FLOAT), const_value=ir.tensor(array, name=name))
+    graph.register_initializer(value)
+    return value
+
+
+def _producer(node: ir.Node | None, op_type: str) -> ir.Node | None:
+    value = node.inputs[0] if node is not None else None
+    made_by = value.producer() if value is not None else None
+    return made_by if made_by is not None and made_by.op_type == op_type else None
+
+
+def _is_constant(value: ir.Value | None) -> bool:
+    return value is not None and value.const_value is not None
+
+
+def _constant(node: ir.Node, place: int) -> np.ndarray:
+    return cast(ir.TensorProtocol, cast(ir.Value, node.inputs[place]).const_value).numpy()
