@@ -1,7 +1,7 @@
 """Owns turning records into tables, for the terminal and for the pages; knows nothing of measuring.
 
-`python -m benchmarks.report` renews every table of README.md and docs/ from the newest record under benchmarks/results/ and from the
-shipped model's manifest. No figure in them is typed by hand, and a test compares them.
+`python -m benchmarks.report` renews every table of README.md and docs/ from the newest record under benchmarks/results/, from the
+shipped model's manifest and from the gate's limits. No figure in them is typed by hand, and a test compares them.
 """
 
 from __future__ import annotations
@@ -10,22 +10,34 @@ import json
 from pathlib import Path
 from typing import Any
 
+from export.limits import LIMITS, Limits
 from runtime.bundle import open_bundle
 from runtime.errors import UsageError
 from runtime.manifest import ModelManifest
 from runtime.zoo import find
 
 ROOT = Path(__file__).parents[1]
+_LIMITS = {  # field → its row in docs/bundle.md
+    "max_levels": "largest difference, grey levels, at most",
+    "psnr_db": "mean PSNR of the pictures of each size, dB, at least",
+    "psnr_worst_db": "PSNR of every picture, dB, at least",
+    "ssim_worst": "SSIM of every picture (Gaussian 11×11 σ 1.5), at least",
+    "shift_levels": "colour shift of all pictures, grey levels, at most",
+    "shift_worst_levels": "colour shift of every picture, grey levels, at most",
+    "black_levels": "no black or white pixel where PyTorch's is away from it by grey levels",
+    "task_psnr_drop_db": "mean PSNR lost against the clean truth, dB, at most",
+}
 
 
 def pages() -> dict[Path, str]:
     """Every page that holds tables, as it should read."""
-    readme, model, systems = ROOT / "README.md", ROOT / "docs" / "derain.md", ROOT / "docs" / "systems.md"
+    readme, model, systems, bundle = ROOT / "README.md", *(ROOT / "docs" / name for name in ("derain.md", "systems.md", "bundle.md"))
     manifest = open_bundle(find("derain")).manifest
     return {
         readme: insert(readme.read_text(encoding="utf-8"), "bench", tables(_newest("bench-derain"))),
         systems: insert(systems.read_text(encoding="utf-8"), "presets", costs(_newest("bench-presets"))),
         model: insert(model.read_text(encoding="utf-8"), "model", facts(manifest)),
+        bundle: insert(bundle.read_text(encoding="utf-8"), "limits", limits()),
     }
 
 
@@ -116,13 +128,29 @@ def facts(manifest: ModelManifest) -> str:
         lines.append(f"| {score.data} | {score.pictures} | {score.protocol} | {figures} |")
     lines += [
         "",
-        "| parity with PyTorch FP32 | precision | on | largest difference | mean dB | worst picture dB | task PSNR lost dB |",
-        "|---|---|---|---:|---:|---:|---:|",
+        "| parity with PyTorch FP32 | precision | on | largest difference | mean dB | worst picture dB | worst SSIM | colour shift, levels "
+        "| task PSNR dB | lost dB |",
+        "|---|---|---|---:|---:|---:|---:|---:|---:|---:|",
     ]
     for record in manifest.parity:
         psnr = "identical | " if record.psnr_db is None else f"{record.psnr_db:.1f} | {record.psnr_worst_db:.1f}"
-        drop = "" if record.task_psnr_drop_db is None else f"{record.task_psnr_drop_db:.4f}"
-        lines.append(f"| {record.backend} | {record.precision} | {record.pictures} | {record.max_levels} | {psnr} | {drop} |")
+        alike = f"{record.ssim_worst:.5f} | {record.shift_levels:.2f}"
+        drop = record.task_psnr_drop_db
+        task = " | " if drop is None else f"{record.task_psnr_input_db:.2f} → {record.task_psnr_db:.2f} | {drop:z.4f}"
+        lines.append(f"| {record.backend} | {record.precision} | {record.pictures} | {record.max_levels} | {psnr} | {alike} | {task} |")
+    return "\n".join(lines)
+
+
+def limits() -> str:
+    """What each way of running may differ from PyTorch in FP32; a column for those that have the same limits."""
+    columns: dict[Limits, list[str]] = {}
+    for (name, precision), allowed in LIMITS.items():
+        columns.setdefault(allowed, []).append(f"{name} {precision}")
+    lines = [f"| | {' | '.join(', '.join(ways) for ways in columns.values())} |", f"|---{'|---:' * len(columns)}|"]
+    lines.append(f"| NaN, Inf, missing or misshapen outputs {'| none ' * len(columns)}|")
+    for field, text in _LIMITS.items():
+        values = (getattr(allowed, field) for allowed in columns)
+        lines.append("| " + " | ".join([text, *("not asked" if value is None else f"{value:g}" for value in values)]) + " |")
     return "\n".join(lines)
 
 

@@ -127,12 +127,13 @@ def _describe(made: Model, model: bytes, precision: PrecisionFacts, options: Exp
 
 
 def read_scores(path: Path) -> tuple[Score, ...]:
-    """A JSON list of objects with the fields of `Score`."""
+    """A JSON list of objects with the fields of `Score`, or the manifest of a bundle that was made of the same weights."""
     try:
-        return tuple(Score(**entry) for entry in json.loads(path.read_text()))
+        stored = json.loads(path.read_text(encoding="utf-8"))
+        return tuple(Score(**entry) for entry in (stored["scores"] if isinstance(stored, dict) else stored))
     except OSError as error:
         raise UsageError(f"{path}: a file with scores was expected ({error.strerror})") from error
-    except (ValueError, TypeError) as error:
+    except (ValueError, TypeError, KeyError) as error:
         fields = ", ".join(field.name for field in dataclasses.fields(Score))
         raise UsageError(f"{path}: a JSON list of objects with {fields} was expected ({error})") from error
 

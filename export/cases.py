@@ -20,6 +20,7 @@ from runtime.pictures import list_pictures, read_picture
 from training.degradations.degradation import Degradation
 from training.degradations.mixture import degrade_picture
 from training.drawn import dead_leaves, drawn_scene
+from training.headers import read_header
 
 Runner = Callable[[Picture], Tensors]  # uint8 [N, H, W, 3] → the graph's outputs by name
 Size = tuple[int, int]  # height, width
@@ -40,20 +41,36 @@ def drawn_pictures(sizes: Sequence[Size], seed: int) -> Iterator[tuple[str, Pict
 
 
 def photographs(folder: Path) -> Iterator[tuple[str, Picture]]:
-    """The middle of every picture in a folder, at each of `SIZES`."""
-    for path in list_pictures(folder):
+    """The middle of every picture in a folder, at each of `SIZES`. What a header tells is wrong is said before the first."""
+    paths = list_pictures(folder)
+    for path in paths:
+        if header := read_header(path):
+            _check_size(path, header.height, header.width)
+    return _cuts(paths)
+
+
+def _cuts(paths: Sequence[Path]) -> Iterator[tuple[str, Picture]]:
+    for path in paths:
         picture = read_picture(path)
+        _check_size(path, *picture.shape[:2])
         for height, width in SIZES:
             top, left = (picture.shape[0] - height) // 2, (picture.shape[1] - width) // 2
-            if top < 0 or left < 0:
-                shape = f"{picture.shape[1]}×{picture.shape[0]}"
-                raise ExportError(f"{path}: parity is checked on pictures of at least {width}×{height} pixels, this one has {shape}")
             yield f"{path.name} {width}×{height}", np.ascontiguousarray(picture[top : top + height, left : left + width])
 
 
+def _check_size(path: Path, height: int, width: int) -> None:
+    for least_height, least_width in SIZES:
+        if height < least_height or width < least_width:
+            least, shape = f"{least_width}×{least_height}", f"{width}×{height}"
+            raise ExportError(f"{path}: parity is checked on pictures of at least {least} pixels, this one has {shape}; leave it out")
+
+
 def make_cases(pictures: Iterable[tuple[str, Picture]], degrade: Degradation, run: Runner, seed: int) -> list[Case]:
+    return list(each_case(pictures, degrade, run, seed))
+
+
+def each_case(pictures: Iterable[tuple[str, Picture]], degrade: Degradation, run: Runner, seed: int) -> Iterator[Case]:
     """Degrades each clean picture and asks `run`, PyTorch in FP32, for the answer."""
-    cases = []
     for number, (name, clean) in enumerate(pictures):
         frame = degrade_picture(degrade, clean, np.random.default_rng([seed, number]))
         expected = run(frame[None])
@@ -61,8 +78,7 @@ def make_cases(pictures: Iterable[tuple[str, Picture]], degrade: Degradation, ru
             raise ParityError(f"the network itself returns NaN or Inf for {name}; train it again, there is nothing to compare")
         # No truth where the answer has another size, and no task where a mixture happened to leave the picture as it was.
         known = expected["restored"].shape[1:] == clean.shape and not np.array_equal(frame, clean)
-        cases.append(Case(name, frame, clean if known else None, expected))
-    return cases
+        yield Case(name, frame, clean if known else None, expected)
 
 
 def extremes(like: Sequence[Case], run: Runner, seed: int) -> list[Case]:

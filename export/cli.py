@@ -1,29 +1,26 @@
-"""Owns the words `clearway export`, `clearway import-onnx` and `clearway verify`; knows nothing of graphs or thresholds."""
+"""Owns the words `clearway export` and `clearway import-onnx`, and where the others of this room are; knows nothing of graphs."""
 
 from __future__ import annotations
 
 import argparse
 import dataclasses
 import json
-from collections.abc import Sequence
 from pathlib import Path
 
-from export.parity import Verdict
-from export.verify import verify_bundle
+from export.verify_cli import table, verify_word
 from runtime.errors import MissingExtra
-from runtime.manifest import ModelManifest, ParityRecord
-from runtime.zoo import find
+from runtime.manifest import ModelManifest
 
 
 def run(word: str, arguments: list[str]) -> int:
-    return {"export": _export, "import-onnx": _import, "verify": _verify}[word](arguments)
+    return {"export": _export, "import-onnx": _import, "verify": verify_word}[word](arguments)
 
 
 def _export(arguments: list[str]) -> int:
     parser = argparse.ArgumentParser(prog="clearway export", description="Turn a checkpoint into a bundle that agrees with PyTorch.")
     parser.add_argument("checkpoint", type=Path, help="a .safetensors file from `clearway train`")
     _add_writing(parser)
-    parser.add_argument("--scores", type=Path, metavar="FILE", help="scores for the manifest, a JSON list")
+    parser.add_argument("--scores", type=Path, metavar="FILE", help="scores to carry over: a JSON list, or an earlier manifest.json")
     options = parser.parse_args(arguments)
 
     try:  # torch and onnx: only when this word is said
@@ -38,7 +35,7 @@ def _export(arguments: list[str]) -> int:
         print(json.dumps({"bundle": str(options.output), **dataclasses.asdict(manifest)}))
         return 0
     _print_network(manifest)
-    _print_records([(record, "holds") for record in manifest.parity])
+    print("\n".join(table((record, "holds") for record in manifest.parity)))
     print(f"written: {options.output}")
     return 0
 
@@ -73,7 +70,7 @@ def _import(arguments: list[str]) -> int:
     _print_network(manifest)
     found = "found by trying" if options.stride is None else "as said"
     print(f"stride {graph.stride} ({found}), scale {graph.scale}, opset {opset}" + (f" → {graph.opset}" if opset != graph.opset else ""))
-    _print_records([(record, "holds") for record in manifest.parity], "the file as it came, in FP32")
+    print("\n".join(table(((record, "holds") for record in manifest.parity), "the file as it came, in FP32")))
     print(f"written: {options.output}; look at what it does: clearway restore PICTURE -o restored.png --model {options.output}")
     return 0
 
@@ -97,39 +94,3 @@ def _add_writing(parser: argparse.ArgumentParser) -> None:
 def _print_network(manifest: ModelManifest) -> None:
     network = manifest.network
     print(f"{manifest.name}: {network.preset}, {network.parameters:,} parameters, {network.gflops_720p:.1f} GFLOP at 720p")
-
-
-def _verify(arguments: list[str]) -> int:
-    about = "Run a bundle's proof through the backends of this machine; exit code 1 where it does not hold."
-    parser = argparse.ArgumentParser(prog="clearway verify", description=about)
-    parser.add_argument("bundle", help="a bundle's folder or the name of a shipped model")
-    parser.add_argument("--backend", action="append", default=[], metavar="NAME", help="check this one (repeatable; default: all)")
-    parser.add_argument("--json", action="store_true", help="print one line for machines")
-    options = parser.parse_args(arguments)
-
-    report = verify_bundle(find(options.bundle), tuple(options.backend))
-    if options.json:
-        verdicts = [{**dataclasses.asdict(v.record), "holds": v.holds, "problems": v.problems} for v in report.verdicts]
-        line = {"bundle": str(report.folder), "holds": report.holds, "verdicts": verdicts, "not_opened": dict(report.not_opened)}
-        print(json.dumps(line))
-    else:
-        _print_verdicts(report.verdicts, report.not_opened)
-    return 0 if report.holds else 1
-
-
-def _print_verdicts(verdicts: Sequence[Verdict], not_opened: Sequence[tuple[str, str]]) -> None:
-    _print_records([(verdict.record, "holds" if verdict.holds else "DOES NOT HOLD") for verdict in verdicts])
-    for verdict in verdicts:
-        for problem in verdict.problems:
-            print(f"{verdict.record.backend}: {problem}")
-    for name, why in not_opened:
-        print(f"{name}: not checked, {why}")
-
-
-def _print_records(rows: Sequence[tuple[ParityRecord, str]], truth: str = "PyTorch in FP32") -> None:
-    print(f"{'backend':<14}{'precision':<11}{'max levels':>10}{'mean PSNR':>11}{'worst':>11}{'task drop':>12}  against {truth}")
-    for record, verdict in rows:
-        mean = "identical" if record.psnr_db is None else f"{record.psnr_db:.1f} dB"
-        worst = "" if record.psnr_worst_db is None else f"{record.psnr_worst_db:.1f} dB"
-        drop = "-" if record.task_psnr_drop_db is None else f"{record.task_psnr_drop_db:.4f} dB"
-        print(f"{record.backend:<14}{record.precision:<11}{record.max_levels:>10}{mean:>11}{worst:>11}{drop:>12}  {verdict}")

@@ -1,43 +1,24 @@
-"""Owns the question whether two ways of running a model agree, and how much is allowed; imports neither torch nor onnx.
+"""Owns the question whether two ways of running a model agree; imports neither torch nor onnx.
 
-A `Case` is a degraded picture with the answer that PyTorch gave in FP32. `compare` runs a backend on cases and returns a
-verdict against `LIMITS`, the one table of thresholds. Where the clean picture is known, the verdict also says what the
-backend costs at the task itself.
+A `Case` is a degraded picture with the answer that PyTorch gave in FP32. A `Comparison` runs a backend on one case after the
+other and gives a verdict against export/limits.py. Where the clean picture is known, the verdict also says what the backend
+costs at the task itself.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from runtime.backend import Backend, Picture, Tensors
+from export.checks import Check, checks_of
+from export.limits import limits_of
+from export.measures import IDENTICAL, Difference, Task, bytes_of, differences, mean_of, mean_shift, task_of
+from runtime.backend import Backend, BackendFacts, Picture, Tensors
 from runtime.errors import ParityError
 from runtime.manifest import ParityRecord
 from training.metrics import psnr
-
-_BYTES = ("restored", "interference")
-_IDENTICAL = 100.0  # dB that identical pictures count as in a mean
-
-
-@dataclass(frozen=True)
-class Limits:
-    """What one way of running may differ from PyTorch in FP32. None: not asked."""
-
-    max_levels: int | None = None
-    psnr_db: float | None = None  # mean over the pictures of each size
-    psnr_worst_db: float | None = None  # of every picture
-    task_psnr_drop_db: float | None = None  # mean over the pictures whose clean truth is known
-
-
-LIMITS: dict[tuple[str, str], Limits] = {
-    ("onnxruntime", "fp32"): Limits(max_levels=1),
-    ("openvino", "fp32"): Limits(max_levels=1),
-    ("node-by-node", "fp16"): Limits(psnr_db=50.0, psnr_worst_db=35.0, task_psnr_drop_db=0.02),
-    ("openvino", "bf16"): Limits(psnr_db=50.0, psnr_worst_db=35.0, task_psnr_drop_db=0.05),
-    ("openvino", "bf16+fp32"): Limits(psnr_db=50.0, psnr_worst_db=35.0, task_psnr_drop_db=0.05),  # it has no bf16 for some layers
-}
 
 
 @dataclass(frozen=True)
@@ -49,9 +30,28 @@ class Case:
 
 
 @dataclass(frozen=True)
+class Worst:
+    """A picture on which a backend was furthest from PyTorch, for people to look at."""
+
+    which: str
+    frame: Picture
+    expected: Picture
+    got: Picture
+    psnr_db: float
+
+
+@dataclass(frozen=True)
 class Verdict:
     record: ParityRecord
-    problems: tuple[str, ...]  # empty where the limits hold
+    checks: tuple[Check, ...]
+    detail: str  # what ran: the engine's version, the processor
+    compared: int  # pictures; fewer than there are where the first that cannot be compared ended it
+    worst: tuple[Worst, ...]  # of each size, the furthest first; only the one that ended it, if any; none where its shape is another
+
+    @property
+    def problems(self) -> tuple[str, ...]:
+        """Empty where the limits hold."""
+        return tuple(check.problem for check in self.checks if not check.holds)
 
     @property
     def holds(self) -> bool:
@@ -63,64 +63,91 @@ class Verdict:
         return self.record
 
 
-def compare(backend: Backend, cases: Sequence[Case], pictures: str) -> Verdict:
+def compare(backend: Backend, cases: Iterable[Case], pictures: str) -> Verdict:
     """Runs every case. `pictures` says in words what the cases are."""
-    name, precision = backend.facts.name, backend.facts.precision
-    limits = LIMITS.get((name, precision))
-    if limits is None:
-        raise ParityError(f"no limits are stated for {name} in {precision}; there are: {', '.join(f'{n} {p}' for n, p in LIMITS)}")
-    problems: list[str] = []
-    levels, worst_levels, drops = 0, "", list[float]()
-    closeness: dict[tuple[int, ...], list[tuple[float, str]]] = {}  # (PSNR, which) by the picture's size
+    comparison = Comparison(backend)
     for case in cases:
-        got = backend.run(case.frame[None])
-        problems += _misshapen(case, got)
-        if problems:  # what follows compares arrays of one shape
-            break
-        for output in (name for name in _BYTES if name in case.expected):
-            a, b = _picture(got, output), _picture(case.expected, output)
-            difference = int(np.abs(a.astype(np.int16) - b.astype(np.int16)).max())
-            if difference > levels:
-                levels, worst_levels = difference, f"{output} of {case.name}"
-            closeness.setdefault(a.shape, []).append((min(psnr(a, b), _IDENTICAL), f"{output} of {case.name}"))
+        comparison.add(case)
+    return comparison.verdict(pictures)
+
+
+class Comparison:
+    """A verdict as it grows, so that several backends can share a thousand cases of which none is kept."""
+
+    def __init__(self, backend: Backend) -> None:
+        self._backend = backend
+        self._limits = limits_of(backend.facts)
+        self._found: list[Difference] = []
+        self._tasks: list[Task] = []
+        self._compared = 0
+        self._broken: tuple[str, ...] = ()
+        self._worst: dict[tuple[int, ...], Worst] = {}  # by size
+
+    def add(self, case: Case) -> None:
+        if self._broken:
+            return
+        got = self._backend.run(case.frame[None])
+        self._broken = tuple(_broken(case, got))
+        if self._broken:  # what follows compares finite arrays of one shape
+            self._worst = {case.frame.shape: _shown(case, got, "restored")} if _comparable(case, got, "restored") else {}
+            return
+        found = list(differences(case.name, case.expected, got, self._limits.black_levels))
+        furthest, known = min(found, key=lambda one: one.psnr_db), self._worst.get(case.frame.shape)
+        if known is None or furthest.psnr_db < known.psnr_db:
+            self._worst[case.frame.shape] = _shown(case, got, furthest.output)
+        self._found += found
+        self._compared += 1
         if case.clean is not None:
-            drops.append(_drop(_picture(case.expected, "restored"), _picture(got, "restored"), case.clean))
-    drop = float(np.mean(drops)) if drops else None
-    if limits.max_levels is not None and levels > limits.max_levels:
-        problems.append(f"{worst_levels} is off by {levels} grey levels, {limits.max_levels} is allowed")
-    problems += _too_far(closeness, limits)
-    if limits.task_psnr_drop_db is not None and drop is not None and drop > limits.task_psnr_drop_db:
-        problems.append(f"restored pictures lose {drop:.3f} dB against the clean truth, {limits.task_psnr_drop_db} dB is allowed")
-    every = [found for of_size in closeness.values() for found, _ in of_size]
-    far = bool(every) and min(every) < _IDENTICAL
-    mean, worst = (round(float(np.mean(every)), 3), round(min(every), 3)) if far else (None, None)
-    return Verdict(ParityRecord(name, precision, pictures, levels, mean, worst, None if drop is None else round(drop, 5)), tuple(problems))
+            self._tasks.append(task_of(case.frame, case.expected, got, case.clean))
+
+    def verdict(self, pictures: str) -> Verdict:
+        if not self._found and not self._broken:
+            raise ParityError("pictures to compare on were expected, none came; without any there is no verdict")
+        broken = "; ".join(self._broken)
+        whole = Check("NaN, Inf, missing or misshapen outputs", f"{len(self._broken)}", "≤ 0", broken)
+        measured = checks_of(self._found, self._tasks, self._limits) if self._found else ()
+        worst = tuple(sorted(self._worst.values(), key=lambda one: one.psnr_db))
+        record = _record(self._backend.facts, pictures, self._found, self._tasks)
+        return Verdict(record, (whole, *measured), self._backend.facts.detail, self._compared, worst)
 
 
-def _too_far(closeness: dict[tuple[int, ...], list[tuple[float, str]]], limits: Limits) -> Iterator[str]:
-    for (height, width, _), found in closeness.items():
-        mean, (worst, which) = float(np.mean([value for value, _ in found])), min(found)
-        if limits.psnr_db is not None and mean < limits.psnr_db:
-            yield f"pictures of {width}×{height} have {mean:.2f} dB against it in the mean, {limits.psnr_db} dB is asked"
-        if limits.psnr_worst_db is not None and worst < limits.psnr_worst_db:
-            yield f"{which} has {worst:.2f} dB against it, {limits.psnr_worst_db} dB is asked of every picture"
+def _comparable(case: Case, got: Tensors, output: str) -> bool:
+    return output in got and got[output].shape == case.expected[output].shape
 
 
-def _misshapen(case: Case, got: Tensors) -> Iterator[str]:
+def _shown(case: Case, got: Tensors, output: str) -> Worst:
+    expected, came = bytes_of(case.expected, output), bytes_of(got, output)
+    return Worst(f"{output} of {case.name}", case.frame, expected, came, min(psnr(came, expected), IDENTICAL))
+
+
+def _record(facts: BackendFacts, pictures: str, found: Sequence[Difference], tasks: Sequence[Task]) -> ParityRecord:
+    """A backend that not one picture could be compared on has a record of zeros, and a verdict that does not hold."""
+    closeness = [one.psnr_db for one in found]
+    far = bool(found) and min(closeness) < IDENTICAL
+    task = mean_of(tasks) if tasks else None
+    return ParityRecord(
+        backend=facts.name,
+        precision=facts.precision,
+        pictures=pictures,
+        max_levels=max((one.levels for one in found), default=0),
+        psnr_db=round(float(np.mean(closeness)), 3) if far else None,
+        psnr_worst_db=round(min(closeness), 3) if far else None,
+        ssim_worst=round(min((one.ssim for one in found), default=0.0), 5),
+        shift_levels=round(float(np.abs(mean_shift(found)).max()), 4) if found else 0.0,
+        shift_worst_levels=round(max((float(np.abs(one.shift).max()) for one in found), default=0.0), 4),
+        black_pixels=sum(one.black for one in found),
+        task_psnr_input_db=round(task.degraded_db, 3) if task else None,
+        task_psnr_db=round(task.backend_db, 3) if task else None,
+        task_psnr_drop_db=round(task.drop_db, 5) if task else None,
+    )
+
+
+def _broken(case: Case, got: Tensors) -> Iterator[str]:
     """Outputs that are absent, of another shape, or not finite."""
     for output, expected in case.expected.items():
         if output not in got:
             yield f"it has no output {output!r}"
-        elif got[output].shape != expected.shape:
+        elif not _comparable(case, got, output):
             yield f"{output} of {case.name} has the shape {got[output].shape}, {expected.shape} was expected"
         elif not np.isfinite(got[output]).all():
             yield f"{output} of {case.name} holds NaN or Inf"
-
-
-def _picture(tensors: Tensors, output: str) -> Picture:
-    return np.asarray(tensors[output][0], dtype=np.uint8)
-
-
-def _drop(expected: Picture, got: Picture, clean: Picture) -> float:
-    reference, reached = psnr(expected, clean), psnr(got, clean)
-    return 0.0 if reference == reached else reference - reached  # both may be infinite

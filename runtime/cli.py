@@ -70,9 +70,11 @@ def _score(score: Score) -> str:
 
 def _parity(record: ParityRecord) -> str:
     psnr = "identical" if record.psnr_db is None else f"{record.psnr_db:.1f} dB from PyTorch FP32 (worst {record.psnr_worst_db:.1f})"
-    drop = "" if record.task_psnr_drop_db is None else f", task PSNR {-record.task_psnr_drop_db:+z.3f} dB"
     levels = "level" if record.max_levels == 1 else "levels"
-    return f"{record.backend} {record.precision}: {psnr}, at most {record.max_levels} {levels}{drop}; {record.pictures}"
+    apart = f"at most {record.max_levels} {levels}, SSIM at least {record.ssim_worst:.5f}, colours shifted by {record.shift_levels:.2f}"
+    before, after, drop = record.task_psnr_input_db, record.task_psnr_db, record.task_psnr_drop_db
+    task = "" if drop is None else f", task PSNR {before:.2f} → {after:.2f} dB ({-drop:+z.3f} to PyTorch)"
+    return f"{record.backend} {record.precision}: {psnr}, {apart}{task}; {record.pictures}"
 
 
 def _field(name: str, text: str) -> list[str]:

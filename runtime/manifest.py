@@ -96,13 +96,19 @@ class PrecisionFacts:
 class ParityRecord:
     """How far one way of running the model was from PyTorch in FP32, and on what."""
 
-    backend: str  # "onnxruntime", "openvino", "node-by-node"
+    backend: str  # "onnxruntime", "openvino", "node-by-node", "tensorrt", "tensorrt-rtx"
     precision: str  # "fp32", "bf16", "fp16"
     pictures: str  # what was compared, in words: "12 photographs, 3 sizes"
     max_levels: int  # largest difference anywhere, in grey levels of 255
     psnr_db: float | None  # mean over the pictures; None where all are identical
     psnr_worst_db: float | None  # of the worst picture
-    task_psnr_drop_db: float | None  # PSNR against the clean truth, PyTorch minus this backend; None without a truth
+    ssim_worst: float  # of the worst picture
+    shift_levels: float  # by how much the mean of a channel is off, in grey levels: over all pictures
+    shift_worst_levels: float  # and of the worst picture
+    black_pixels: int  # black or white where PyTorch's are far from it (export/limits.py)
+    task_psnr_input_db: float | None  # of the degraded pictures against the clean truth; None without a truth
+    task_psnr_db: float | None  # of this backend's answers
+    task_psnr_drop_db: float | None  # PyTorch's minus that
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import cv2
@@ -177,9 +178,11 @@ def test_photographs_are_cut_to_three_sizes(tmp_path: Path) -> None:
     assert [name for name, _ in cuts] == [f"{file} {width}×{height}" for file in ("a.png", "b.png") for height, width in SIZES]
     assert [cut.shape[:2] for _, cut in cuts] == 2 * list(SIZES)
     np.testing.assert_array_equal(cuts[0][1], photo[44:285, 10:329])
-    cv2.imwrite(str(tmp_path / "c.png"), photo[:300])
-    with pytest.raises(ExportError, match=r"c\.png: .* at least 192×320 pixels, this one has 340×300"):
-        list(photographs(tmp_path))
+    for name in ("c.png", "c.webp"):  # one says its size in its header, the other only when it is decoded
+        cv2.imwrite(str(tmp_path / name), photo[:300])
+        with pytest.raises(ExportError, match=rf"{name}: .* at least 192×320 pixels, this one has 340×300; leave it out"):
+            list(photographs(tmp_path))
+        (tmp_path / name).unlink()
 
 
 def test_sizes_are_odd_portrait_and_smaller_than_one_window() -> None:
@@ -218,7 +221,9 @@ def test_scores_come_from_a_file(tmp_path: Path) -> None:
     score = Score("held out", 3, "RGB", psnr_input_db=20.0, psnr_db=30.0, psnr_worst_db=25.0, ssim_input=0.5, ssim=0.9)
     write_scores(tmp_path / "scores.json", [score])  # as `clearway evaluate` does it
     assert read_scores(tmp_path / "scores.json") == (score,)
-    for wrong in ("{", "[1]", '[{"data": "d"}]'):
+    (tmp_path / "manifest.json").write_text(json.dumps({"schema": 1, "scores": json.loads((tmp_path / "scores.json").read_text())}))
+    assert read_scores(tmp_path / "manifest.json") == (score,), "of any schema: scores outlive it"
+    for wrong in ("{", "{}", "[1]", '[{"data": "d"}]'):
         (tmp_path / "scores.json").write_text(wrong)
         with pytest.raises(UsageError, match="a JSON list of objects with data, pictures, protocol"):
             read_scores(tmp_path / "scores.json")

@@ -44,7 +44,7 @@ MANIFEST = ModelManifest(
     ),
     card=ModelCard("derain", 1, 20_000, ("photographs",), "research use", ("snow",)),
     scores=(Score("test", 5, "Y, no crop", None, 30.0, 28.0, 0.5, 0.9),),
-    parity=(ParityRecord("openvino", "bf16", "6 drawn", 3, 55.0, 51.0, None),),
+    parity=(ParityRecord("openvino", "bf16", "6 drawn", 3, 55.0, 51.0, 0.997, 0.15, 0.6, 0, None, None, None),),
     files={"model.onnx": "0" * 64},
 )
 
