@@ -56,7 +56,8 @@ def locked(path: Path, *, shared: bool = False, waiting: Callable[[], None] | No
         # To share, reading is enough: the folder may be mounted read-only. Alone on NFS takes a file open for writing.
         descriptor = os.open(path, (os.O_RDONLY if shared else os.O_RDWR) | os.O_CREAT, 0o600)
         try:
-            _lock(descriptor, fcntl.LOCK_SH if shared else fcntl.LOCK_EX, waiting)
+            if _lock(descriptor, fcntl.LOCK_SH if shared else fcntl.LOCK_EX, waiting):
+                waiting = None  # it was called
             if _names(path, descriptor):
                 yield
                 return
@@ -64,14 +65,16 @@ def locked(path: Path, *, shared: bool = False, waiting: Callable[[], None] | No
             os.close(descriptor)
 
 
-def _lock(descriptor: int, kind: int, waiting: Callable[[], None] | None) -> None:
+def _lock(descriptor: int, kind: int, waiting: Callable[[], None] | None) -> bool:
+    """Whether it had to wait for it, as far as anyone wants to know."""
     if waiting is not None:
         try:
             fcntl.flock(descriptor, kind | fcntl.LOCK_NB)
-            return
+            return False
         except BlockingIOError:
             waiting()
     fcntl.flock(descriptor, kind)
+    return waiting is not None
 
 
 def _names(path: Path, descriptor: int) -> bool:

@@ -34,8 +34,8 @@ class Size(NamedTuple):
     width: int
 
     def __str__(self) -> str:
-        """As `--size` takes it: the width first."""
-        return f"{self.width}x{self.height}" if self.batch == 1 else f"{self.batch} of {self.width}x{self.height}"
+        """The width first, as people and `--size` have it."""
+        return f"{self.width}×{self.height}" if self.batch == 1 else f"{self.width}×{self.height}, batch {self.batch}"
 
     @property
     def pixels(self) -> int:
@@ -53,16 +53,19 @@ class Profile:
 
     def __post_init__(self) -> None:
         if not all(a <= b <= c for a, b, c in zip(self.least, self.usual, self.most, strict=True)):
-            raise UsageError(f"profile {self.name}: least ≤ usual ≤ most was expected, {self.least}, {self.usual}, {self.most} came")
+            raise UsageError(f"profile {self.name}: least ≤ usual ≤ most was expected, {self.least} / {self.usual} / {self.most} came")
         if self.least.batch < 1 or min(self.least.height, self.least.width) < MINIMUM_SIDE:
-            raise UsageError(f"profile {self.name}: at least 1 picture of {MINIMUM_SIDE}x{MINIMUM_SIDE} was expected, {self.least} came")
+            raise UsageError(f"profile {self.name}: at least 1 picture of {MINIMUM_SIDE}×{MINIMUM_SIDE} was expected, {self.least} came")
 
     def contains(self, size: Size) -> bool:
         return all(a <= b <= c for a, b, c in zip(self.least, size, self.most, strict=True))
 
     def __str__(self) -> str:
-        sizes = str(self.most) if self.least == self.most else f"{self.least} to {self.most}"
-        return f"{self.name} ({sizes})"
+        (fewest, low, narrow), (most, high, wide) = self.least, self.most
+        frames = f"batch {fewest}" if fewest == most else f"batch {fewest} to {most}"
+        if (low, narrow) == (high, wide):
+            return f"{wide}×{high}, {frames}"
+        return f"{self.name}: {narrow}×{low} to {wide}×{high}, {frames}"
 
 
 @dataclass(frozen=True)

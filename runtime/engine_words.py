@@ -91,7 +91,7 @@ def _row(entry: Stored) -> tuple[str, ...]:
     if entry.record is None:
         return name, *"-----", _size(entry.bytes), "-", "bad: see below"
     key = entry.record.key
-    facts = (entry.record.model, f"{key.target} {key.builder}", key.precision, ", ".join(map(str, key.profiles)), key.compute_capability)
+    facts = (entry.record.model, f"{key.target} {key.builder}", key.precision, "; ".join(map(str, key.profiles)), key.compute_capability)
     return name, *facts, _size(entry.bytes), _age(entry.record), "bad: see below" if entry.fault else _state(entry.record.parity)
 
 
