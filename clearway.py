@@ -39,6 +39,7 @@ _WORDS = {
     "export": ("export", "make a verified bundle from a checkpoint"),
     "import-onnx": ("export", "make a verified bundle from somebody else's ONNX file"),
     "verify": ("export", "check a bundle's answers on this machine"),
+    "engines": ("runtime", "list, check and prune the engines that were built on this machine"),
     "bench": ("benchmarks", "measure a model on every backend of this machine"),
 }
 

@@ -13,13 +13,14 @@ _STEM_KEPT = 32  # characters: the target's own name may be as long as a file sy
 
 
 @contextmanager
-def written(path: Path) -> Iterator[Path]:
+def written(path: Path, *, private: bool = False) -> Iterator[Path]:
     """A new empty file beside `path` to write into; it takes that name at the end, or is removed if an error passes.
 
     Until then what lay under `path` stays as it was. The file keeps the suffix, since many writers go by it; it may be written by
-    anyone in any way, replacing it included. OSError comes out for the caller to translate, a missing folder's too.
+    anyone in any way, replacing it included. OSError comes out for the caller to translate, a missing folder's too. The umask decides
+    who may read it, but for a private file, which is its owner's alone from its first byte.
     """
-    temporary, mode = _new_beside(path)
+    temporary, mode = _new_beside(path, 0o600 if private else 0o666)
     try:
         yield temporary
         with temporary.open("rb") as file:
@@ -33,13 +34,13 @@ def written(path: Path) -> Iterator[Path]:
         raise
 
 
-def _new_beside(path: Path) -> tuple[Path, int]:
+def _new_beside(path: Path, widest: int) -> tuple[Path, int]:
     """Hidden, so that no listing of pictures or videos finds it, and never one that exists: it may be somebody's own."""
     count = 0
     while True:
         temporary = path.with_name(f".{path.stem[:_STEM_KEPT]}.{os.getpid()}-{count}{path.suffix}")
         try:
-            descriptor = os.open(temporary, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666)
+            descriptor = os.open(temporary, os.O_CREAT | os.O_EXCL | os.O_WRONLY, widest)
         except FileExistsError:
             count += 1
             continue

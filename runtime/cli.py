@@ -1,4 +1,5 @@
-"""Owns the words of this room: `models`. Turns arguments into one call and answers into text; knows nothing of how they come about."""
+"""Owns the words of this room: `models`, `engines`. Turns arguments into one call and answers into text; knows nothing of how they come
+about. What `engines` says is in runtime/engine_words.py."""
 
 from __future__ import annotations
 
@@ -7,13 +8,22 @@ import dataclasses
 import json
 import textwrap
 
+from runtime import engine_words
 from runtime.bundle import open_bundle
 from runtime.manifest import ModelManifest, ParityRecord, Score
 from runtime.zoo import find, shipped
 
 
 def run(word: str, arguments: list[str]) -> int:
-    parser = argparse.ArgumentParser(prog=f"clearway {word}", description="Lists the shipped models, or prints one model's card.")
+    if word == "models":
+        return _models(arguments)
+    said, code = engine_words.answer(arguments)
+    print(said)
+    return code
+
+
+def _models(arguments: list[str]) -> int:
+    parser = argparse.ArgumentParser(prog="clearway models", description="Lists the shipped models, or prints one model's card.")
     parser.add_argument("model", nargs="?", help="a shipped model's name or a bundle's folder")
     parser.add_argument("--json", action="store_true", help="one line for machines")
     options = parser.parse_args(arguments)

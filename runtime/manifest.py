@@ -7,20 +7,15 @@ unknown is an error that names it, and a newer schema is refused with what to do
 
 from __future__ import annotations
 
-import dataclasses
-import json
-import types
-import typing
 from dataclasses import dataclass, field
-from typing import Any, TypeVar
+from typing import Any
 
 from runtime.errors import BundleError
+from runtime.strict_json import decode, encode, parse
 
 SCHEMA = 2  # raised whenever a field changes its meaning; an older Clearway then refuses instead of guessing
 GRAPH_CONTRACT = 1  # the tensors of the ONNX graph: see docs/bundle.md
 MINIMUM_SIDE = 16
-
-_T = TypeVar("_T")
 
 
 @dataclass(frozen=True)
@@ -163,48 +158,18 @@ class ModelManifest:
             raise BundleError(f"a model's name is a plain word, the manifest says {self.name!r}")
 
     def to_json(self) -> str:
-        return json.dumps(dataclasses.asdict(self), indent=2) + "\n"
+        return encode(self)
 
     @classmethod
     def from_json(cls, text: str) -> ModelManifest:
         try:
-            raw = json.loads(text)
-        except (ValueError, RecursionError) as error:  # not JSON, a number of 5,000 digits, a million brackets
+            raw = parse(text)
+        except ValueError as error:
             raise BundleError(f"manifest.json is not JSON ({error}); the bundle is damaged, copy or export it again") from error
         if isinstance(raw, dict) and isinstance(raw.get("schema"), int) and raw["schema"] > SCHEMA:
             # Said before the fields are read: a newer schema may well have fields that are unknown here.
             raise BundleError(f"manifest schema {SCHEMA} was expected, {raw['schema']} (a newer one) came; update Clearway")
-        return _decode(cls, raw, "manifest")
-
-
-def _decode(kind: type[_T], raw: Any, where: str) -> _T:
-    """JSON values → a dataclass, with the path of whatever does not fit."""
-    if not isinstance(raw, dict):
-        raise BundleError(f"{where}: an object was expected, {type(raw).__name__} came; the bundle is damaged")
-    hints = typing.get_type_hints(kind)
-    names = {f.name for f in dataclasses.fields(kind)}  # type: ignore[arg-type]
-    if missing := sorted(names - raw.keys()):
-        raise BundleError(f"{where}: {', '.join(missing)} is missing; the bundle is damaged or older than this Clearway, export it again")
-    if unknown := sorted(raw.keys() - names):
-        raise BundleError(f"{where}: {', '.join(unknown)} is unknown to this Clearway; update it or export the bundle again")
-    return kind(**{name: _decode_value(hints[name], raw[name], f"{where}.{name}") for name in names})
-
-
-def _decode_value(hint: Any, raw: Any, where: str) -> Any:
-    if dataclasses.is_dataclass(hint):
-        return _decode(typing.cast("type[Any]", hint), raw, where)
-    origin, arguments = typing.get_origin(hint), typing.get_args(hint)
-    if origin is types.UnionType:  # only `X | None` is used above
-        return None if raw is None else _decode_value(arguments[0], raw, where)
-    if origin is tuple:
-        if not isinstance(raw, list):
-            raise BundleError(f"{where}: a list was expected, {type(raw).__name__} came; the bundle is damaged")
-        return tuple(_decode_value(arguments[0], item, f"{where}[{i}]") for i, item in enumerate(raw))
-    plain = origin or hint
-    if plain is float and type(raw) is int:
-        return float(raw)
-    if not isinstance(raw, plain) or (plain is int and isinstance(raw, bool)):
-        raise BundleError(f"{where}: {plain.__name__} was expected, {type(raw).__name__} came; the bundle is damaged")
-    if origin is dict and arguments[1] is not Any:
-        return {key: _decode_value(arguments[1], value, f"{where}[{key}]") for key, value in raw.items()}
-    return raw
+        try:
+            return decode(cls, raw, "manifest")
+        except ValueError as error:
+            raise BundleError(f"{error}; the bundle is damaged or of another Clearway: export it again or update Clearway") from error

@@ -19,6 +19,7 @@ import numpy as np
 
 from runtime.backend import BackendFacts, Picture, Tensors
 from runtime.bundle import Bundle
+from runtime.cache_folder import cache_folder, make_private
 from runtime.errors import BackendError, MissingExtra
 from runtime.manifest import MINIMUM_SIDE
 
@@ -135,12 +136,11 @@ def _precision_of(compiled: openvino.CompiledModel) -> str:
 
 
 def _usable_cache() -> Path | None:
-    """A private folder under $CLEARWAY_CACHE, or else the user's cache folder. None where there can be none: OpenVINO would fail."""
+    """A private folder. None where there can be none: OpenVINO would fail."""
     try:
-        root = os.environ.get("CLEARWAY_CACHE") or Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "clearway"
-        folder = Path(root) / "openvino"
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    except (OSError, RuntimeError):  # RuntimeError: a user without a home
+        folder = cache_folder("openvino")
+        make_private(folder)
+    except (OSError, BackendError):  # BackendError: a user without a home
         return None
     return folder if os.access(folder, os.W_OK | os.X_OK) else None
 

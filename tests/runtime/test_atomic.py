@@ -84,3 +84,13 @@ def test_a_name_of_the_greatest_length(tmp_path: Path) -> None:
     with written(target) as part:
         part.write_text("whole")
     assert target.read_text() == "whole"
+
+
+def test_a_private_file_is_private_from_its_first_byte(tmp_path: Path) -> None:
+    before = os.umask(0)
+    try:
+        with written(tmp_path / "key", private=True) as part:
+            assert stat.S_IMODE(part.stat().st_mode) == 0o600
+    finally:
+        os.umask(before)
+    assert stat.S_IMODE((tmp_path / "key").stat().st_mode) == 0o600
