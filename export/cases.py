@@ -75,7 +75,7 @@ def each_case(pictures: Iterable[tuple[str, Picture]], degrade: Degradation, run
         frame = degrade_picture(degrade, clean, np.random.default_rng([seed, number]))
         expected = run(frame[None])
         if not np.isfinite(expected["health"]).all():
-            raise ParityError(f"the network itself returns NaN or Inf for {name}; train it again, there is nothing to compare")
+            raise ParityError(f"the network itself returns NaN or Inf for {name}: there is nothing to compare, and nothing to ship")
         # No truth where the answer has another size, and no task where a mixture happened to leave the picture as it was.
         known = expected["restored"].shape[1:] == clean.shape and not np.array_equal(frame, clean)
         yield Case(name, frame, clean if known else None, expected)

@@ -33,6 +33,6 @@ def measure(model: ir.Model, frames: Iterable[Picture]) -> Measured:
                 if array.dtype == np.float32:
                     peak = float(np.abs(array).max()) if array.size else 0.0
                     if not np.isfinite(peak):
-                        raise ExportError(f"{step.node.name} gives NaN or Inf in FP32 already; train the network again")
+                        raise ExportError(f"{step.node.name} gives NaN or Inf in FP32 already: there is nothing that FP16 could keep")
                     peaks[name] = max(peaks.get(name, 0.0), peak)
     return Measured(peaks, work)
