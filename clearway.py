@@ -1,9 +1,9 @@
 """The front door: the public names and the `clearway` command. Knows which room to send you to, and nothing else.
 
-    import clearway
-    restore = clearway.load("derain")
-    restored = restore(frame)            # uint8 [H, W, 3] BGR in; restored.image out
-    clearway.restore_video("in.mp4", "out.mp4", model="derain")
+import clearway
+restore = clearway.load("derain")
+restored = restore(frame)            # uint8 [H, W, 3] BGR in; restored.image out
+clearway.restore_video("in.mp4", "out.mp4", model="derain")
 """
 
 from __future__ import annotations
@@ -37,6 +37,7 @@ _WORDS = {
     "evaluate": ("training", "score a model on pictures, with the protocol named"),
     "figures": ("training", "draw the papers' figures from what is trained and computed now"),
     "export": ("export", "make a verified bundle from a checkpoint"),
+    "build": ("export", "build TensorRT engines from a bundle on the machine that will run them"),
     "verify": ("export", "check a bundle's answers on this machine"),
     "bench": ("benchmarks", "measure a model on every backend of this machine"),
 }

@@ -14,6 +14,7 @@ from runtime.errors import BundleError
 from runtime.manifest import ModelManifest
 
 MANIFEST, MODEL, PROOF = "manifest.json", "model.onnx", "proof.npz"
+MODEL_FP16 = "model.fp16.onnx"  # strongly typed; for TensorRT
 WEIGHTS = "weights.safetensors"  # for training on and for other exports; nothing in this room reads it
 
 
