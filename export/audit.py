@@ -8,12 +8,13 @@ Attention in explicit form is fused or not as TensorRT likes, and nothing in an 
 
 from __future__ import annotations
 
+import math
 from collections import Counter, deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from export.tensorrt_api import ILayer, INetworkDefinition, ITensor
-from runtime.engines import AttentionAudit
+from runtime.engine_record import AttentionAudit
 
 PRECISIONS = {"FLOAT": "fp32", "HALF": "fp16", "BF16": "bf16"}  # of DataType
 COMPUTING = {"CONVOLUTION", "DECONVOLUTION", "MATRIX_MULTIPLY", "EINSUM", "ATTENTION_INPUT"}  # of LayerType
@@ -28,9 +29,8 @@ class _Block:
 
     module: str
     types: frozenset[str]  # that its two products are computed in
-    heads: int | None
+    together: int | None  # windows times heads: how many attend side by side
     head_size: int | None
-    fixed: bool  # all of the query's sides are known
 
     def obstacle(self) -> str:
         """Why TensorRT has no fused kernel for it; empty where nothing speaks against one (measured with TensorRT-RTX 1.7)."""
@@ -38,8 +38,8 @@ class _Block:
             return "it computes in FP32, and there are kernels for FP16 and BF16 only"
         if self.head_size is not None and self.head_size not in HEADS:
             return f"its heads have size {self.head_size}, and there are kernels from {HEADS[0]} to {HEADS[-1]}"
-        if self.heads == 1 and self.fixed:
-            return "it has one head in a fixed shape; there are kernels for two heads or more"
+        if self.together == 1:
+            return "it is one head of one window, and there are kernels for two or more side by side"
         return ""
 
 
@@ -113,11 +113,10 @@ def _first_product(start: ILayer, onward: Callable[[ILayer], list[ILayer]]) -> I
 
 
 def _block(node: str, operands: list[ITensor], query: ITensor) -> _Block:
-    """The query is [windows, heads, places, head size]."""
-    sides = list(query.shape)
-    heads = sides[1] if len(sides) == 4 and sides[1] > 0 else None
-    size = sides[-1] if sides and sides[-1] > 0 else None
-    return _Block(module_of(node), frozenset(map(_precision, operands)), heads, size, min(sides, default=-1) > 0)
+    """The query is [windows, heads, places, head size]; -1 is a side that the network leaves open."""
+    *aside, _places, size = query.shape
+    together = math.prod(aside) if min(aside, default=1) > 0 else None
+    return _Block(module_of(node), frozenset(map(_precision, operands)), together, size if size > 0 else None)
 
 
 def _precision(tensor: ITensor) -> str:

@@ -10,13 +10,14 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from export.engine import PRECISIONS, Built, Order, build_engine
+from export.engine import GRAPHS, Built, Order, build_engine
 from export.parity import Verdict
 from export.profiles import BUCKETS, describe, engines_for
 from export.progress import Say
 from export.targets import TARGETS
 from export.verify import verify_bundle
 from runtime.bundle import open_bundle
+from runtime.engine_record import ANY_CARD
 from runtime.engines import EngineCache
 from runtime.errors import MissingExtra
 from runtime.manifest import ParityRecord
@@ -61,7 +62,7 @@ def _build(arguments: list[str]) -> int:
     parser = argparse.ArgumentParser(prog="clearway build", description=about)
     parser.add_argument("bundle", help="a bundle's folder or the name of a shipped model")
     parser.add_argument("--target", required=True, metavar="TARGET", help=" or ".join(TARGETS))
-    parser.add_argument("--precision", choices=PRECISIONS, default="fp16", help="which graph of the bundle (default: %(default)s)")
+    parser.add_argument("--precision", choices=GRAPHS, default="fp16", help="which graph of the bundle (default: %(default)s)")
     buckets = f"sizes from half of this frame's sides up to it (repeatable, one engine; default: 720p): {', '.join(BUCKETS)}"
     parser.add_argument("--profile", action="append", default=[], metavar="NAME", help=buckets)
     exact = "this size alone, the fastest (repeatable, an engine each)"
@@ -100,7 +101,7 @@ def _progress_line(*, quiet: bool) -> Iterator[Say]:
 
 def _print_engine(engine: Built) -> None:
     record, key = engine.record, engine.record.key
-    cards = "any card" if key.compute_capability == "any" else f"cards of compute capability {key.compute_capability}"
+    cards = "any card" if key.compute_capability == ANY_CARD else f"cards of compute capability {key.compute_capability}"
     print(f"{record.model}: {key.target} {key.builder}, {key.precision}, for {cards}")
     for profile in key.profiles:
         print(f"  {describe(profile)}")

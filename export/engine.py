@@ -20,10 +20,11 @@ from export.progress import Say, monitored_build
 from export.targets import Toolchain, open_toolchain
 from export.tensorrt_api import Builder, IBuilderConfig, INetworkDefinition, OnnxParser
 from runtime.bundle import MODEL, MODEL_FP16, Bundle
-from runtime.engines import SCHEMA, EngineCache, EngineKey, EngineRecord, Profile, Size
+from runtime.engine_record import ENGINE_SCHEMA, EngineKey, EngineRecord, Profile, Size
+from runtime.engines import EngineCache
 from runtime.errors import BackendError, BundleError, ExportError
 
-PRECISIONS = {"fp16": MODEL_FP16, "fp32": MODEL}
+GRAPHS = {"fp16": MODEL_FP16, "fp32": MODEL}
 _INPUT = "frame"
 _REASON_LENGTH = 300  # characters of what TensorRT says that still make one line
 
@@ -31,7 +32,7 @@ _REASON_LENGTH = 300  # characters of what TensorRT says that still make one lin
 @dataclass(frozen=True)
 class Order:
     target: str
-    precision: str  # a key of PRECISIONS
+    precision: str  # a key of GRAPHS
     profiles: tuple[Profile, ...]
     force: bool = False  # build even where the cache has it
 
@@ -74,7 +75,7 @@ def build_engine(bundle: Bundle, order: Order, cache: EngineCache, say: Say) -> 
 
 
 def _model_of(bundle: Bundle, order: Order) -> Path:
-    name = PRECISIONS[order.precision]
+    name = GRAPHS[order.precision]
     if name not in bundle.manifest.files:
         again = "export it again: clearway export CHECKPOINT -o BUNDLE --force; or build its FP32 graph: --precision fp32"
         raise BundleError(f"{bundle.folder}: {name} was expected for an engine in {order.precision}, the bundle has none; {again}")
@@ -93,7 +94,7 @@ def _build(bundle: Bundle, model: Path, key: EngineKey, tools: Toolchain, say: S
     if plan is None:
         raise _refused(bundle, key, network, said)
     record = EngineRecord(
-        schema=SCHEMA,
+        schema=ENGINE_SCHEMA,
         key=key,
         model=bundle.manifest.name,
         plan_sha256=hashlib.sha256(plan).hexdigest(),

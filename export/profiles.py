@@ -11,7 +11,7 @@ import difflib
 import re
 from collections.abc import Sequence
 
-from runtime.engines import Profile, Size
+from runtime.engine_record import Profile, Size
 from runtime.errors import UsageError
 from runtime.manifest import MINIMUM_SIDE
 

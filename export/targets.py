@@ -17,6 +17,7 @@ from typing import Any, cast
 
 from export.device import compute_capability
 from export.tensorrt_api import TensorRT
+from runtime.engine_record import ANY_CARD
 from runtime.errors import BackendError, MissingExtra, UsageError
 
 _Version = tuple[int, int]
@@ -32,7 +33,7 @@ class Target:
 
 
 TARGETS = {
-    "tensorrt-rtx": Target("tensorrt_rtx", "rtx", (1, 7), (2, 0), lambda: "any"),
+    "tensorrt-rtx": Target("tensorrt_rtx", "rtx", (1, 7), (2, 0), lambda: ANY_CARD),
     "tensorrt": Target("tensorrt", "gpu", (10, 8), (12, 0), compute_capability),
 }
 

@@ -4,67 +4,14 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-import hashlib
 import json
 import os
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 from runtime.atomic import written
-from runtime.manifest import ParityRecord
-
-SCHEMA = 1
-
-
-class Size(NamedTuple):
-    batch: int
-    height: int
-    width: int
-
-
-@dataclass(frozen=True)
-class Profile:
-    name: str
-    least: Size
-    usual: Size
-    most: Size
-
-
-@dataclass(frozen=True)
-class EngineKey:
-    model_sha256: str
-    target: str
-    builder: str
-    compute_capability: str
-    profiles: tuple[Profile, ...]
-    precision: str
-    precision_map: str
-
-    def digest(self) -> str:
-        return hashlib.sha256(json.dumps(dataclasses.asdict(self), sort_keys=True).encode()).hexdigest()
-
-
-@dataclass(frozen=True)
-class AttentionAudit:
-    block: str
-    fused: bool
-    why: str
-
-
-@dataclass(frozen=True)
-class EngineRecord:
-    schema: int
-    key: EngineKey
-    model: str
-    plan_sha256: str
-    plan_bytes: int
-    built: str
-    build_s: float
-    layers: dict[str, int]
-    attention: tuple[AttentionAudit, ...]
-    parity: tuple[ParityRecord, ...] = ()
+from runtime.engine_record import AttentionAudit, EngineKey, EngineRecord
 
 
 class EngineCache:
