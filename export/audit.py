@@ -1,18 +1,18 @@
-"""Owns what is read back from a parsed network before anything is claimed of its engine: the precision that it computes in, and
-what became of each attention block. Knows nothing of bundles or of building.
+"""Owns what is read back before anything is claimed of an engine: the precision that its network computes in, and what became of
+each attention block. Knows nothing of bundles or of building.
 
-A strongly typed engine computes each layer in the type of its inputs, so the network's types are the engine's. An ONNX
-`Attention` node becomes a pair of layers that may not be decomposed: the engine has one fused kernel for it, or there is no engine.
-Attention in explicit form is fused or not as TensorRT likes, and nothing in an engine says which.
+A strongly typed engine computes each layer in the type of its inputs, so the network's types are the engine's. Whether attention is
+fused is seen in the engine's kernels alone: TensorRT-RTX 1.7 refuses an ONNX `Attention` node without a fused kernel where shapes are
+dynamic, but may take it apart without a word where they are static, and often fuses MatMul, Softmax, MatMul by itself (docs/export.md).
 """
 
 from __future__ import annotations
 
-import math
 from collections import Counter, deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
+from export.kernels import Kernel, onnx_nodes
 from export.tensorrt_api import ILayer, INetworkDefinition, ITensor
 from runtime.engine_record import AttentionAudit
 
@@ -20,26 +20,25 @@ PRECISIONS = {"FLOAT": "fp32", "HALF": "fp16", "BF16": "bf16"}  # of DataType
 COMPUTING = {"CONVOLUTION", "DECONVOLUTION", "MATRIX_MULTIPLY", "EINSUM", "ATTENTION_INPUT"}  # of LayerType
 PRODUCTS = {"MATRIX_MULTIPLY", "EINSUM"}
 CARRYING = {"CAST", "ELEMENTWISE", "SELECT", "SHUFFLE", "IDENTITY"}  # what may stand between a softmax and its two products
-HEADS = range(16, 257)  # sizes with a fused kernel
+FUSED = "mha"  # stands in the names of all fused attention kernels: _gemm_mha_v2, fmha
+HEADS = range(16, 257)  # sizes with a fused kernel, as documented; TensorRT-RTX 1.7 fills 9 to 15 up by itself
 
 
 @dataclass(frozen=True)
 class _Block:
-    """Attention as it stands in the network. None: the network does not say."""
+    """Attention as it stands in the network."""
 
-    module: str
+    node: str  # of the ONNX file: its Attention, or its Softmax
+    explicit: bool  # MatMul, Softmax, MatMul
     types: frozenset[str]  # that its two products are computed in
-    together: int | None  # windows times heads: how many attend side by side
-    head_size: int | None
+    head_size: int | None  # None: the network leaves it open
 
     def obstacle(self) -> str:
-        """Why TensorRT has no fused kernel for it; empty where nothing speaks against one (measured with TensorRT-RTX 1.7)."""
+        """Why TensorRT has no fused kernel for it; empty where nothing that is known speaks against one."""
         if "fp32" in self.types:
             return "it computes in FP32, and there are kernels for FP16 and BF16 only"
         if self.head_size is not None and self.head_size not in HEADS:
             return f"its heads have size {self.head_size}, and there are kernels from {HEADS[0]} to {HEADS[-1]}"
-        if self.together == 1:
-            return "it is one head of one window, and there are kernels for two or more side by side"
         return ""
 
 
@@ -61,31 +60,26 @@ class ParsedNetwork:
         counted = Counter(_precision(tensor) for layer in self._layers if layer.type.name in COMPUTING for tensor in _inputs(layer)[:1])
         return dict(counted.most_common())
 
-    def attention(self) -> tuple[AttentionAudit, ...]:
-        """Every block of a network whose engine was built."""
-        fused = [AttentionAudit(block.module, True, "an attention layer that may not be decomposed was built") for block in self._whole()]
-        open_to_it = "one Attention node would be fused; export the bundle again"
-        explicit = [AttentionAudit(block.module, False, f"explicit form: {block.obstacle() or open_to_it}") for block in self._explicit()]
-        return (*fused, *explicit)
+    def attention(self, kernels: Sequence[Kernel], profiles: int) -> tuple[AttentionAudit, ...]:
+        """Every block, by the kernels that an engine runs for it: each profile has its own."""
+        return tuple(_audited(block, kernels, profiles) for block in self._blocks())
 
     def unfusable(self) -> list[tuple[str, str]]:
-        """(block, why) for the attention layers that the builder may refuse; those that speak for themselves, or else all."""
-        blocks = list(self._whole())
-        known = [(block.module, block.obstacle()) for block in blocks if block.obstacle()]
-        return known or [(block.module, "its shape has no kernel on this target") for block in blocks]
+        """(block, why) for the attention layers that a builder which refuses attention may mean; it does not say which."""
+        blocks = [block for block in self._blocks() if not block.explicit]
+        known = [(module_of(block.node), block.obstacle()) for block in blocks if block.obstacle()]
+        return known or [(module_of(block.node), "if its shape has no kernel on this target") for block in blocks]
 
-    def _whole(self) -> Iterator[_Block]:
+    def _blocks(self) -> Iterator[_Block]:
         for layer in self._layers:
-            if layer.type.name == "ATTENTION_INPUT":
-                query = _inputs(layer)[0]
-                yield _block(layer.name, [query], query)
-
-    def _explicit(self) -> Iterator[_Block]:
-        for layer in self._layers:
-            if layer.type.name == "SOFTMAX":
+            if layer.type.name == "ATTENTION_OUTPUT":
+                query = _inputs(self._maker[_inputs(layer)[0].name])[0]
+                yield _block(layer, [query], query, explicit=False)
+            elif layer.type.name == "SOFTMAX":
                 scores, values = self._product_before(layer), self._product_after(layer)
                 if scores is not None and values is not None:
-                    yield _block(layer.name, [_inputs(scores)[0], _inputs(values)[0]], _inputs(scores)[0])
+                    query = _inputs(scores)[0]
+                    yield _block(layer, [query, _inputs(values)[0]], query, explicit=True)
 
     def _product_before(self, softmax: ILayer) -> ILayer | None:
         return _first_product(softmax, lambda layer: [self._maker[t.name] for t in _inputs(layer) if t.name in self._maker])
@@ -112,11 +106,24 @@ def _first_product(start: ILayer, onward: Callable[[ILayer], list[ILayer]]) -> I
     return None
 
 
-def _block(node: str, operands: list[ITensor], query: ITensor) -> _Block:
-    """The query is [windows, heads, places, head size]; -1 is a side that the network leaves open."""
-    *aside, _places, size = query.shape
-    together = math.prod(aside) if min(aside, default=1) > 0 else None
-    return _Block(module_of(node), frozenset(map(_precision, operands)), together, size if size > 0 else None)
+def _block(layer: ILayer, operands: list[ITensor], query: ITensor, *, explicit: bool) -> _Block:
+    """The query is [windows, heads, places, head size]."""
+    size = query.shape[-1]
+    node = next(iter(onnx_nodes(layer.metadata)), layer.name)
+    return _Block(node, explicit, frozenset(map(_precision, operands)), size if size > 0 else None)
+
+
+def _audited(block: _Block, kernels: Sequence[Kernel], profiles: int) -> AttentionAudit:
+    module, form = module_of(block.node), "MatMul, Softmax, MatMul" if block.explicit else "one Attention node"
+    own = [kernel.name for kernel in kernels if block.node in kernel.nodes]
+    fused = [name for name in own if FUSED in name]
+    if own and len(fused) == profiles:
+        return AttentionAudit(module, True, f"{form}, computed by {fused[0]}")
+    if not own:
+        return AttentionAudit(module, False, f"{form}, and TensorRT does not say what computes it")
+    why = block.obstacle() or "TensorRT took other kernels"
+    where = f", in {profiles - len(fused)} of {profiles} profiles" if fused else ""
+    return AttentionAudit(module, False, f"{form}: {why}{where} ({', '.join(own)})")
 
 
 def _precision(tensor: ITensor) -> str:

@@ -90,9 +90,8 @@ def _build(bundle: Bundle, model: Path, key: EngineKey, tools: Toolchain, say: S
     layers = network.precisions()
     _require_precision(model, key.precision, layers)
     plan = monitored_build(tools.trt, parsed.builder, parsed.network, config, say)
-    said = tools.log.take()
     if plan is None:
-        raise _refused(bundle, key, network, said)
+        raise _refused(bundle, key, network, tools.log.take())
     record = EngineRecord(
         schema=ENGINE_SCHEMA,
         key=key,
@@ -102,7 +101,7 @@ def _build(bundle: Bundle, model: Path, key: EngineKey, tools: Toolchain, say: S
         built=datetime.now(UTC).isoformat(timespec="seconds"),
         build_s=round(time.perf_counter() - started, 3),
         layers=layers,
-        attention=network.attention(),
+        attention=network.attention(tools.kernels(plan), len(key.profiles)),
         parity=(),  # it has not run yet, and a card may not even be there
     )
     return record, plan
@@ -140,6 +139,7 @@ def _unsupported(parser: OnnxParser) -> str:
 
 def _configure(parsed: _Parsed, profiles: Sequence[Profile], tools: Toolchain) -> IBuilderConfig:
     config = parsed.builder.create_builder_config()
+    config.profiling_verbosity = tools.trt.ProfilingVerbosity.DETAILED  # or TensorRT does not say which kernels it took
     config.clear_flag(tools.trt.BuilderFlag.TF32)  # on by default: FP32 products of numbers cut to ten bits
     shape = fixed_shape(profiles)
     parsed.network.get_input(0).shape = shape

@@ -2,20 +2,21 @@
 
 Both have the same Builder, INetworkDefinition and OnnxParser. A TensorRT-RTX engine is compiled for its card when it is first
 loaded, so it builds on any machine and for every card; attaching a timing cache to such a build would force a question to a GPU.
-Full TensorRT times its kernels on the card while it builds.
+Full TensorRT times its kernels on the card while it builds, where the engine can also be asked what it runs.
 """
 
 from __future__ import annotations
 
 import difflib
-import functools
 import importlib
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import cast
 
+from export.build_log import Log, logger_of
 from export.device import compute_capability
+from export.kernels import Kernel, kernels_in_log, kernels_inspected
 from export.tensorrt_api import TensorRT
 from runtime.engine_record import ANY_CARD
 from runtime.errors import BackendError, MissingExtra, UsageError
@@ -30,27 +31,13 @@ class Target:
     least: _Version
     below: _Version
     capability: Callable[[], str]  # what card an engine is for; raises where building needs one and there is none
+    kernels: Callable[[TensorRT, object, Log, bytes], tuple[Kernel, ...]]  # how it is learnt what a plan runs
 
 
 TARGETS = {
-    "tensorrt-rtx": Target("tensorrt_rtx", "rtx", (1, 7), (2, 0), lambda: ANY_CARD),
-    "tensorrt": Target("tensorrt", "gpu", (10, 8), (12, 0), compute_capability),
+    "tensorrt-rtx": Target("tensorrt_rtx", "rtx", (1, 7), (2, 0), lambda: ANY_CARD, kernels_in_log),
+    "tensorrt": Target("tensorrt", "gpu", (10, 8), (12, 0), compute_capability, kernels_inspected),
 }
-
-
-class Log:
-    """What TensorRT has complained of since `take` was last called. It may be written from its threads."""
-
-    def __init__(self) -> None:
-        self._said: list[str] = []
-
-    def note(self, severity: str, message: str) -> None:
-        if severity in {"ERROR", "INTERNAL_ERROR"}:
-            self._said.append(message)
-
-    def take(self) -> list[str]:
-        said, self._said = self._said, []
-        return said
 
 
 @dataclass(frozen=True)
@@ -64,6 +51,10 @@ class Toolchain:
     logger: object  # TensorRT's own view of the log
     log: Log
 
+    def kernels(self, plan: bytes) -> tuple[Kernel, ...]:
+        """Of the plan that was built last, if it was built with detailed profiling verbosity; none where it is not told."""
+        return TARGETS[self.target].kernels(self.trt, self.logger, self.log, plan)
+
 
 def open_toolchain(name: str) -> Toolchain:
     if name not in TARGETS:
@@ -74,7 +65,7 @@ def open_toolchain(name: str) -> Toolchain:
     trt = _imported(target)
     version = _checked_version(name, target, trt.__version__)
     capability = target.capability()
-    logger, log = _logger(target.module)
+    logger, log = logger_of(target.module)
     return Toolchain(name, trt, version, capability, logger, log)
 
 
@@ -100,19 +91,3 @@ def _checked_version(name: str, target: Target, version: str) -> str:
 
 def _dotted(version: _Version) -> str:
     return ".".join(map(str, version))
-
-
-@functools.cache
-def _logger(module: str) -> tuple[object, Log]:
-    """One for the whole process: TensorRT keeps the first that it is given and ignores any later one."""
-    log = Log()
-    base: Any = importlib.import_module(module).ILogger
-
-    class Logger(base):  # type: ignore[misc]
-        def __init__(self) -> None:
-            super().__init__()
-
-        def log(self, severity: Any, message: str) -> None:
-            log.note(severity.name, message)
-
-    return Logger(), log

@@ -25,6 +25,7 @@ class ITensor(Protocol):
 
 class ILayer(Protocol):
     name: str
+    metadata: str  # "[ONNX Layer: …]" for what stands for a node of the file
     type: EnumMember  # of LayerType
     num_inputs: int
     num_outputs: int
@@ -60,6 +61,7 @@ class IOptimizationProfile(Protocol):
 
 class IBuilderConfig(Protocol):
     progress_monitor: object
+    profiling_verbosity: EnumMember
 
     def clear_flag(self, flag: EnumMember, /) -> None: ...
     def add_optimization_profile(self, profile: IOptimizationProfile, /) -> int: ...
@@ -78,6 +80,18 @@ class Builder(Protocol):
     def build_serialized_network(self, network: INetworkDefinition, config: IBuilderConfig, /) -> IHostMemory | None: ...
 
 
+class EngineInspector(Protocol):
+    def get_engine_information(self, layout: EnumMember, /) -> str: ...
+
+
+class ICudaEngine(Protocol):
+    def create_engine_inspector(self) -> EngineInspector: ...
+
+
+class Runtime(Protocol):
+    def deserialize_cuda_engine(self, plan: bytes, /) -> ICudaEngine | None: ...
+
+
 class NetworkDefinitionCreationFlag(Protocol):
     STRONGLY_TYPED: EnumMember
 
@@ -86,9 +100,20 @@ class BuilderFlag(Protocol):
     TF32: EnumMember
 
 
+class ProfilingVerbosity(Protocol):
+    DETAILED: EnumMember
+
+
+class LayerInformationFormat(Protocol):
+    JSON: EnumMember
+
+
 # Inside of the class below these names are its own attributes.
 _NewBuilder = Callable[[object], Builder]
 _NewParser = Callable[[INetworkDefinition, object], OnnxParser]
+_NewRuntime = Callable[[object], Runtime]
+_Verbosity = ProfilingVerbosity
+_InformationFormat = LayerInformationFormat
 _NetworkFlags = NetworkDefinitionCreationFlag
 _BuilderFlags = BuilderFlag
 
@@ -99,7 +124,10 @@ class TensorRT(Protocol):
     __version__: str
     Builder: _NewBuilder
     OnnxParser: _NewParser
+    Runtime: _NewRuntime
     NetworkDefinitionCreationFlag: _NetworkFlags
     BuilderFlag: _BuilderFlags
+    ProfilingVerbosity: _Verbosity
+    LayerInformationFormat: _InformationFormat
     ILogger: Any  # a base class, with log(severity, message)
     IProgressMonitor: Any  # a base class, with phase_start, step_complete and phase_finish

@@ -24,7 +24,7 @@ pytest.importorskip("tensorrt_rtx", reason="tensorrt-rtx-cu13 is not installed")
 EDGE = [name for name in PRESETS if name.endswith("-edge")]
 SMALL = (Profile("small", Size(1, 32, 32), Size(1, 64, 64), Size(2, 96, 96)),)
 FIXED = (Profile("64x64", Size(1, 64, 64), Size(1, 64, 64), Size(1, 64, 64)),)
-ONE_ROW = (Profile("64x16", Size(1, 16, 64), Size(1, 16, 64), Size(1, 16, 64)),)
+BOTH = (*SMALL, Profile("larger", Size(1, 64, 64), Size(1, 128, 128), Size(1, 128, 128)))
 CONVS = [Part(f"network.convs.{number}", "conv") for number in range(5)]
 
 
@@ -77,9 +77,8 @@ def test_every_edge_preset_builds_in_fp16(
     assert stored == record
     assert (record.plan_bytes, record.plan_sha256) == (len(plan), hashlib.sha256(plan).hexdigest())
     assert record.parity == ()
-    # The blocks of attention, none of which this plain conversion makes one node of.
     assert len(record.attention) == (12 if preset == "plnlin-edge" else 0)
-    assert not any(block.fused for block in record.attention)
+    assert all(block.fused for block in record.attention), record.attention
 
 
 def test_an_engine_is_built_once_and_again_only_by_force(tmp_path: Path, cache: EngineCache) -> None:
@@ -162,28 +161,53 @@ def test_a_graph_with_another_input_is_refused(tmp_path: Path, cache: EngineCach
         build_engine(engine_bundle(tmp_path / "bundle", fp16=renamed), _order(), cache, _quiet)
 
 
-@pytest.mark.parametrize("profiles", [SMALL, FIXED], ids=["dynamic", "static"])
-def test_attention_nodes_in_an_engine_are_fused(profiles: tuple[Profile, ...], tmp_path: Path, cache: EngineCache) -> None:
+@pytest.mark.parametrize("profiles", [SMALL, FIXED, BOTH], ids=["dynamic", "static", "two profiles"])
+@pytest.mark.parametrize("kind", ["attention", "explicit"])
+def test_the_audit_finds_the_fused_kernel_of_each_block(
+    kind: str, profiles: tuple[Profile, ...], tmp_path: Path, cache: EngineCache
+) -> None:
     blocks = ["network.blocks.0.attention", "network.blocks.1.attention"]
-    record = _built(tmp_path / "bundle", [*CONVS, *(Part(block, "attention") for block in blocks)], cache, profiles)
+    record = _built(tmp_path / "bundle", [*CONVS, *(Part(block, kind) for block in blocks)], cache, profiles)
     assert [(block.block, block.fused) for block in record.attention] == [(block, True) for block in blocks]
+    assert all("_gemm_mha" in block.why for block in record.attention)
 
 
 @pytest.mark.parametrize(
-    ("part", "profiles", "why"),
+    ("bad", "profiles", "why"),
     [
-        (Part("network.bad", "attention", half=False), SMALL, "computes in FP32"),
-        (Part("network.bad", "attention", heads=4, head_size=8), SMALL, "heads have size 8"),
-        (Part("network.bad", "attention", heads=1, head_size=32, windows=1, places=1024), ONE_ROW, "one head of one window"),
+        (Part("network.bad", "explicit", half=False), SMALL, "it computes in FP32"),
+        (Part("network.bad", "explicit", half=False), FIXED, "it computes in FP32"),
+        (Part("network.bad", "explicit", heads=4, head_size=8), SMALL, "its heads have size 8"),
+        (Part("network.bad", "explicit", heads=4, head_size=8), FIXED, "its heads have size 8"),
+        # With static shapes TensorRT-RTX 1.7 takes this node apart, although it may not be, and says nothing.
+        (Part("network.bad", "attention", heads=4, head_size=8), FIXED, "its heads have size 8"),
     ],
-    ids=["fp32", "small head", "alone"],
+    ids=lambda value: f"{value.kind} {'fp16' if value.half else 'fp32'} {value.head_size}" if isinstance(value, Part) else "",
 )
-def test_attention_that_cannot_be_fused_names_the_block_and_what_to_do(
-    part: Part, profiles: tuple[Profile, ...], why: str, tmp_path: Path, cache: EngineCache
+def test_the_audit_says_which_block_is_not_fused_and_why(
+    bad: Part, profiles: tuple[Profile, ...], why: str, tmp_path: Path, cache: EngineCache
+) -> None:
+    good, other = _built(tmp_path / "bundle", [Part("network.good", "attention"), *CONVS, bad], cache, profiles).attention
+    assert (good.block, good.fused) == ("network.good", True)
+    assert (other.block, other.fused) == ("network.bad", False)
+    assert why in other.why
+
+
+@pytest.mark.parametrize(
+    ("part", "why"),
+    [
+        (Part("network.bad", "attention", half=False), "computes in FP32"),
+        (Part("network.bad", "attention", heads=4, head_size=8), "heads have size 8"),
+        (Part("network.bad", "attention", head_size=512), "heads have size 512"),
+    ],
+    ids=["fp32", "small head", "large head"],
+)
+def test_attention_that_the_builder_refuses_names_the_block_and_what_to_do(
+    part: Part, why: str, tmp_path: Path, cache: EngineCache
 ) -> None:
     good = Part("network.good", "attention")
     with pytest.raises(ExportError) as caught:
-        _built(tmp_path / "bundle", [good, *CONVS, part], cache, profiles)
+        _built(tmp_path / "bundle", [good, *CONVS, part], cache)
     said = str(caught.value)
     assert "no fused kernel for attention in network.bad (" in said
     assert why in said
@@ -193,28 +217,13 @@ def test_attention_that_cannot_be_fused_names_the_block_and_what_to_do(
     assert list(cache.folder.iterdir()) == []
 
 
-@pytest.mark.parametrize(
-    ("part", "why"),
-    [
-        (Part("network.block", "explicit", half=False), "it computes in FP32"),
-        (Part("network.block", "explicit", heads=4, head_size=8), "its heads have size 8"),
-        (Part("network.block", "explicit"), "one Attention node would be fused"),
-    ],
-    ids=["fp32", "small head", "fusable"],
-)
-def test_attention_in_explicit_form_is_listed_with_its_reason(part: Part, why: str, tmp_path: Path, cache: EngineCache) -> None:
-    (block,) = _built(tmp_path / "bundle", [*CONVS, part], cache).attention
-    assert (block.block, block.fused) == ("network.block", False)
-    assert why in block.why
-
-
 def test_a_softmax_alone_is_no_attention(tmp_path: Path, cache: EngineCache) -> None:
     assert _built(tmp_path / "bundle", [*CONVS, Part("network.gate", "Softmax")], cache).attention == ()
 
 
 def test_a_size_that_no_engine_can_have_is_refused_in_one_line(tmp_path: Path, cache: EngineCache) -> None:
     huge = Size(4096, 99999, 99999)
-    with pytest.raises(ExportError, match="could not build it in fp16 for 99999×99999, batch 4096: .*ask for a smaller size") as caught:
+    with pytest.raises(ExportError, match=r"could not build it in fp16 for 99999×99999, batch 4096: .*ask for a smaller size") as caught:
         _built(tmp_path / "bundle", CONVS, cache, (Profile("huge", huge, huge, huge),))
     assert "\n" not in str(caught.value)
 
