@@ -68,8 +68,6 @@ class IBuilderConfig(Protocol):
 
 
 class IHostMemory(Protocol):
-    nbytes: int
-
     def __buffer__(self, flags: int, /) -> memoryview: ...  # bytes(memory) copies the plan
 
 

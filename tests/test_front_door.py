@@ -23,7 +23,7 @@ from tests.tiny import make_bundle
 from tests.video.clips import STEADY, Clip, read
 
 ROOT = Path(__file__).parents[1]
-WORDS = ("demo", "restore", "models", "train", "evaluate", "figures", "export", "verify", "bench")
+WORDS = ("demo", "restore", "models", "train", "evaluate", "figures", "export", "build", "verify", "bench")
 
 
 @pytest.fixture

@@ -95,7 +95,7 @@ class _Drawing:
 
     def conv(self, module: str, tensor: str, channels: int, of: int, kind: type) -> str:
         # Not zeros: a builder sees through a static network that always gives the same, attention and all.
-        kernel = self._rng.normal(0, 0.1, (channels, of, 1, 1)).astype(kind)
+        kernel: np.ndarray = self._rng.normal(0, 0.1, (channels, of, 1, 1)).astype(kind)
         return self.add(f"{module}/Conv", "Conv", [tensor, self.constant(kernel)])
 
     def part(self, part: Part, tensor: str) -> str:

@@ -69,6 +69,6 @@ def test_a_package_without_its_libraries_is_not_called_absent(error: ImportError
 
 def test_a_target_that_does_not_exist_is_wrong_use() -> None:
     with pytest.raises(
-        UsageError, match="no target is called 'tensorrt-rxt'; did you mean tensorrt-rtx. there are: tensorrt-rtx, tensorrt"
+        UsageError, match=r"no target is called 'tensorrt-rxt'; did you mean tensorrt-rtx\? there are: tensorrt-rtx, tensorrt"
     ):
         open_toolchain("tensorrt-rxt")
