@@ -1,18 +1,24 @@
 # make demo    .venv with what a restoring box needs (no torch), then a rainy clip restored before your eyes
 # make test    .venv-test with everything that needs no GPU, then the tests
+# make bindings   the real bindings of full TensorRT, without its libraries, for the test of the names that are used of them
 # make check   ruff and mypy, as CI runs them
 PYTHON ?= python3
 # Where the package index holds torch with CUDA only, take the CPU build:
 # make test TORCH='torch==2.13.0 --index-url https://download.pytorch.org/whl/cpu'
 TORCH ?= torch==2.13.0
 
-.PHONY: demo test check clean
+.PHONY: demo test bindings check clean
 
 demo: .venv/installed
 	.venv/bin/clearway demo --out demo
 
 test: .venv-test/installed
 	.venv-test/bin/python -m pytest
+
+# The oldest and the newest version that is supported: tests/export/test_tensorrt_names.py.
+bindings: .venv-test/installed
+	.venv-test/bin/python -m pip download --quiet --disable-pip-version-check --no-deps --only-binary :all: --dest .wheels \
+		tensorrt_cu12_bindings==10.8.0.43 tensorrt_cu13_bindings==11.4.0.106
 
 check: .venv-test/installed
 	.venv-test/bin/ruff check .
@@ -31,4 +37,4 @@ check: .venv-test/installed
 	touch $@
 
 clean:
-	rm -rf .venv .venv-test demo build dist *.egg-info
+	rm -rf .venv .venv-test .wheels demo build dist *.egg-info

@@ -38,6 +38,7 @@ _WORDS = {
     "figures": ("training", "draw the papers' figures from what is trained and computed now"),
     "export": ("export", "make a verified bundle from a checkpoint"),
     "import-onnx": ("export", "make a verified bundle from somebody else's ONNX file"),
+    "build": ("export", "build TensorRT engines from a bundle on the machine that will run them"),
     "verify": ("export", "check a bundle's answers on this machine"),
     "engines": ("runtime", "list, check and prune the engines that were built on this machine"),
     "bench": ("benchmarks", "measure a model on every backend of this machine"),

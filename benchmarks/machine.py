@@ -10,7 +10,8 @@ from typing import Any
 
 # What decides how fast a network runs on a CPU, by the kernel's names for it.
 _FEATURES = {"amx_bf16": "AMX-BF16", "amx_int8": "AMX-INT8", "avx512_bf16": "AVX512-BF16", "avx512f": "AVX512", "avx2": "AVX2"}
-_PACKAGES = ("clearway", "numpy", "onnxruntime", "onnxruntime-gpu", "openvino", "opencv-python", "av", "torch", "onnx", "tensorrt")
+_RUNTIME = ("clearway", "numpy", "onnxruntime", "onnxruntime-gpu", "openvino", "opencv-python", "av")
+_PACKAGES = (*_RUNTIME, "torch", "onnx", "tensorrt", "tensorrt_rtx_cu13")
 
 
 def describe_machine() -> dict[str, Any]:

@@ -7,13 +7,14 @@ import dataclasses
 import json
 from pathlib import Path
 
+from export.build_cli import build_word
 from export.verify_cli import table, verify_word
 from runtime.errors import MissingExtra
 from runtime.manifest import ModelManifest
 
 
 def run(word: str, arguments: list[str]) -> int:
-    return {"export": _export, "import-onnx": _import, "verify": verify_word}[word](arguments)
+    return {"export": _export, "import-onnx": _import, "build": build_word, "verify": verify_word}[word](arguments)
 
 
 def _export(arguments: list[str]) -> int:

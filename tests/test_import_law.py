@@ -90,6 +90,13 @@ def test_a_deployment_box_needs_neither_torch_nor_onnx() -> None:
     assert not _loaded_by([*_modules("runtime", set()), *_modules("video", set()), "benchmarks.demo"]) & _TRAINING
 
 
+def test_engines_are_built_on_a_deployment_box() -> None:
+    """All that `clearway build` goes through, up to opening TensorRT itself."""
+    on_the_way = ["export.cli", "export.engine", "runtime.engines", "clearway"]
+    loaded = _loaded_by(on_the_way)
+    assert loaded <= {"cv2"}, "export/cases.py, for clearway verify, reads pictures"
+
+
 def test_the_front_door_asks_for_a_room_only_when_its_word_is_said() -> None:
     assert _at_the_top((ROOT / "clearway.py").read_text(encoding="utf-8")) == {"runtime.errors"}
     every_way = "import video.restore as v, json\nfrom runtime import zoo\nfrom runtime.errors import ClearwayError\nimport training"
