@@ -65,7 +65,7 @@ def build_engine(bundle: Bundle, order: Order, cache: EngineCache, say: Say) -> 
         precision=order.precision,
         precision_map="",  # a manifest of this schema has none
     )
-    with cache.building(key):
+    with cache.building(key, waiting=lambda: say("another process is building the same engine")):
         found = None if order.force else cache.find(key)
         if found is not None:
             return Built(found, found=True)

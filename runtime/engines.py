@@ -6,7 +6,7 @@ import contextlib
 import dataclasses
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +21,7 @@ class EngineCache:
         self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
 
     @contextlib.contextmanager
-    def building(self, key: EngineKey) -> Iterator[None]:
+    def building(self, key: EngineKey, waiting: Callable[[], None] | None = None) -> Iterator[None]:
         yield
 
     def store(self, record: EngineRecord, plan: bytes) -> Path:
