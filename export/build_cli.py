@@ -27,7 +27,7 @@ def build_word(arguments: list[str]) -> int:
     parser.add_argument("--precision", choices=GRAPHS, default="fp16", help="which graph of the bundle (default: %(default)s)")
     buckets = f"sizes from half of this frame's sides up to it (repeatable, one engine; default: 720p): {', '.join(BUCKETS)}"
     parser.add_argument("--profile", action="append", default=[], metavar="NAME", help=buckets)
-    exact = "this size alone, the fastest (repeatable, an engine each)"
+    exact = "this size alone, with fixed shapes (repeatable, an engine each)"
     parser.add_argument("--size", action="append", default=[], metavar="WxH", help=exact)
     parser.add_argument("--batch", metavar="N or A-B", help="frames at once (default: 1-4 for profiles, 1 for sizes)")
     parser.add_argument("--force", action="store_true", help="build again what is in the cache")

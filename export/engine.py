@@ -66,7 +66,7 @@ def build_engine(bundle: Bundle, order: Order, cache: EngineCache, say: Say) -> 
         precision=order.precision,
         precision_map=_precision_map(bundle) if order.precision == "fp16" else "",
     )
-    with cache.building(key, waiting=lambda: say("another process builds the same engine")):
+    with cache.building(key, waiting=lambda: say("another process is building the same engine")):
         found = None if order.force else cache.find(key)
         if found is not None:
             return Built(found, found=True)

@@ -2,7 +2,7 @@
 
 A bucket holds the frame that it is named after and everything down to half of its sides, so that it takes other shapes of the
 same video too (1080p: 1920×800, 1440×1080), and is tuned for that frame. Buckets asked for together make one engine with a
-profile each. An exact size makes an engine of its own, whose input has that very shape: those are the fastest.
+profile each. An exact size makes an engine of its own, whose input has that very shape.
 """
 
 from __future__ import annotations
