@@ -73,7 +73,7 @@ def _time(preset: Preset, height: int, width: int, seconds: float) -> Latency:
         summary="as it is built",
         network=NetworkFacts(preset.network, preset.name, dataclasses.asdict(preset.config), parameters, gflops),
         graph=facts_of(network, model),
-        precision=PrecisionFacts("nothing", {}, 0.0, 0, (), (), {}),
+        precision=PrecisionFacts("nothing", (), {}, 0.0, 0, (), (), {}),
         card=ModelCard("none", 0, 0, (), "none", ()),
     )
     with tempfile.TemporaryDirectory(prefix="clearway-preset-") as scratch:

@@ -8,6 +8,7 @@ import json
 from pathlib import Path
 
 from export.build_cli import build_word
+from export.precision_words import precision_lines
 from export.verify_cli import table, verify_word
 from runtime.errors import MissingExtra
 from runtime.manifest import ModelManifest
@@ -36,7 +37,7 @@ def _export(arguments: list[str]) -> int:
         print(json.dumps({"bundle": str(options.output), **dataclasses.asdict(manifest)}))
         return 0
     _print_network(manifest)
-    print("\n".join(table((record, "holds") for record in manifest.parity)))
+    _print_made(manifest)
     print(f"written: {options.output}")
     return 0
 
@@ -71,7 +72,7 @@ def _import(arguments: list[str]) -> int:
     _print_network(manifest)
     found = "found by trying" if options.stride is None else "as said"
     print(f"stride {graph.stride} ({found}), scale {graph.scale}, opset {opset}" + (f" → {graph.opset}" if opset != graph.opset else ""))
-    print("\n".join(table(((record, "holds") for record in manifest.parity), "the file as it came, in FP32")))
+    _print_made(manifest, "the file as it came, in FP32")
     print(f"written: {options.output}; look at what it does: clearway restore PICTURE -o restored.png --model {options.output}")
     return 0
 
@@ -95,3 +96,8 @@ def _add_writing(parser: argparse.ArgumentParser) -> None:
 def _print_network(manifest: ModelManifest) -> None:
     network = manifest.network
     print(f"{manifest.name}: {network.preset}, {network.parameters:,} parameters, {network.gflops_720p:.1f} GFLOP at 720p")
+
+
+def _print_made(manifest: ModelManifest, truth: str = "PyTorch in FP32") -> None:
+    print("\n".join(precision_lines(manifest.precision)))
+    print("\n".join(table(((record, "holds") for record in manifest.parity), truth)))

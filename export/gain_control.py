@@ -2,16 +2,18 @@
 
     energy  E = sqrt(W x² + b)         forward  x / E          inverse  x · E
 
-In FP16 x² is infinite from |x| = 256 on. What a block gets is chosen by the largest |x| that calibration saw, times `MARGIN`:
+In FP16 x² is infinite from |x| = 256 on, and b loses its digits below 6.1e-5. What a block gets is chosen by its b and by the largest
+|x| that calibration saw, times `MARGIN`:
 
-    plain      as it is, where the energy stays below FP16's largest number
+    plain      as it is, where both the energy and b are within FP16's normal numbers
     rescaled   E = s · sqrt(W (x/s)² + b/s²), s a power of two, so that the scaling itself rounds nothing: exact but for the smallest
                squares, which are lost below b/s² anyway. It stays in FP16, so it costs two multiplications by a constant
-    fp32       where b/s² would leave FP16's normal numbers: from the square to the result in FP32, with a cast at each end
+    fp32       where no s does for both: from the square to the result in FP32, with a cast at each end
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import cast
@@ -77,17 +79,14 @@ def gain_control_form(block: Block, peaks: Mapping[str, float]) -> GainControlFo
     offset, pooled = block.offset(), float(block.weight().sum(axis=1).max())
     largest = max(pooled, 1.0) * (MARGIN * peak) ** 2 + float(offset.max())  # of the squares and of their sums
     seen = peaks[value_name(block.pool.outputs[0])] / LARGEST
-    scale = 1
-    while largest / scale**2 > LARGEST:
-        scale *= 2
-    if scale == 1:
-        return GainControlForm(block.path, PLAIN, 1, seen, f"|x| up to {peak:.4g}: its energy fits FP16 {MARGIN:g} times over")
-    least = float(offset.min()) / scale**2
-    if least < _SMALLEST_NORMAL:
-        why = f"|x| up to {peak:.4g} asks for a scale of {scale}, and b / {scale}² = {least:.2g} is below FP16's normal numbers"
-        return GainControlForm(block.path, FP32, 1, seen, why)
-    why = f"|x| up to {peak:.4g}: its squares overflow FP16, those of x/{scale} do not"
-    return GainControlForm(block.path, RESCALED, scale, seen / scale**2, why)
+    least, most = math.sqrt(largest / LARGEST), math.sqrt(float(offset.min()) / _SMALLEST_NORMAL)  # what s may be
+    come = f"|x| up to {peak:.3g}, {MARGIN:g} times that allowed for, and b from {offset.min():.2g}"
+    if least <= 1 <= most:
+        return GainControlForm(block.path, PLAIN, 1.0, seen, f"{come}: FP16 holds both")
+    scale = 2.0 ** (math.ceil(math.log2(least)) if least > 1 else math.floor(math.log2(most)))
+    if not least <= scale <= most:
+        return GainControlForm(block.path, FP32, 1.0, seen, f"{come}: no power of two brings both into FP16's normal numbers")
+    return GainControlForm(block.path, RESCALED, scale, seen / scale**2, f"{come}: FP16 holds both with x / {scale:g}")
 
 
 class RescaleGainControl(ir.passes.InPlacePass):
@@ -106,7 +105,7 @@ class RescaleGainControl(ir.passes.InPlacePass):
         return ir.passes.PassResult(model, modified=bool(self._scales))
 
 
-def _rescale(graph: ir.Graph, block: Block, scale: int) -> None:
+def _rescale(graph: ir.Graph, block: Block, scale: float) -> None:
     smaller = _times(graph, block.square, block.entered, 1 / scale, "smaller")
     for place in (0, 1):
         block.square.replace_input_with(place, smaller)

@@ -10,7 +10,7 @@ import textwrap
 
 from runtime import engine_words
 from runtime.bundle import open_bundle
-from runtime.manifest import ModelManifest, ParityRecord, Score
+from runtime.manifest import ModelManifest, ParityRecord, PrecisionFacts, Score
 from runtime.zoo import find, shipped
 
 
@@ -62,6 +62,7 @@ def _card(manifest: ModelManifest) -> str:
         *_field("licence", card.licence),
         *_list("bad at", card.weaknesses),
         *_list("scores", [_score(score) for score in manifest.scores]),
+        *_field("fp16", _fp16(manifest.precision)),
         *_list("parity", [_parity(record) for record in manifest.parity]),
         *_list("files", [f"{name}  sha256 {digest}" for name, digest in manifest.files.items()]),
     ]
@@ -85,6 +86,12 @@ def _parity(record: ParityRecord) -> str:
     before, after, drop = record.task_psnr_input_db, record.task_psnr_db, record.task_psnr_drop_db
     task = "" if drop is None else f", task PSNR {before:.2f} → {after:.2f} dB ({-drop:+z.3f} to PyTorch)"
     return f"{record.backend} {record.precision}: {psnr}, {apart}{task}; {record.pictures}"
+
+
+def _fp16(facts: PrecisionFacts) -> str:
+    largest = max(facts.headroom.values(), default=0.0)
+    counted = f"{len(facts.fp32)} nodes in FP32 with {facts.fp32_share:.1%} of the multiply-adds, {facts.casts} casts"
+    return f"{counted}; largest |x| {largest:.2%} of what FP16 holds"
 
 
 def _field(name: str, text: str) -> list[str]:

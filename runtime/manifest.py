@@ -69,7 +69,7 @@ class GainControlForm:
 
     block: str  # the path of its module
     form: str  # "plain", "rescaled" or "fp32"
-    scale: int  # what its input is divided by before it is squared; 1 unless rescaled
+    scale: float  # what its input is divided by before it is squared, a power of two; 1 unless rescaled
     energy_headroom: float  # largest energy seen ÷ 65504, as the form computes it; in FP32 it may exceed 1
     why: str
 
@@ -79,6 +79,7 @@ class PrecisionFacts:
     """How model.fp16.onnx is typed: what computes in FP32, why, and how far the rest is from FP16's largest number."""
 
     calibration: str  # on what it was measured, in words
+    unstable: tuple[str, ...]  # frames of it whose answer FP32 itself does not give twice: they were looked at for NaN and Inf alone
     fp32: dict[str, str]  # node → why it computes in FP32
     fp32_share: float  # of all multiply-adds
     casts: int  # between the two, the contract's own from and to bytes not counted

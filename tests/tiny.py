@@ -32,7 +32,7 @@ def make_bundle(folder: Path, kind: str = "identity", name: str = "tiny") -> Pat
         summary=f"Tiny: {kind}",
         network=NetworkFacts("tiny", "tiny", {}, 0, 0.0),
         graph=GraphFacts(GRAPH_CONTRACT, 20, 1, 1, ("restored", "health"), sees_whole_picture=False, receptive_field=1),
-        precision=PrecisionFacts("nothing", {}, 0.0, 0, (), (), {}),
+        precision=PrecisionFacts("nothing", (), {}, 0.0, 0, (), (), {}),
         card=ModelCard("derain", 1, 0, (), "none", ("everything",)),
         files=files,
     )

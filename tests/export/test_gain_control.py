@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import onnx_ir as ir
 import pytest
@@ -92,7 +94,7 @@ def test_rescaling_by_a_power_of_two_changes_no_bit_in_fp32() -> None:
     (block,) = gain_controls(model)
     form = gain_control_form(block, measure(model, [FRAME]).peaks)
     assert form.form == RESCALED
-    assert form.scale & (form.scale - 1) == 0
+    assert math.log2(form.scale).is_integer()
     RescaleGainControl((form,))(model)
     after = Arithmetic(ir.to_proto(model)).run(FRAME[None])
     np.testing.assert_array_equal(after["health"], before["health"])
@@ -109,9 +111,10 @@ def test_the_form_follows_what_calibration_saw() -> None:
     assert _chosen(20.0).form == PLAIN
     assert (_chosen(1000.0).form, _chosen(1000.0).scale) == (RESCALED, 16)  # (4 · 1000)² is 61035 · 16²
     assert _chosen(1000.0, pooled=2.0).scale == 32  # the squares would fit, their sums would not
-    for beyond in (_chosen(1000.0, offset=1e-4), _chosen(6000.0)):
+    assert (_chosen(4.0, offset=1e-5).form, _chosen(4.0, offset=1e-5).scale) == (RESCALED, 0.25)  # 16 times b is a normal number
+    for beyond in (_chosen(1000.0, offset=1e-4), _chosen(6000.0), _chosen(100.0, offset=1e-5)):
         assert (beyond.form, beyond.scale) == (FP32, 1)
-        assert "below FP16's normal numbers" in beyond.why
+        assert "no power of two brings both into FP16's normal numbers" in beyond.why
 
 
 def test_headroom_is_that_of_the_form() -> None:
@@ -154,6 +157,6 @@ class Both(Toy):
 
 
 def test_a_form_for_a_block_that_is_not_there_is_a_mistake() -> None:
-    form = GainControlForm("network.elsewhere", RESCALED, 4, 0.1, "")
+    form = GainControlForm("network.elsewhere", RESCALED, 4.0, 0.1, "")
     with pytest.raises(ir.passes.PreconditionError, match=r"no gain control is called network\.elsewhere"):
         RescaleGainControl((form,))(traced(Both()))

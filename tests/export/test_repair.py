@@ -74,7 +74,7 @@ def test_a_network_that_needs_no_repair_gets_none() -> None:
 
 def test_what_fp32_itself_does_not_give_is_refused() -> None:
     cases = _cases(Toy())
-    with pytest.raises(ParityError, match="FP16 does not agree with PyTorch, even with every operation in FP32: "):
+    with pytest.raises(ParityError, match="agrees with PyTorch on no frame of the calibration: FP16 cannot be checked"):
         fp16_of(traced(Toy(seed=1)), cases, "a test")
 
 
@@ -90,3 +90,21 @@ def test_calibration_has_saturated_dark_noisy_and_flat_frames() -> None:
     assert frames["noise"].std() > 70
     for case in extremes(real, run, 0):
         np.testing.assert_array_equal(case.expected["restored"], run(case.frame[None])["restored"])
+
+
+class Unsettled(Toy):
+    """Divides what is left of a flat picture after its mean is taken off by next to nothing."""
+
+    def forward(self, picture: Tensor) -> Any:
+        centred = self.correction(picture) - self.correction(picture).mean(dim=(2, 3), keepdim=True)
+        return picture + 0.05 * centred / (centred.square().mean(dim=(2, 3), keepdim=True) + 1e-14).sqrt()
+
+
+def test_a_frame_whose_answer_is_rounding_alone_is_looked_at_for_infinities_only() -> None:
+    cases = _cases(Unsettled())
+    for case in cases:  # as if PyTorch had rounded otherwise
+        if case.name == "flat 128":
+            case.expected["restored"] = np.asarray(case.expected["restored"], np.uint8) ^ np.uint8(16)
+    fp16 = fp16_of(traced(Unsettled()), cases, "a test")
+    assert "flat 128" in fp16.facts.unstable
+    assert not [name for name in fp16.facts.unstable if not name.startswith("flat")]

@@ -35,10 +35,11 @@ MANIFEST = ModelManifest(
     graph=GRAPH,
     precision=PrecisionFacts(
         calibration="6 drawn",
+        unstable=("flat 0",),
         fp32={"/ReduceMean": "it adds up a whole picture"},
         fp32_share=0.01,
         casts=2,
-        gain_controls=(GainControlForm("network.gain", "rescaled", 16, 0.25, "large"),),
+        gain_controls=(GainControlForm("network.gain", "rescaled", 16.0, 0.25, "large"),),
         attention=(AttentionForm("network.block", 2, 16, 64, True, "2 heads"),),
         headroom={"/Cast": 0.0039},
     ),
