@@ -1,5 +1,6 @@
 # make demo    .venv with what a restoring box needs (no torch), then a rainy clip restored before your eyes
 # make test    .venv-test with everything that needs no GPU, then the tests
+# make test-all   the tests, then every preset in full: exported, typed, verified, every engine built (half an hour on two cores)
 # make bindings   the real bindings of full TensorRT, without its libraries, for the test of the names that are used of them
 # make check   ruff and mypy, as CI runs them
 PYTHON ?= python3
@@ -7,13 +8,16 @@ PYTHON ?= python3
 # make test TORCH='torch==2.13.0 --index-url https://download.pytorch.org/whl/cpu'
 TORCH ?= torch==2.13.0
 
-.PHONY: demo test bindings check clean
+.PHONY: demo test test-all bindings check clean
 
 demo: .venv/installed
 	.venv/bin/clearway demo --out demo
 
 test: .venv-test/installed
 	.venv-test/bin/python -m pytest
+
+test-all: bindings test
+	.venv-test/bin/python -m benchmarks.exports
 
 # The oldest and the newest version that is supported: tests/export/test_tensorrt_names.py.
 bindings: .venv-test/installed

@@ -10,6 +10,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+from benchmarks.report_export import exports, forms_on_a_cpu, fusions, plans
 from export.limits import LIMITS, Limits
 from runtime.bundle import open_bundle
 from runtime.errors import UsageError
@@ -32,13 +33,22 @@ _LIMITS = {  # field → its row in docs/bundle.md
 def pages() -> dict[Path, str]:
     """Every page that holds tables, as it should read."""
     readme, model, systems, bundle = ROOT / "README.md", *(ROOT / "docs" / name for name in ("derain.md", "systems.md", "bundle.md"))
+    export = ROOT / "docs" / "export.md"
     manifest = open_bundle(find("derain")).manifest
     return {
         readme: insert(readme.read_text(encoding="utf-8"), "bench", tables(_newest("bench-derain"))),
         systems: insert(systems.read_text(encoding="utf-8"), "presets", costs(_newest("bench-presets"))),
         model: insert(model.read_text(encoding="utf-8"), "model", facts(manifest)),
         bundle: insert(bundle.read_text(encoding="utf-8"), "limits", limits()),
+        export: of_export(export.read_text(encoding="utf-8"), _newest("exports"), _newest("attention")),
     }
+
+
+def of_export(page: str, record: dict[str, Any], attention: dict[str, Any]) -> str:
+    tables = {"exports": exports(record), "engines": plans(record), "fusions": fusions(attention), "cpu": forms_on_a_cpu(attention)}
+    for name, table in tables.items():
+        page = insert(page, name, table)
+    return page
 
 
 def _newest(kind: str) -> dict[str, Any]:
