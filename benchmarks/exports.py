@@ -27,6 +27,7 @@ from benchmarks.machine import describe_machine
 from export.bundle_writer import ExportOptions, write_bundle
 from export.engine import GRAPHS, Order, build_engine
 from export.profiles import engines_for
+from export.trained import trained
 from export.verify import verify_bundle
 from runtime.bundle import Bundle, open_bundle
 from runtime.engines import EngineCache
@@ -34,7 +35,6 @@ from runtime.errors import ClearwayError
 from runtime.manifest import ModelCard
 from training.checkpoint import Checkpoint, load_checkpoint
 from training.networks import PRESETS, Preset
-from training.settings import recipe_of
 
 TARGET = "tensorrt-rtx"
 SIZES = {
@@ -63,7 +63,7 @@ def measure_export(checkpoint: Checkpoint, folder: Path) -> dict[str, Any]:
     """Export, typed FP16 and the gate; verification once more as a user would do it; every engine."""
     target, card = folder / checkpoint.preset, checkpoint.card
     started = time.perf_counter()
-    manifest = write_bundle(checkpoint, recipe_of(card).degradation(card.seed, ()), ExportOptions(target))
+    manifest = write_bundle(trained(checkpoint), ExportOptions(target))
     exported = time.perf_counter()
     verdicts = verify_bundle(target).verdicts
     verified = time.perf_counter()
@@ -110,11 +110,11 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--preset", action="append", choices=PRESETS, help="this one alone (repeatable; default: all)")
     parser.add_argument("--record", type=Path, metavar="FILE", help="write the record there")
     options = parser.parse_args(arguments)
-    trained = {checkpoint.preset: checkpoint for checkpoint in map(load_checkpoint, options.checkpoints)}
+    weights = {checkpoint.preset: checkpoint for checkpoint in map(load_checkpoint, options.checkpoints)}
     rows = []
     for name in options.preset or PRESETS:
         with tempfile.TemporaryDirectory(prefix="clearway-exports-") as folder, contextlib.redirect_stdout(sys.stderr):
-            rows.append(measure_export(trained.get(name) or drawn(PRESETS[name]), Path(folder)))
+            rows.append(measure_export(weights.get(name) or drawn(PRESETS[name]), Path(folder)))
         sys.stderr.write(f"{name}: exported in {rows[-1]['export_s']} s, {'holds' if holds(rows[-1]) else 'DOES NOT HOLD'}\n")
     record = {"date": date.today().isoformat(), "machine": describe_machine(), "exports": rows}
     if options.record:

@@ -6,24 +6,24 @@ import itertools
 from collections.abc import Iterator
 from pathlib import Path
 
-from export.cases import SIZES, drawn_pictures, each_case, photographs
+from export.cases import SIZES, clean_sizes, drawn_pictures, each_case, photographs
 from export.graph import reference
 from export.parity import Case
+from export.trained import trained
 from runtime.bundle import WEIGHTS, Bundle
 from runtime.pictures import list_pictures
 from training.checkpoint import load_checkpoint
-from training.settings import recipe_of
 
 _SEED = 3  # not export's: drawn pictures, and weather over the photographs, that the bundle's own gate did not see
 
 
 def new_cases(bundle: Bundle, pictures: Path | None) -> tuple[Iterator[Case], str]:
     """Drawn pictures, then every one of the folder, in the weather of the model's recipe; and what they are, in words."""
-    checkpoint = load_checkpoint(bundle.folder / WEIGHTS)
-    degrade = recipe_of(checkpoint.card).degradation(checkpoint.card.seed, ())
-    drawn = list(drawn_pictures(SIZES, _SEED))
+    model = trained(load_checkpoint(bundle.folder / WEIGHTS))
+    sizes = clean_sizes(SIZES, model.enlarges)
+    drawn = list(drawn_pictures(sizes, _SEED))
     described = f"{len(drawn)} new drawn pictures"
     if pictures is not None:
-        described += f", {len(list_pictures(pictures)) * len(SIZES)} cuts of photographs at {len(SIZES)} sizes"
-    shown = itertools.chain(drawn, () if pictures is None else photographs(pictures))
-    return each_case(shown, degrade, reference(checkpoint.build()), _SEED), described
+        described += f", {len(list_pictures(pictures)) * len(sizes)} cuts of photographs at {len(sizes)} sizes"
+    shown = itertools.chain(drawn, () if pictures is None else photographs(pictures, sizes))
+    return each_case(shown, model.degrade, reference(model.network), _SEED), described

@@ -21,17 +21,17 @@ import onnx_ir as ir
 from torch import nn
 
 from export.arithmetic import NodeByNode
-from export.cases import PROOF_SIZES, SIZES, drawn_pictures, extremes, make_cases, photographs, proof_bytes
+from export.cases import PROOF_SIZES, SIZES, clean_sizes, drawn_pictures, extremes, make_cases, photographs, proof_bytes
 from export.graph import cost_of, facts_of, fp32_of, reference, traced
 from export.parity import Case, compare
 from export.repair import fp16_of
+from export.trained import Trained, trained
 from runtime.backend import open_backend
 from runtime.bundle import MANIFEST, MODEL, MODEL_FP16, PROOF, WEIGHTS, open_bundle, sha256_of
 from runtime.errors import ExportError, UsageError
 from runtime.manifest import SCHEMA, ModelCard, ModelManifest, NetworkFacts, ParityRecord, PrecisionFacts, Score
 from training.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from training.degradations.degradation import Degradation
-from training.settings import recipe_of
 
 GATE = ("onnxruntime", "openvino")  # backends that must agree with PyTorch before there is a bundle
 _CALIBRATING = 6  # cuts of photographs, where there are any
@@ -58,31 +58,32 @@ class Model:
     network: nn.Module  # run by PyTorch it is the truth that engines are compared with
     graph: ir.Model  # the same under the graph contract, in FP32, one node for each attention block
     degrade: Degradation  # what is laid over the pictures of the gate
+    enlarges: int  # times: `degrade` gives pictures that much smaller than their truth
     checkpoint: Checkpoint | None  # so that a bundle can be exported again, by a later Clearway or for another target
 
 
 def export_checkpoint(checkpoint: Path, options: ExportOptions) -> ModelManifest:
-    """The whole way from a checkpoint's file to a bundle's folder. The weather is what it was trained on."""
-    loaded = load_checkpoint(checkpoint)
-    return write_bundle(loaded, recipe_of(loaded.card).degradation(loaded.card.seed, ()), options)
+    """The whole way from a checkpoint's file to a bundle's folder."""
+    return write_bundle(trained(load_checkpoint(checkpoint)), options)
 
 
-def write_bundle(checkpoint: Checkpoint, degrade: Degradation, options: ExportOptions) -> ModelManifest:
+def write_bundle(model: Trained, options: ExportOptions) -> ModelManifest:
     check_target(options)
-    network = checkpoint.build()
+    checkpoint, network = model.checkpoint, model.network
     parameters, gflops = cost_of(network)
     facts = NetworkFacts(checkpoint.network, checkpoint.preset, checkpoint.config, parameters, round(gflops, 3))
-    made = Model(checkpoint.task, checkpoint.summary, facts, checkpoint.card, network, traced(network), degrade, checkpoint)
-    return write_model(made, options)
+    about = checkpoint.task, checkpoint.summary, facts, checkpoint.card
+    return write_model(Model(*about, network, traced(network), model.degrade, model.enlarges, checkpoint), options)
 
 
 def write_model(made: Model, options: ExportOptions) -> ModelManifest:
     model, run = fp32_of(made.graph), reference(made.network)
-    proof = make_cases(drawn_pictures(PROOF_SIZES, _SEED), made.degrade, run, _SEED)
-    pictures = photographs(options.pictures) if options.pictures else drawn_pictures(SIZES, _SEED)
+    proof_sizes, sizes = clean_sizes(PROOF_SIZES, made.enlarges), clean_sizes(SIZES, made.enlarges)
+    proof = make_cases(drawn_pictures(proof_sizes, _SEED), made.degrade, run, _SEED)
+    pictures = photographs(options.pictures, sizes) if options.pictures else drawn_pictures(sizes, _SEED)
     cases = make_cases(pictures, made.degrade, run, _SEED)
     kind = "photographs" if options.pictures else "drawn pictures"
-    described = f"{len(cases)} cuts of {kind} at {len(SIZES)} sizes, {len(proof)} drawn pictures of the proof"
+    described = f"{len(cases)} cuts of {kind} at {len(sizes)} sizes, {len(proof)} drawn pictures of the proof"
     real = cases[:_CALIBRATING] if options.pictures else proof
     calibration = [*real, *extremes(real, run, _SEED)]
     shown = f"{len(real)} {kind} in their weather; saturated, dark, noisy and flat: {len(calibration)} in all"

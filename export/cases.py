@@ -28,8 +28,18 @@ Size = tuple[int, int]  # height, width
 # One odd, one portrait, one hardly larger than the smallest picture: no stride above 1 divides the first or the last.
 SIZES: tuple[Size, ...] = ((241, 319), (320, 192), (17, 19))
 PROOF_SIZES: tuple[Size, ...] = ((95, 127), (128, 80), (17, 19))  # two pictures each
+_LEAST = 19  # small pictures of an enlarging model are not cut below that
 _EXPECTED = "expected_"
 _ZIP_EPOCH = (1980, 1, 1, 0, 0, 0)  # a zip file holds times; the same proof must give the same bytes
+
+
+def clean_sizes(sizes: Sequence[Size], times: int) -> tuple[Size, ...]:
+    """Of truths `times` as large as what is shown: about `sizes`, since what an answer costs goes by its own size."""
+    return tuple((_multiple(height, times), _multiple(width, times)) for height, width in sizes)
+
+
+def _multiple(side: int, times: int) -> int:
+    return times * max(-(-side // times), min(side, _LEAST))
 
 
 def drawn_pictures(sizes: Sequence[Size], seed: int) -> Iterator[tuple[str, Picture]]:
@@ -40,26 +50,26 @@ def drawn_pictures(sizes: Sequence[Size], seed: int) -> Iterator[tuple[str, Pict
         yield f"drawn scene {width}×{height}", drawn_scene(rng, height, width)
 
 
-def photographs(folder: Path) -> Iterator[tuple[str, Picture]]:
-    """The middle of every picture in a folder, at each of `SIZES`. What a header tells is wrong is said before the first."""
+def photographs(folder: Path, sizes: Sequence[Size]) -> Iterator[tuple[str, Picture]]:
+    """The middle of every picture in a folder, at each size. What a header tells is wrong is said before the first."""
     paths = list_pictures(folder)
     for path in paths:
         if header := read_header(path):
-            _check_size(path, header.height, header.width)
-    return _cuts(paths)
+            _check_size(path, header.height, header.width, sizes)
+    return _cuts(paths, sizes)
 
 
-def _cuts(paths: Sequence[Path]) -> Iterator[tuple[str, Picture]]:
+def _cuts(paths: Sequence[Path], sizes: Sequence[Size]) -> Iterator[tuple[str, Picture]]:
     for path in paths:
         picture = read_picture(path)
-        _check_size(path, *picture.shape[:2])
-        for height, width in SIZES:
+        _check_size(path, picture.shape[0], picture.shape[1], sizes)
+        for height, width in sizes:
             top, left = (picture.shape[0] - height) // 2, (picture.shape[1] - width) // 2
             yield f"{path.name} {width}×{height}", np.ascontiguousarray(picture[top : top + height, left : left + width])
 
 
-def _check_size(path: Path, height: int, width: int) -> None:
-    for least_height, least_width in SIZES:
+def _check_size(path: Path, height: int, width: int, sizes: Sequence[Size]) -> None:
+    for least_height, least_width in sizes:
         if height < least_height or width < least_width:
             least, shape = f"{least_width}×{least_height}", f"{width}×{height}"
             raise ExportError(f"{path}: parity is checked on pictures of at least {least} pixels, this one has {shape}; leave it out")

@@ -48,7 +48,7 @@ def import_onnx(path: Path, said: Said, options: ExportOptions) -> ModelManifest
     inline(graph, PLACEHOLDER, file)
     facts = NetworkFacts("foreign", path.stem, _config(file, said.trained), cost.parameters, round(cost.gflops_720p, 3))
     summary, card = said.summary or f"{path.name}, made elsewhere", _card(file, cost, said.licence)
-    made = Model(said.task, summary, facts, card, network, graph, parse_mixture(DEGRADATION), None)
+    made = Model(said.task, summary, facts, card, network, graph, parse_mixture(DEGRADATION), 1, None)
     try:
         return write_model(made, options)
     except (ir.passes.InvariantError, RuntimeError) as error:  # an operator that our own networks have no use for

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from runtime.backend import BackendChoice, BackendFacts, Picture, open_backend
+from runtime.bicubic import enlarged
 from runtime.bundle import open_bundle
 from runtime.errors import BackendError, PictureError
 from runtime.manifest import MINIMUM_SIDE, ModelManifest
@@ -30,7 +31,7 @@ class Restored:
     def removed(self) -> Picture:
         """What was taken out, for every network: uint8, 128 + (source − image)/2; an enlarging model's source is enlarged first."""
         scale = self.image.shape[0] // self.source.shape[0]
-        source = self.source.astype(np.float32) if scale == 1 else _enlarged(self.source, scale)
+        source = self.source.astype(np.float32) if scale == 1 else enlarged(self.source, scale)
         return np.rint(128 + (source - self.image) / 2).clip(0, 255).astype(np.uint8)
 
 
@@ -103,23 +104,3 @@ def _check(picture: object) -> None:
         raise PictureError(f"{expected}, {came}; hand in one picture with three channels, channels last")
     if min(picture.shape[:2]) < MINIMUM_SIDE:
         raise PictureError(f"{expected}, {came}; use a larger picture")
-
-
-def _enlarged(picture: Picture, scale: int) -> NDArray[np.float32]:
-    """Bicubic (a = −0.75, edges repeated): what OpenCV's INTER_CUBIC does, unrounded, and what enlarging graphs start from."""
-    rows = _cubic_weights(picture.shape[0], scale) @ picture.reshape(picture.shape[0], -1).astype(np.float32)
-    rows = rows.reshape(-1, *picture.shape[1:])
-    return np.ascontiguousarray(np.moveaxis(np.tensordot(_cubic_weights(picture.shape[1], scale), rows, axes=(1, 1)), 0, 1))
-
-
-def _cubic_weights(side: int, scale: int) -> NDArray[np.float32]:
-    """[side × scale, side]: how much of every pixel goes into every enlarged one."""
-    centres = (np.arange(side * scale) + 0.5) / scale - 0.5
-    weights = np.zeros((side * scale, side), np.float32)
-    for step in range(-1, 3):
-        pixels = np.floor(centres).astype(int) + step
-        far = np.abs(centres - pixels)
-        near_part = (1.25 * far - 2.25) * far * far + 1
-        far_part = -0.75 * (((far - 5) * far + 8) * far - 4)
-        np.add.at(weights, (np.arange(len(centres)), pixels.clip(0, side - 1)), np.where(far <= 1, near_part, far_part))
-    return weights

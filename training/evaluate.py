@@ -13,9 +13,11 @@ import torch
 
 from runtime.atomic import written
 from runtime.backend import Picture
+from runtime.bundle import WEIGHTS
 from runtime.errors import CheckpointError, DataError, UsageError
 from runtime.manifest import ModelCard, Score
 from runtime.restorer import load
+from runtime.zoo import find
 from training.checkpoint import Checkpoint, load_checkpoint
 from training.data import from_tensor
 from training.metrics import PROTOCOLS, Levels, Measured, measure
@@ -147,6 +149,10 @@ def open_model(model: str, device: str = "cpu") -> Iterator[OpenModel]:
         yield OpenModel(restore, checkpoint.card, f"PyTorch FP32, {device}", takes_floats=True)
         return
     with load(model) as restorer:
+        if (scale := restorer.manifest.graph.scale) != 1:
+            here = WEIGHTS in restorer.manifest.files
+            instead = f"score its checkpoint, {find(model) / WEIGHTS}" if here else "restore the pictures, and score that folder of results"
+            raise UsageError(f"{model} makes pictures {scale} times as large, and what is scored keeps its size; {instead}")
 
         def on_bytes(picture: Levels) -> Picture:
             if picture.dtype != np.uint8:

@@ -26,20 +26,21 @@ from training.recipes.recipe import Recipe
 
 ABLATION, DEGRADE = "ablation ", "degrade "
 _TRUTH = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
-_FIXED = ("name", "task", "summary", "weaknesses", "ablations")  # what a recipe is and says of itself is no setting
+_FIXED = ("name", "task", "summary", "weaknesses", "ablations", "enlarges")  # what a recipe is and says of itself is no setting
 
 
 def changed(recipe: Recipe, changes: Sequence[str]) -> Recipe:
     """The recipe with every change applied, as a model card keeps them: `ablation NAME`, `degrade MIXTURE`, or `NAME=VALUE`.
 
-    In order, but for another preset, which comes first: or it would undo what an ablation does to the network.
+    In order, but for another preset, which comes first: or it would undo what an ablation does to the network. With another
+    degradation nobody knows whether pictures came enlarged, so the bundle keeps the size, as the network does.
     """
     for change in sorted(changes, key=lambda change: not change.replace(" ", "").startswith("network=")):
         if change.startswith(ABLATION):
             recipe = with_ablation(recipe, change.removeprefix(ABLATION))
         elif change.startswith(DEGRADE):
             described = Described(change.removeprefix(DEGRADE))
-            recipe = dataclasses.replace(recipe, degradation=described, trials=((described.text, described.unseen),))
+            recipe = dataclasses.replace(recipe, degradation=described, trials=((described.text, described.unseen),), enlarges=1)
         else:
             recipe = with_settings(recipe, [change])
     return recipe

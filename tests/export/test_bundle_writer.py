@@ -17,7 +17,7 @@ from export.graph import export_graph, reference, traced
 from runtime.bundle import open_bundle
 from runtime.errors import BundleError, CheckpointError, ExportError, ParityError, UsageError
 from runtime.manifest import ModelManifest, Score
-from tests.export.toys import Doubling, Poisoned, Toy, a_checkpoint, speckled
+from tests.export.toys import Doubling, Poisoned, Toy, a_checkpoint, in_speckles, speckled
 from training.checkpoint import save_checkpoint
 from training.degradations.degradation import Degraded
 from training.evaluate import write_scores
@@ -39,7 +39,7 @@ def written(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, ModelManife
         patch.setattr(bundle_writer, "PROOF_SIZES", SMALL)
         patch.setenv("CLEARWAY_CACHE", str(tmp_path_factory.getbasetemp() / "cache"))
         target = tmp_path_factory.mktemp("written") / "derain"
-        return target, write_bundle(a_checkpoint(), speckled, ExportOptions(target))
+        return target, write_bundle(in_speckles(a_checkpoint()), ExportOptions(target))
 
 
 @pytest.fixture(scope="module")
@@ -90,7 +90,7 @@ def test_the_proof_carries_pytorchs_answers_and_the_truth(written: tuple[Path, M
 
 
 def test_the_same_checkpoint_gives_the_same_bytes(written: tuple[Path, ModelManifest], tmp_path: Path) -> None:
-    write_bundle(a_checkpoint(), speckled, ExportOptions(tmp_path / "derain"))
+    write_bundle(in_speckles(a_checkpoint()), ExportOptions(tmp_path / "derain"))
     for path in written[0].iterdir():
         assert (tmp_path / "derain" / path.name).read_bytes() == path.read_bytes(), path.name
 
@@ -98,7 +98,7 @@ def test_the_same_checkpoint_gives_the_same_bytes(written: tuple[Path, ModelMani
 def test_a_graph_that_is_not_the_network_is_refused_and_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(bundle_writer, "fp32_of", lambda _: export_graph(a_checkpoint(seed=1).build()))
     with pytest.raises(ParityError, match=r"onnxruntime in fp32 does not agree with PyTorch: restored of .* grey levels"):
-        write_bundle(a_checkpoint(), speckled, ExportOptions(tmp_path / "derain"))
+        write_bundle(in_speckles(a_checkpoint()), ExportOptions(tmp_path / "derain"))
     assert list(tmp_path.iterdir()) == []
 
 
@@ -110,7 +110,7 @@ def test_an_interrupted_write_leaves_nothing(tmp_path: Path, monkeypatch: pytest
 
     monkeypatch.setattr(bundle_writer, "_gate", stop)
     with pytest.raises((KeyboardInterrupt, ExportError)) as caught:
-        write_bundle(a_checkpoint(), speckled, ExportOptions(tmp_path / "derain"))
+        write_bundle(in_speckles(a_checkpoint()), ExportOptions(tmp_path / "derain"))
     assert list(tmp_path.iterdir()) == []
     if isinstance(interruption, OSError):
         assert "derain cannot be written: No space left on device" in str(caught.value)
@@ -123,12 +123,12 @@ def test_a_target_that_exists_is_kept_unless_forced(written: tuple[Path, ModelMa
     (target / "diary.txt").write_text("mine")
     for force in (False, True):  # not a bundle: never replaced
         with pytest.raises(ExportError, match="is not a bundle, so it is not replaced"):
-            write_bundle(a_checkpoint(), speckled, ExportOptions(target, force=force))
+            write_bundle(in_speckles(a_checkpoint()), ExportOptions(target, force=force))
     (target / "manifest.json").write_text("{}")
     with pytest.raises(ExportError, match="exists; choose another name, or replace it with --force"):
-        write_bundle(a_checkpoint(), speckled, ExportOptions(target))
+        write_bundle(in_speckles(a_checkpoint()), ExportOptions(target))
     assert (target / "diary.txt").exists()
-    write_bundle(a_checkpoint(), speckled, ExportOptions(target, force=True))
+    write_bundle(in_speckles(a_checkpoint()), ExportOptions(target, force=True))
     assert open_bundle(target).manifest.files == written[1].files
     assert list(tmp_path.iterdir()) == [target]
 
@@ -148,7 +148,7 @@ def test_a_failed_replacement_keeps_the_old_bundle(tmp_path: Path, monkeypatch: 
 
     monkeypatch.setattr(Path, "rename", rename_old_only)
     with pytest.raises(ExportError, match="cannot be written"):
-        write_bundle(a_checkpoint(), speckled, ExportOptions(target, force=True))
+        write_bundle(in_speckles(a_checkpoint()), ExportOptions(target, force=True))
     assert (target / "manifest.json").read_text() == "old"
     assert list(tmp_path.iterdir()) == [target]
 
@@ -174,14 +174,14 @@ def test_photographs_are_cut_to_three_sizes(tmp_path: Path) -> None:
     photo = np.random.default_rng(0).integers(0, 256, (330, 340, 3), dtype=np.uint8)
     cv2.imwrite(str(tmp_path / "b.png"), photo)
     cv2.imwrite(str(tmp_path / "a.png"), photo)
-    cuts = list(photographs(tmp_path))
+    cuts = list(photographs(tmp_path, SIZES))
     assert [name for name, _ in cuts] == [f"{file} {width}×{height}" for file in ("a.png", "b.png") for height, width in SIZES]
     assert [cut.shape[:2] for _, cut in cuts] == 2 * list(SIZES)
     np.testing.assert_array_equal(cuts[0][1], photo[44:285, 10:329])
     for name in ("c.png", "c.webp"):  # one says its size in its header, the other only when it is decoded
         cv2.imwrite(str(tmp_path / name), photo[:300])
         with pytest.raises(ExportError, match=rf"{name}: .* at least 192×320 pixels, this one has 340×300; leave it out"):
-            list(photographs(tmp_path))
+            list(photographs(tmp_path, SIZES))
         (tmp_path / name).unlink()
 
 

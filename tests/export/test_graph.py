@@ -18,6 +18,7 @@ from runtime.backends.openvino import shared_core
 from runtime.errors import ExportError
 from tests.export.toys import SMALL_FDRNET, Doubling, Poisoned, Separating, Toy
 from training.networks import LEVELS, build_network
+from training.networks.enlarge import Enlarged
 
 Engine = Callable[[Picture], Tensors]
 SHAPES = [(1, 16, 16), (1, 17, 19), (2, 31, 16), (1, 16, 33), (3, 48, 32), (1, 47, 71)]
@@ -34,6 +35,7 @@ NETWORKS: dict[str, Callable[[], nn.Module]] = {
     "stride 56": lambda: Toy(stride=56),  # larger than most of SHAPES: mirrored several times
     "separating": lambda: Separating(stride=2),
     "doubling": lambda: Doubling(stride=4),
+    "enlarged": lambda: Enlarged(Toy(stride=8), 4),
 }
 
 

@@ -23,7 +23,7 @@ from export.report_page import page_of
 from export.verify import Report, verify_bundle
 from runtime.bundle import open_bundle, sha256_of
 from runtime.errors import BackendError, ExportError, MissingExtra, PictureError, UsageError
-from tests.export.toys import a_checkpoint, speckled
+from tests.export.toys import a_checkpoint, in_speckles
 from tests.export.wrong import Wrong, a_case, flat, halved, moved
 from tests.tiny import make_bundle
 
@@ -44,7 +44,7 @@ def bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
         patch.setattr(bundle_writer, "PROOF_SIZES", SMALL)
         patch.setattr(bundle_writer, "GATE", ("onnxruntime",))
         target = tmp_path_factory.mktemp("verify") / "derain"
-        write_bundle(a_checkpoint(), speckled, ExportOptions(target))
+        write_bundle(in_speckles(a_checkpoint()), ExportOptions(target))
     return target
 
 
@@ -55,7 +55,7 @@ def other(bundle: Path) -> Path:
         patch.setattr(bundle_writer, "SIZES", SMALL)
         patch.setattr(bundle_writer, "PROOF_SIZES", SMALL)
         patch.setattr(bundle_writer, "GATE", ("onnxruntime",))
-        write_bundle(a_checkpoint(seed=1), speckled, ExportOptions(bundle.with_name("other")))
+        write_bundle(in_speckles(a_checkpoint(seed=1)), ExportOptions(bundle.with_name("other")))
     return bundle.with_name("other")
 
 

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from export.trained import Trained
 from runtime.manifest import ModelCard
 from training.checkpoint import Checkpoint
 from training.degradations.degradation import Degraded, Light
@@ -67,6 +68,11 @@ class Poisoned(Toy):
 def speckled(clean: Light, rng: np.random.Generator) -> Degraded:
     noise = rng.standard_normal(clean.shape, dtype=np.float32) * np.float32(0.1)
     return Degraded(clean + noise, clean)
+
+
+def in_speckles(checkpoint: Checkpoint) -> Trained:
+    """For the gate: quicker than the rain that its recipe would draw."""
+    return Trained(checkpoint, checkpoint.build(), speckled)
 
 
 def a_checkpoint(seed: int = 0) -> Checkpoint:

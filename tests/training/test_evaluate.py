@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from export.graph import reference
 from runtime.backend import Picture
+from runtime.bundle import MANIFEST, WEIGHTS, open_bundle, sha256_of
 from runtime.errors import CheckpointError, DataError, UsageError
 from runtime.manifest import Score
 from tests.tiny import make_bundle
@@ -161,6 +162,18 @@ def test_bundles_and_checkpoints_are_opened_alike(tmp_path: Path) -> None:
         assert by_bundle.restore(picture).max() == 110
         with pytest.raises(UsageError, match="takes bytes"):
             by_bundle.restore(picture.astype(np.float32))
+
+
+def test_a_bundle_that_enlarges_is_sent_on_to_its_checkpoint(tmp_path: Path) -> None:
+    folder = make_bundle(tmp_path / "tiny")
+    manifest = open_bundle(folder).manifest
+    (folder / WEIGHTS).write_bytes(b"weights")
+    enlarging = replace(manifest, graph=replace(manifest.graph, scale=4))
+    with_weights = manifest.files | {WEIGHTS: sha256_of(folder / WEIGHTS)}
+    for files, instead in ((with_weights, str(folder / WEIGHTS)), (manifest.files, "that folder of results")):
+        (folder / MANIFEST).write_text(replace(enlarging, files=files).to_json())
+        with pytest.raises(UsageError, match=f"4 times as large, .* keeps its size; .*score .*{instead}"), open_model(str(folder)):
+            pass
 
 
 def test_weights_of_another_network_are_named_with_their_file(tmp_path: Path) -> None:

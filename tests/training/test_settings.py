@@ -48,6 +48,7 @@ def test_a_changed_preset_no_longer_bears_its_plain_name(recipe: Recipe) -> None
         ("network.auxiliary=maybe", "true or false"),
         ("degradation=rain", "no field"),
         ("name=mine", "no field"),
+        ("enlarges=2", "no field"),
         ("steps=0", "above zero"),
         ("learning_rate=inf", "above zero"),
         ("ema=2", "below 1"),

@@ -4,7 +4,8 @@ As printed: Adam at 2e-4, batches of one patch of 256×256, the rate constant fo
 averaging of weights. Left open, and chosen here: the number of steps (200 passes over the paper's set where that is counted and
 small, else 1,000,000); the extent of the blur (a disc of up to 4 pixels, then a walk of up to 21: both on each picture, as the text has
 it); the haze (even, light falling to exp(−0.4 … −1.6) at the far end, airlight 0.7 to 1); noise in deblurring is Gaussian with σ
-from 0 to 10 % of white; in ×4 super-resolution the network sees the enlarged picture, since it keeps the size.
+from 0 to 10 % of white; in ×4 super-resolution the network sees the enlarged picture, since it keeps the size (in a bundle the graph
+enlarges it: export/trained.py).
 """
 
 from __future__ import annotations
@@ -27,7 +28,8 @@ from training.recipes.recipe import Recipe
 
 LENS, HAND = Defocus(radius=(0.5, 4.0)), Shake(length=(2.0, 21.0))
 HAZE = Haze(density=(0.4, 1.6), airlight=(0.7, 1.0), unevenness=0.0)
-ENLARGED = LowResolution(scale=(4, 4))
+_TIMES = 4
+ENLARGED = LowResolution(scale=(_TIMES, _TIMES))
 _PERCENT = 2.55  # of white, in grey levels
 
 # Table 8; the paper describes BaseGAN as the GAN with loss (9) alone, so it has no D_h either.
@@ -87,6 +89,7 @@ def _recipe(
     protocol: str,
     steps: int,
     weaknesses: tuple[str, ...],
+    enlarges: int = 1,
 ) -> Recipe:
     return Recipe(
         name=f"physicsgan-{task}",
@@ -106,6 +109,7 @@ def _recipe(
         schedule="constant-then-linear",
         warm_up=0,
         ema=0.0,
+        enlarges=enlarges,
     )
 
 
@@ -143,11 +147,12 @@ RECIPES = (
     _recipe(
         "sr4",
         "low-resolution",
-        "Sharpens pictures that were enlarged four times, as the physics-based GAN does",
+        "Makes pictures four times as large and sharp, as the physics-based GAN does",
         _enlarged,
         (("enlarged ×4", lambda _seed: ENLARGED),),
         "y",
         1_000_000,  # twenty passes over the paper's 50,000 pictures
-        ("enlargements by anything but bicubic ×4", "compressed small pictures"),
+        ("small pictures that were made by anything but bicubic shrinking", "compressed small pictures"),
+        enlarges=_TIMES,
     ),
 )

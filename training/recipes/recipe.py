@@ -74,6 +74,7 @@ class Recipe:
     warm_up: int = 500
     ema: float = 0.999
     seed: int = 1
+    enlarges: int = 1  # times; `degradation` shrinks pictures by that and enlarges them again, which a bundle does in its graph
 
     def __post_init__(self) -> None:
         for name in ("steps", "batch", "accumulate", "patch", "learning_rate"):

@@ -7,8 +7,10 @@ import pytest
 import torch
 from torch.nn import functional as F
 
+from runtime.bicubic import bicubic
+from runtime.errors import UsageError
 from tests.training.degradations.pictures import SCENE
-from training.degradations.low_resolution import LowResolution, resampling
+from training.degradations.low_resolution import LowResolution, Shrunk, resampling
 
 
 @pytest.mark.parametrize("scale", [2, 4])
@@ -40,3 +42,21 @@ def test_a_grey_picture_and_a_scale_of_one_stay_as_they_are() -> None:
 
 def test_a_side_smaller_than_the_scale_becomes_one_pixel() -> None:
     assert np.ptp(resampling(3, 8), axis=0).max() < 1e-6
+
+
+@pytest.mark.parametrize("times", [2, 4])
+def test_shrunk_is_the_first_half_of_it(times: int) -> None:
+    height, width = (side // times * times for side in SCENE.shape[:2])
+    clean, rng = SCENE[:height, :width], np.random.default_rng(0)
+    came = Shrunk(times)(clean, rng)
+    assert came.picture.shape == (height // times, width // times, 3)
+    assert came.clean is clean
+    rows, columns = bicubic(height // times, height), bicubic(width // times, width)
+    both = LowResolution((times, times))(clean, rng).picture
+    for channel in range(3):
+        np.testing.assert_allclose(rows @ came.picture[..., channel] @ columns.T, both[..., channel], atol=1e-5)
+
+
+def test_shrunk_wants_sides_that_it_divides() -> None:
+    with pytest.raises(UsageError, match=r"multiples of 4 were expected, 19×16 came"):
+        Shrunk(4)(np.zeros((16, 19, 3), np.float32), np.random.default_rng(0))
