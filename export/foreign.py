@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import onnx_ir as ir
+from onnx.shape_inference import InferenceError
 
 from export.bundle_writer import ExportOptions, Model, check_target, write_model
 from export.foreign_cost import Cost, cost_of_foreign
@@ -45,13 +46,18 @@ def import_onnx(path: Path, said: Said, options: ExportOptions) -> ModelManifest
     network = ForeignNetwork(ask, said.trained, stride, scale)
     cost = cost_of_foreign(at_opset(file), file.input, stride)
     graph = traced(network)
-    inline(graph, PLACEHOLDER, file)
     facts = NetworkFacts("foreign", path.stem, _config(file, said.trained), cost.parameters, round(cost.gflops_720p, 3))
     summary, card = said.summary or f"{path.name}, made elsewhere", _card(file, cost, said.licence)
     made = Model(said.task, summary, facts, card, network, graph, parse_mixture(DEGRADATION), 1, None)
     try:
+        inline(graph, PLACEHOLDER, file)
         return write_model(made, options)
-    except (ir.passes.InvariantError, RuntimeError) as error:  # an operator that our own networks have no use for
+    except (
+        ir.passes.InvariantError,
+        InferenceError,
+        RuntimeError,
+        ValueError,
+    ) as error:  # operators that ours do not use
         reason = next(iter(str(error.__cause__ or error).splitlines()), type(error).__name__)
         wanted = f"a graph that can be typed and computed in FP16 was expected, this one cannot ({reason})"
         raise ExportError(f"{path}: {wanted}; export the network with other operators, or tell us of it") from error

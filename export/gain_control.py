@@ -22,7 +22,7 @@ import numpy as np
 import onnx_ir as ir
 
 from export.headroom import LARGEST
-from export.names import module_of, value_name
+from export.names import name_of, value_name
 from runtime.manifest import GainControlForm
 
 PLAIN, RESCALED, FP32 = "plain", "rescaled", "fp32"
@@ -41,7 +41,8 @@ class Block:
 
     @property
     def path(self) -> str:
-        return module_of(self.root)
+        """Its module's, numbered where a module is called more than once."""
+        return name_of(self.root).replace("/Sqrt", "")
 
     @property
     def nodes(self) -> tuple[ir.Node, ...]:
@@ -65,10 +66,10 @@ def gain_controls(model: ir.Model) -> Iterator[Block]:
         square = _producer(pool, "Mul") if pool is not None and len(pool.inputs) == 3 else None
         if pool is None or square is None or square.inputs[0] is not square.inputs[1] or not all(map(_is_constant, pool.inputs[1:])):
             continue
-        users = [use.node for use in root.outputs[0].uses()]
-        if len(users) != 1 or users[0].op_type not in ("Div", "Mul") or square.inputs[0] not in users[0].inputs:
-            continue
-        block = Block(square, pool, root, users[0])
+        users = [use.node for node in (square, pool, root) for use in node.outputs[0].uses()]
+        if users[:-1] != [pool, root] or users[-1].op_type not in ("Div", "Mul") or square.inputs[0] not in users[-1].inputs:
+            continue  # another shape, or somebody else who reads what would be rescaled
+        block = Block(square, pool, root, users[-1])
         if block.weight().shape[2:] == (1, 1) and block.weight().min() >= 0 and block.offset().min() > 0:
             yield block
 
@@ -106,22 +107,21 @@ class RescaleGainControl(ir.passes.InPlacePass):
 
 
 def _rescale(graph: ir.Graph, block: Block, scale: float) -> None:
-    smaller = _times(graph, block.square, block.entered, 1 / scale, "smaller")
+    smaller = _times(graph, block, block.square, block.entered, 1 / scale, "smaller")
     for place in (0, 1):
         block.square.replace_input_with(place, smaller)
     block.pool.replace_input_with(2, _added(graph, f"{block.path}/offset", block.offset() / np.float32(scale**2)))
     energy = block.root.outputs[0]
-    larger = _times(graph, block.apply, energy, scale, "larger")
+    larger = _times(graph, block, block.apply, energy, scale, "larger")
     for place, value in enumerate(block.apply.inputs):
         if value is energy:
             block.apply.replace_input_with(place, larger)
 
 
-def _times(graph: ir.Graph, before: ir.Node, value: ir.Value, factor: float, name: str) -> ir.Value:
-    path = module_of(before)
-    constant = _added(graph, f"{path}/{name}", np.array(factor, np.float32))
-    out = ir.Value(name=f"{value.name}_{name}", shape=value.shape, type=value.type)
-    graph.insert_before(before, [ir.node("Mul", [value, constant], outputs=[out], name=f"{path}/Mul_{name}")])
+def _times(graph: ir.Graph, block: Block, before: ir.Node, value: ir.Value, factor: float, name: str) -> ir.Value:
+    constant = _added(graph, f"{block.path}/{name}", np.array(factor, np.float32))
+    out = ir.Value(name=f"{block.path}/{name}_of_x", shape=value.shape, type=value.type)
+    graph.insert_before(before, [ir.node("Mul", [value, constant], outputs=[out], name=f"{block.path}/Mul_{name}")])
     return out
 
 

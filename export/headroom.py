@@ -12,6 +12,7 @@ from export.arithmetic import Arithmetic, multiply_adds
 from runtime.backend import Picture
 from runtime.errors import ExportError
 
+_ENDLESS = float(np.finfo(np.float32).max)  # what Inf counts as: masks of attention are made of it, and JSON has no word for it
 LARGEST = float(np.finfo(np.float16).max)  # 65504
 
 
@@ -32,7 +33,7 @@ def measure(model: ir.Model, frames: Iterable[Picture]) -> Measured:
             for name, array in zip(step.node.output, step.outputs, strict=True):
                 if array.dtype == np.float32:
                     peak = float(np.abs(array).max()) if array.size else 0.0
-                    if not np.isfinite(peak):
-                        raise ExportError(f"{step.node.name} gives NaN or Inf in FP32 already: there is nothing that FP16 could keep")
-                    peaks[name] = max(peaks.get(name, 0.0), peak)
+                    if np.isnan(peak):
+                        raise ExportError(f"{step.node.name} gives NaN in FP32 already: there is nothing that FP16 could keep")
+                    peaks[name] = max(peaks.get(name, 0.0), min(peak, _ENDLESS))
     return Measured(peaks, work)

@@ -1,6 +1,7 @@
 """Owns how a graph becomes FP16: which nodes compute in FP32, why, and the pass that types all of it; knows no network.
 
-    what adds up a whole picture, softmax outside of a fused kernel     FP32, by the table below
+    what adds up many values, softmax outside of a fused kernel         FP32, by the table below
+    floats that are made of sizes and places alone                      FP32: pictures may be larger than those of the calibration
     gain control                                                        plain, rescaled or FP32: export/gain_control.py
     what comes near FP16's largest number on the calibration frames     FP32, by what was measured
     what still keeps the FP16 file from the FP32 one                    FP32, one region after the other: `repaired`
@@ -27,10 +28,14 @@ from runtime.errors import ExportError
 from runtime.manifest import AttentionForm, GainControlForm
 
 _WIDE, _NARROW = ir.DataType.FLOAT, ir.DataType.FLOAT16
-_ADDS_UP = "it adds up a whole picture"
+_ADDS_UP = "it adds up many values"
+_SIZES = "it computes with sizes or places, and FP16 has no whole numbers beyond 2048"
 _TABLE = {
     "GlobalAveragePool": _ADDS_UP,
+    "GroupNormalization": _ADDS_UP,
     "InstanceNormalization": _ADDS_UP,
+    "MeanVarianceNormalization": _ADDS_UP,
+    "ReduceL1": _ADDS_UP,
     "ReduceL2": _ADDS_UP,
     "ReduceMean": _ADDS_UP,
     "ReduceSum": _ADDS_UP,
@@ -59,7 +64,11 @@ class Prepared:
     def headroom(self) -> dict[str, float]:
         """Largest |x| ÷ 65504 by node, the largest first."""
         peaks = self.measured.peaks
-        found = {name_of(node): peaks[value_name(value)] for node in self.model.graph for value in node.outputs if value.name in peaks}
+        found = {
+            name_of(node): max(given)
+            for node in self.model.graph
+            if (given := [peaks[value_name(value)] for value in node.outputs if value.name in peaks])
+        }
         return {name: float(f"{peak / LARGEST:.3g}") for name, peak in sorted(found.items(), key=lambda item: -item[1])}
 
 
@@ -78,8 +87,18 @@ def prepared(model: ir.Model, frames: Sequence[Picture]) -> Prepared:
         for node in block.nodes
         if form.form == FP32
     }
-    fp32 = dict(_beyond_range(model, measured.peaks)) | by_table | islands
+    fp32 = dict(_beyond_range(model, measured.peaks)) | by_table | islands | dict.fromkeys(_of_sizes(model), _SIZES)
     return Prepared(model, fp32, forms, attention, measured)
+
+
+def _of_sizes(model: ir.Model) -> Iterator[str]:
+    """Nodes that give floats in which there is nothing of the picture's content."""
+    content = set(model.graph.inputs)
+    for node in model.graph:
+        if node.op_type not in ("Shape", "Size") and content.intersection(node.inputs):
+            content.update(node.outputs)
+        elif any(value.dtype == _WIDE for value in node.outputs):
+            yield name_of(node)
 
 
 def _beyond_range(model: ir.Model, peaks: Mapping[str, float]) -> Iterator[tuple[str, str]]:
@@ -182,13 +201,13 @@ def _may_be_either(schema: OpSchema, parameters: Sequence[OpSchema.FormalParamet
 def _rounded(value: ir.Value, dtype: ir.DataType, graph: ir.Graph) -> ir.Value:
     assert value.const_value is not None
     array = value.const_value.numpy().astype(dtype.numpy())
-    made = ir.Value(name=f"{value.name}_{dtype.short_name()}", shape=value.shape, type=ir.TensorType(dtype), const_value=ir.tensor(array))
+    made = ir.Value(name=_free_name(value, dtype, graph), shape=value.shape, type=ir.TensorType(dtype), const_value=ir.tensor(array))
     graph.register_initializer(made)
     return made
 
 
 def _cast(value: ir.Value, dtype: ir.DataType, graph: ir.Graph) -> ir.Value:
-    name = f"{value.name}_{dtype.short_name()}"
+    name = _free_name(value, dtype, graph)
     producer = value.producer()
     assert producer is not None  # the graph's only input is bytes
     path = module_of(producer)
@@ -196,3 +215,12 @@ def _cast(value: ir.Value, dtype: ir.DataType, graph: ir.Graph) -> ir.Value:
     node.name = f"{path}/Cast_{name}"
     graph.insert_after(producer, node)
     return node.outputs[0]
+
+
+def _free_name(value: ir.Value, dtype: ir.DataType, graph: ir.Graph) -> str:
+    """Foreign graphs may have called something so already."""
+    taken = graph.initializers.keys() | {output.name for node in graph for output in node.outputs}
+    name = f"{value.name}_{dtype.short_name()}"
+    while name in taken:
+        name += "_"
+    return name

@@ -15,7 +15,7 @@ from onnx import ModelProto, TensorProto, helper, numpy_helper
 from torch import nn
 from torch.nn import functional as F
 
-from export.arithmetic import Arithmetic, multiply_adds
+from export.arithmetic import Arithmetic, Step, multiply_adds
 from export.graph import cost_of, export_graph, reference
 from tests.export.toys import Toy
 from training.networks import PRESETS
@@ -103,11 +103,12 @@ def _seeded(make: Callable[[], nn.Module]) -> nn.Module:
         _seeded(lambda: nn.InstanceNorm2d(3, affine=True)),
         lambda x: F.avg_pool2d(x, 3, stride=1, padding=1, count_include_pad=True) - F.avg_pool2d(x, 3, 1, 1, count_include_pad=False),
         lambda x: F.gelu(x, approximate="tanh") + F.gelu(x) + torch.softmax(x, dim=1),
+        lambda x: F.max_pool2d(x, 3, stride=1, padding=1) + F.group_norm(torch.cat([x, x[:, :1]], dim=1), 2)[:, :3],
         lambda x: x.mean(dim=(1, 3), keepdim=True) + x.mean(dim=2, keepdim=True),
         lambda x: F.interpolate(F.avg_pool2d(x, 2), scale_factor=2.0, mode="nearest"),
         lambda x: torch.cat([x[:, :1] * torch.tanh(x[:, 1:2]), F.leaky_relu(x[:, 1:] - 0.5, 0.1)], dim=1),
     ],
-    ids=["convolutions", "groups", "instance norm", "pooling", "curves", "means", "resampling", "plain"],
+    ids=["convolutions", "groups", "instance norm", "pooling", "curves", "peaks", "means", "resampling", "plain"],
 )
 def test_each_operation_agrees_with_pytorch(layer: Any) -> None:
     network = Every(layer)
@@ -122,6 +123,22 @@ def test_multiply_adds_are_those_that_pytorch_counts() -> None:
     arithmetic = Arithmetic(onnx.load_model_from_string(export_graph(network)))
     counted = sum(map(multiply_adds, arithmetic.steps(np.zeros((1, 720, 1280, 3), np.uint8))))
     assert 2 * counted / 1e9 == pytest.approx(cost_of(network)[1])
+
+
+@pytest.mark.parametrize(
+    ("operation", "shapes", "expected"),
+    [
+        ("ConvTranspose", [(1, 4, 5, 6), (4, 3, 2, 2)], 4 * 5 * 6 * 3 * 4),
+        ("Gemm", [(2, 7), (7, 5)], 2 * 7 * 5),
+        ("MatMul", [(3, 2, 7), (3, 7, 5)], 3 * 2 * 7 * 5),
+        ("Attention", [(2, 2, 9, 16)] * 3, 2 * (2 * 2 * 9 * 9 * 16)),
+    ],
+)
+def test_multiply_adds_of_what_no_preset_has(operation: str, shapes: list[tuple[int, ...]], expected: int) -> None:
+    arrays = tuple(np.zeros(shape, np.float32) for shape in shapes)
+    out = {"ConvTranspose": (1, 3, 10, 12), "Gemm": (2, 5), "MatMul": (3, 2, 5), "Attention": (2, 2, 9, 16)}[operation]
+    step = Step(helper.make_node(operation, ["a", "b", "c"], ["y"]), arrays, (np.zeros(out, np.float32),))
+    assert multiply_adds(step) == expected
 
 
 def test_no_tensor_is_kept_longer_than_it_is_wanted() -> None:

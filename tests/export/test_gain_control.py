@@ -12,9 +12,9 @@ from torch import Tensor, nn
 
 from export.arithmetic import Arithmetic
 from export.gain_control import FP32, PLAIN, RESCALED, RescaleGainControl, gain_control_form, gain_controls
-from export.graph import reference, traced
+from export.graph import traced
 from export.headroom import measure
-from export.precision import TypedFp16
+from export.precision import TypedFp16, prepared
 from runtime.manifest import GainControlForm
 from tests.export.toys import Toy
 from training.networks.gain_control import GainControl, InverseGainControl
@@ -57,34 +57,41 @@ def _typed(network: nn.Module, form: str | None) -> tuple[Arithmetic, GainContro
 
 
 def _error(network: nn.Module, arithmetic: Arithmetic) -> float:
-    """Of the restored picture's means, relative."""
-    got, truth = arithmetic.run(FRAME[None])["health"], reference(network)(FRAME[None])["health"]
-    return float(np.abs(got - truth).max() / np.abs(truth).max())
+    """The largest of the block's output, relative to what FP32 gives in the same place, or to 1/100 of the largest there."""
+    got, truth = (_gained(run) for run in (arithmetic, Arithmetic(ir.to_proto(traced(network)))))
+    return float((np.abs(got.astype(np.float64) - truth) / np.maximum(np.abs(truth), np.abs(truth).max() / 100)).max())
 
 
-@pytest.mark.parametrize("kind", [GainControl, InverseGainControl])
-@pytest.mark.parametrize("gain", [300.0, 3000.0])
-def test_far_beyond_256_the_plain_form_is_infinite_and_the_rescaled_one_is_not(kind: type[GainControl], gain: float) -> None:
+def _gained(arithmetic: Arithmetic) -> np.ndarray:
+    """The block's output: of the module's last node."""
+    return [step.outputs[0] for step in arithmetic.steps(FRAME[None]) if step.node.name.startswith("network.control/")][-1]
+
+
+# The inverse multiplies by its energy: with less pooled, what comes out still is a number of FP16.
+FAR = [(GainControl, 300.0, 0.5), (GainControl, 3000.0, 0.5), (InverseGainControl, 300.0, 1e-3), (InverseGainControl, 1000.0, 1e-3)]
+
+
+@pytest.mark.parametrize(("kind", "gain", "pooled"), FAR)
+def test_far_beyond_256_the_plain_form_is_infinite_and_the_rescaled_one_is_not(kind: type[GainControl], gain: float, pooled: float) -> None:
     """Squares up to 9 million."""
-    network = Gained(kind, gain) if kind is GainControl else Gained(kind, gain**0.5)  # its result is as large as the square
+    network = Gained(kind, gain, pooled=pooled)
     plain, chosen = _typed(network, PLAIN)
-    if kind is GainControl:
-        energies = [step.outputs[0] for step in plain.steps(FRAME[None]) if step.node.op_type == "Sqrt"]
-        assert np.isinf(energies[0]).any(), "then the plain form would do"
-        assert chosen.form == RESCALED
+    energies = [step.outputs[0] for step in plain.steps(FRAME[None]) if step.node.op_type == "Sqrt"]
+    assert np.isinf(energies[0]).any(), "then the plain form would do"
+    assert chosen.form == RESCALED
     rescaled, _ = _typed(network, None)
     for step in rescaled.steps(FRAME[None]):
         assert all(np.isfinite(array).all() for array in step.outputs), step.node.name
-    assert _error(network, rescaled) < 2e-3
+    assert _error(network, rescaled) < 3e-3
 
 
 @pytest.mark.parametrize("kind", [GainControl, InverseGainControl])
 @pytest.mark.parametrize("form", [RESCALED, FP32])
 def test_both_remedies_equal_fp32_within_rounding(kind: type[GainControl], form: str) -> None:
-    network = Gained(kind, 1000.0 if kind is GainControl else 150.0)
+    network = Gained(kind, 1000.0, pooled=0.5 if kind is GainControl else 1e-3)
     arithmetic, _ = _typed(network, form)
     assert any(step.node.name.endswith("Mul_smaller") for step in arithmetic.steps(FRAME[None])) == (form == RESCALED)
-    assert _error(network, arithmetic) < 1e-3
+    assert _error(network, arithmetic) < 3e-3
 
 
 def test_rescaling_by_a_power_of_two_changes_no_bit_in_fp32() -> None:
@@ -111,6 +118,7 @@ def test_the_form_follows_what_calibration_saw() -> None:
     assert _chosen(20.0).form == PLAIN
     assert (_chosen(1000.0).form, _chosen(1000.0).scale) == (RESCALED, 16)  # (4 · 1000)² is 61035 · 16²
     assert _chosen(1000.0, pooled=2.0).scale == 32  # the squares would fit, their sums would not
+    assert _chosen(520.0).scale == 16  # (3 · 520)², or half of (4 · 520)², would fit with 8
     assert (_chosen(4.0, offset=1e-5).form, _chosen(4.0, offset=1e-5).scale) == (RESCALED, 0.25)  # 16 times b is a normal number
     for beyond in (_chosen(1000.0, offset=1e-4), _chosen(6000.0), _chosen(100.0, offset=1e-5)):
         assert (beyond.form, beyond.scale) == (FP32, 1)
@@ -160,3 +168,25 @@ def test_a_form_for_a_block_that_is_not_there_is_a_mistake() -> None:
     form = GainControlForm("network.elsewhere", RESCALED, 4.0, 0.1, "")
     with pytest.raises(ir.passes.PreconditionError, match=r"no gain control is called network\.elsewhere"):
         RescaleGainControl((form,))(traced(Both()))
+
+
+def test_what_others_read_too_is_not_rescaled() -> None:
+    class Shared(Toy):
+        """The square is a result of its own, and one module is called twice."""
+
+        def __init__(self) -> None:
+            super().__init__(stride=2)
+            self.shared, self.twice = GainControl(CHANNELS), GainControl(CHANNELS)
+
+        def correction(self, picture: Tensor) -> Tensor:
+            cells: Tensor = nn.functional.pixel_unshuffle(picture, 2) * 1000
+            square = cells * cells
+            first = cells / torch.sqrt(nn.functional.conv2d(square, self.shared.weight()[:, :, None, None], self.shared.offset()))
+            again = self.twice(self.twice(cells / 2) * 900)
+            return nn.functional.pixel_shuffle(first + again + square * 1e-9, 2)
+
+    model = traced(Shared())
+    assert [block.path for block in gain_controls(model)] == ["network.twice", "network.twice_2"]
+    ready = prepared(model, [FRAME])
+    assert [form.form for form in ready.gain_controls] == [RESCALED, RESCALED]
+    TypedFp16(ready.fp32)(ready.model)
