@@ -81,5 +81,13 @@ def test_the_receptive_field_counts_small_pixels() -> None:
     assert network.receptive_field - 3 <= reached <= network.receptive_field
 
 
+@pytest.mark.parametrize("times", [2, 4])
+def test_a_flat_picture_stays_flat_in_fp16(times: int) -> None:
+    network = Enlarged(Same(), times)
+    for filters in network.buffers():
+        assert torch.equal(filters.half().float(), filters)
+        assert torch.equal(filters.sum(dim=(2, 3)), torch.ones(len(filters), 1))
+
+
 def test_enlarging_adds_nothing_to_what_is_learned() -> None:
     assert Enlarged(Toy(), 4).state_dict().keys() == {f"network.{name}" for name in Toy().state_dict()}
