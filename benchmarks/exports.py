@@ -37,6 +37,7 @@ from training.checkpoint import Checkpoint, load_checkpoint
 from training.networks import PRESETS, Preset
 
 TARGET = "tensorrt-rtx"
+FP32_SHARE = 0.1  # of the multiply-adds, at most
 SIZES = {
     "1280×720": engines_for([], ["1280x720"], None)[0],
     "360p to 1080p, batch 1 to 4": engines_for(["360p", "720p", "1080p"], [], "1-4")[0],
@@ -101,7 +102,7 @@ def _engines(bundle: Bundle, cache: EngineCache) -> Iterator[dict[str, Any]]:
 
 
 def holds(row: dict[str, Any]) -> bool:
-    return all(row["verified"].values()) and not any("error" in engine for engine in row["engines"])
+    return all(row["verified"].values()) and row["fp32_share"] <= FP32_SHARE and not any("error" in engine for engine in row["engines"])
 
 
 def main(arguments: list[str]) -> int:

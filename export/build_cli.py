@@ -39,7 +39,7 @@ def build_word(arguments: list[str]) -> int:
     engines = []
     for profiles in wanted:
         order = Order(options.target, options.precision, profiles, options.force)
-        with _progress_line(quiet=options.json) as say:
+        with progress_line('building', quiet=options.json) as say:
             engines.append(build_engine(bundle, order, cache, say))
         if not options.json:
             _print_engine(engines[-1])
@@ -50,13 +50,13 @@ def build_word(arguments: list[str]) -> int:
 
 
 @contextmanager
-def _progress_line(*, quiet: bool) -> Iterator[Say]:
+def progress_line(doing: str, *, quiet: bool) -> Iterator[Say]:
     """One line that is written over and over, and gone at the end; nothing where nobody looks on."""
     if quiet or not sys.stderr.isatty():
         yield lambda _now: None
         return
     try:
-        yield lambda now: print(f"\r\033[Kbuilding: {now}", end="", file=sys.stderr, flush=True)
+        yield lambda now: print(f"\r\033[K{doing}: {now}", end="", file=sys.stderr, flush=True)
     finally:
         print("\r\033[K", end="", file=sys.stderr, flush=True)
 

@@ -24,6 +24,7 @@ from export.arithmetic import NodeByNode
 from export.cases import PROOF_SIZES, SIZES, clean_sizes, drawn_pictures, extremes, make_cases, photographs, proof_bytes
 from export.graph import cost_of, facts_of, fp32_of, reference, traced
 from export.parity import Case, compare
+from export.progress import Say
 from export.repair import fp16_of
 from export.trained import Trained, trained
 from runtime.backend import open_backend
@@ -45,6 +46,7 @@ class ExportOptions:
     scores: tuple[Score, ...] = ()
     version: str = "1"
     force: bool = False  # replace a bundle that is there
+    say: Say = lambda _: None  # hears what is being done: a published size takes minutes
 
 
 @dataclass(frozen=True)
@@ -73,10 +75,12 @@ def write_bundle(model: Trained, options: ExportOptions) -> ModelManifest:
     parameters, gflops = cost_of(network)
     facts = NetworkFacts(checkpoint.network, checkpoint.preset, checkpoint.config, parameters, round(gflops, 3))
     about = checkpoint.task, checkpoint.summary, facts, checkpoint.card
+    options.say("tracing the network")
     return write_model(Model(*about, network, traced(network), model.degrade, model.enlarges, checkpoint), options)
 
 
 def write_model(made: Model, options: ExportOptions) -> ModelManifest:
+    options.say("PyTorch's answers")
     model, run = fp32_of(made.graph), reference(made.network)
     proof_sizes, sizes = clean_sizes(PROOF_SIZES, made.enlarges), clean_sizes(SIZES, made.enlarges)
     proof = make_cases(drawn_pictures(proof_sizes, _SEED), made.degrade, run, _SEED)
@@ -87,6 +91,7 @@ def write_model(made: Model, options: ExportOptions) -> ModelManifest:
     real = cases[:_CALIBRATING] if options.pictures else proof
     calibration = [*real, *extremes(real, run, _SEED)]
     shown = f"{len(real)} {kind} in their weather; saturated, dark, noisy and flat: {len(calibration)} in all"
+    options.say("typing and checking FP16")
     fp16 = fp16_of(made.graph, calibration, shown)
     manifest = _describe(made, model, fp16.facts, options)
     with _new_folder(options) as folder:
@@ -97,6 +102,7 @@ def write_model(made: Model, options: ExportOptions) -> ModelManifest:
             save_checkpoint(folder / WEIGHTS, made.checkpoint)
         manifest = dataclasses.replace(manifest, files={path.name: sha256_of(path) for path in sorted(folder.iterdir())})
         _write(folder / MANIFEST, manifest.to_json().encode())
+        options.say(f"comparing {len(cases) + len(proof)} pictures with PyTorch's answers, each way of running by itself")
         manifest = dataclasses.replace(manifest, parity=_gate(folder, [*cases, *proof], described))
         _write(folder / MANIFEST, manifest.to_json().encode())
     return manifest

@@ -7,7 +7,7 @@ import dataclasses
 import json
 from pathlib import Path
 
-from export.build_cli import build_word
+from export.build_cli import build_word, progress_line
 from export.precision_words import precision_lines
 from export.verify_cli import table, verify_word
 from runtime.errors import MissingExtra
@@ -31,8 +31,9 @@ def _export(arguments: list[str]) -> int:
         raise MissingExtra(str(error.name), "export") from error
 
     scores = read_scores(options.scores) if options.scores else ()
-    plan = ExportOptions(options.output, options.pictures, scores, options.version, options.force)
-    manifest = export_checkpoint(options.checkpoint, plan)
+    with progress_line("exporting", quiet=options.json) as say:
+        plan = ExportOptions(options.output, options.pictures, scores, options.version, options.force, say)
+        manifest = export_checkpoint(options.checkpoint, plan)
     if options.json:
         print(json.dumps({"bundle": str(options.output), **dataclasses.asdict(manifest)}))
         return 0
@@ -63,8 +64,9 @@ def _import(arguments: list[str]) -> int:
         raise MissingExtra(str(error.name), "export") from error
 
     said = Said(read_trained(options.range, options.order), options.stride, options.task, options.summary, options.licence)
-    plan = ExportOptions(options.output, options.pictures, (), options.version, options.force)
-    manifest = import_onnx(options.file, said, plan)
+    with progress_line("importing", quiet=options.json) as say:
+        plan = ExportOptions(options.output, options.pictures, (), options.version, options.force, say)
+        manifest = import_onnx(options.file, said, plan)
     if options.json:
         print(json.dumps({"bundle": str(options.output), **dataclasses.asdict(manifest)}))
         return 0

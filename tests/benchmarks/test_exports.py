@@ -38,6 +38,7 @@ def test_a_row_has_every_engine_and_every_way_of_running(row: dict[str, Any]) ->
 def test_what_does_not_verify_or_build_does_not_hold(row: dict[str, Any]) -> None:
     assert not holds(row | {"verified": {"onnxruntime fp32": False}})
     assert not holds(row | {"engines": [*row["engines"], {"error": "it does not build"}]})
+    assert not holds(row | {"fp32_share": 0.11})
 
 
 def test_the_tables_show_failures_too(row: dict[str, Any]) -> None:
