@@ -105,9 +105,7 @@ def _run(options: DemoOptions, restorer: Restorer, progress: Progress, ready: fl
     progress("drawing", 0, frames)
     clip = RainyClip(options.clip)
     clip.write(out / BEFORE, lambda done: progress("drawing", done, frames))
-    video = restore_video(
-        out / BEFORE, out / AFTER, restorer, overwrite=True, progress=lambda done, _: progress("restoring", done, frames)
-    )
+    video = restore_video(out / BEFORE, out / AFTER, restorer, overwrite=True, progress=lambda done, _: progress("restoring", done, frames))
     comparison = _Comparison(clip, out)
     comparison.write(lambda done: progress("comparing", done, frames))
     _write_stills(comparison, clip, restorer, out)

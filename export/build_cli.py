@@ -39,7 +39,7 @@ def build_word(arguments: list[str]) -> int:
     engines = []
     for profiles in wanted:
         order = Order(options.target, options.precision, profiles, options.force)
-        with progress_line('building', quiet=options.json) as say:
+        with progress_line("building", quiet=options.json) as say:
             engines.append(build_engine(bundle, order, cache, say))
         if not options.json:
             _print_engine(engines[-1])
