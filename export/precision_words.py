@@ -12,7 +12,8 @@ _TOP = 10  # tensors; the manifest has all of them
 
 def precision_lines(facts: PrecisionFacts) -> Iterator[str]:
     """The cost of FP32, the forms that were chosen, and the tensors that are nearest to the end of FP16."""
-    yield f"FP16: {facts.fp32_share:.1%} of the multiply-adds in FP32, {facts.casts} {'cast' if facts.casts == 1 else 'casts'}; calibrated on {facts.calibration}"
+    casts = "1 cast" if facts.casts == 1 else f"{facts.casts} casts"
+    yield f"FP16: {facts.fp32_share:.1%} of the multiply-adds in FP32, {casts}; calibrated on {facts.calibration}"
     if facts.unstable:
         yield f"  FP32 itself gives another answer each time, so that nothing could be compared, on: {', '.join(facts.unstable)}"
     for why, count in Counter(facts.fp32.values()).most_common():
