@@ -92,7 +92,7 @@ def write_model(made: Model, options: ExportOptions) -> ModelManifest:
     calibration = [*real, *extremes(real, run, _SEED)]
     shown = f"{len(real)} {kind} in their weather; saturated, dark, noisy and flat: {len(calibration)} in all"
     options.say("typing and checking FP16")
-    fp16 = fp16_of(made.graph, calibration, shown)
+    fp16 = fp16_of(made.graph, calibration, shown, options.say)
     manifest = _describe(made, model, fp16.facts, options)
     with _new_folder(options) as folder:
         _write(folder / MODEL, model)

@@ -13,6 +13,7 @@ from export.arithmetic import Arithmetic, Array, NodeByNode
 from export.names import name_of, value_name
 from export.parity import Case, compare
 from export.precision import Prepared, TypedFp16, prepared
+from export.progress import Say
 from runtime.backend import Picture
 from runtime.errors import ParityError
 from runtime.manifest import PrecisionFacts
@@ -28,17 +29,23 @@ class Fp16:
     facts: PrecisionFacts
 
 
-def fp16_of(traced: ir.Model, calibration: Sequence[Case], described: str) -> Fp16:
+def fp16_of(traced: ir.Model, calibration: Sequence[Case], described: str, say: Say = lambda _: None) -> Fp16:
     """`traced` has one node for each attention block, and is changed. The result agrees with the cases' answers, or there is none."""
     ready = prepared(traced, [case.frame for case in calibration])
     stable, unstable = _by_stability(ready.model, calibration)
-    typed = _typed(ready)
-    while problems := (*compare(NodeByNode(typed), stable, described).problems, *_not_finite(typed, unstable)):
-        region = _farthest(ready, typed, [case.frame for case in calibration])
+    while True:
+        typed = _typed(ready)
+        verdict = compare(NodeByNode(typed), stable, described)
+        overflown = [case for case in unstable if not _finite(typed, case)]
+        if verdict.holds and not overflown:
+            break
+        problems = [*verdict.problems, *(f"health of {case.name} holds NaN or Inf" for case in overflown)]
+        worst = [one.frame for one in verdict.worst] if verdict.problems else [case.frame for case in overflown]
+        region = _farthest(ready, typed, worst)
         if not region:
             raise ParityError(f"FP16 does not agree with PyTorch, even with every operation in FP32: {'; '.join(problems)}")
+        say(f"FP16: {problems[0]}; {', '.join(region)} in FP32 from here on")
         ready = replace(ready, fp32={**ready.fp32, **region})
-        typed = _typed(ready)
     inner = sum(node.op_type == "Cast" for node in typed.graph.node) - sum(node.op_type == "Cast" for node in ready.model.graph)
     facts = PrecisionFacts(
         calibration=described,
@@ -67,11 +74,8 @@ def _by_stability(wide: ir.Model, cases: Sequence[Case]) -> tuple[list[Case], li
     return stable, unstable
 
 
-def _not_finite(typed: ModelProto, unstable: Sequence[Case]) -> Iterator[str]:
-    arithmetic = Arithmetic(typed)
-    for case in unstable:
-        if not np.isfinite(arithmetic.run(case.frame[None])["health"]).all():
-            yield f"health of {case.name} holds NaN or Inf"
+def _finite(typed: ModelProto, case: Case) -> bool:
+    return bool(np.isfinite(Arithmetic(typed).run(case.frame[None])["health"]).all())
 
 
 def _typed(ready: Prepared) -> ModelProto:

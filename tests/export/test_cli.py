@@ -62,7 +62,8 @@ def test_export_prints_a_table(exported: Path, tmp_path: Path, capsys: pytest.Ca
     assert run("export", [str(exported.parent / "a.safetensors"), "-o", str(tmp_path / "derain")]) == 0
     lines = capsys.readouterr().out.splitlines()
     assert lines[0].startswith("derain: fdrnet-edge, ")
-    assert [line.split()[0] for line in lines[2:4]] == ["onnxruntime", "openvino"]
+    rows = lines[1 + next(place for place, line in enumerate(lines) if line.startswith("backend")) :]
+    assert [line.split()[0] for line in rows[:3]] == ["onnxruntime", "openvino", "node-by-node"]
     assert lines[-1] == f"written: {tmp_path / 'derain'}"
 
 

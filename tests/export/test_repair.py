@@ -39,9 +39,9 @@ def _cases(network: nn.Module) -> list[Case]:
     return [*cases, *extremes(cases, run, 0)]
 
 
-def _repaired(network: nn.Module) -> tuple[Fp16, list[Case]]:
-    cases = _cases(network)
-    return fp16_of(traced(network), cases, "a test"), cases
+def _repaired(network: nn.Module) -> tuple[Fp16, list[Case], list[str]]:
+    cases, said = _cases(network), list[str]()
+    return fp16_of(traced(network), cases, "a test", said.append), cases, said
 
 
 @pytest.mark.parametrize(
@@ -53,11 +53,14 @@ def _repaired(network: nn.Module) -> tuple[Fp16, list[Case]]:
     ids=["cancelling", "vanishing"],
 )
 def test_the_region_that_loses_the_picture_is_widened_and_no_other(network: nn.Module, widened: set[str], why: str) -> None:
-    fp16, cases = _repaired(network)
+    fp16, cases, said = _repaired(network)
     repaired = {name: reason for name, reason in fp16.facts.fp32.items() if reason.startswith("repaired")}
     assert widened <= repaired.keys()
     assert len(repaired) <= len(widened) + 3
     assert any(why in reason for reason in repaired.values())
+    assert said
+    assert all(line.startswith("FP16: ") and line.endswith(" in FP32 from here on") for line in said)
+    assert all(any(name in line for line in said) for name in repaired)
     arithmetic = Arithmetic(onnx.load_model_from_string(fp16.model))
     for case in cases:
         got = arithmetic.run(case.frame[None])["restored"]
@@ -65,7 +68,8 @@ def test_the_region_that_loses_the_picture_is_widened_and_no_other(network: nn.M
 
 
 def test_a_network_that_needs_no_repair_gets_none() -> None:
-    fp16, _ = _repaired(Toy())
+    fp16, _, said = _repaired(Toy())
+    assert not said
     assert fp16.facts.fp32.keys() == {"/ReduceMean", "network/ReduceMean"}
     assert fp16.facts.fp32_share == 0
     assert fp16.facts.casts == 3

@@ -11,8 +11,10 @@ PLNLIN, four levels (N = 8, 4, 2, 2, each half the side of the one before):
 
 What the paper leaves open, and what was chosen. The decoder goes on from F_k, what encoder and decoder have in common: so every
 part that (11) supervises is also on the way to the result, which is B̂_1. Eq. 5 has the RB in two arguments; as in (4), SFT has:
-a branch's RB or STB, modulated by the other's of the same stage, and stage 2 goes on from (4). SFT is that of its own paper: scale and
-shift by two 1×1 convolutions each. Sampling is mean pooling and nearest neighbours, without weights. STB is Swin's block with windows of 7
+a branch's RB or STB, modulated by the other's of the same stage, and stage 2 goes on from (4). SFT is that of its own paper, scale and
+shift by two 1×1 convolutions each, but for a tanh on the scale: the branches multiply each other in turn, and without a bound the
+features grow from unit to unit until they are not finite, in FP32 too, some thirty steps into training. Sampling
+is mean pooling and nearest neighbours, without weights. STB is Swin's block with windows of 7
 (crops of 112 are 112, 56, 28 and 14 on the four levels), two heads of 16, and an MLP of twice the width; every second one is shifted
 (`window_attention.py` says how). With this the network has 2.235 million parameters; table 2 prints 2.25. Nor does the paper say how
 weights start, and with usual ones the features of twelve units in a row overflow: SFT starts as the identity here, and the last fusion of
@@ -161,7 +163,7 @@ class PLNLIM(nn.Module):
 
 
 class SFT(nn.Module):
-    """x · (1 + scale) + shift, both read off the other branch at the same place (Wang et al., CVPR 2018)."""
+    """x · (1 + tanh scale) + shift, both read off the other branch at the same place (Wang et al., CVPR 2018, without the tanh)."""
 
     def __init__(self, channels: int) -> None:
         super().__init__()
@@ -173,7 +175,7 @@ class SFT(nn.Module):
             nn.init.zeros_(last.bias)  # type: ignore[arg-type]
 
     def forward(self, x: Tensor, other: Tensor) -> Tensor:
-        out: Tensor = x * (1 + self.scale(other)) + self.shift(other)
+        out: Tensor = x * (1 + torch.tanh(self.scale(other))) + self.shift(other)
         return out
 
 
