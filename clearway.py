@@ -45,11 +45,19 @@ _WORDS = {
 }
 
 
-def load(model: str | Path, backend: str = "auto") -> Restorer:
-    """Opens a shipped model by name, or a bundle by path."""
+def load(
+    model: str | Path,
+    backend: str = "auto",
+    *,
+    interference: bool = False,
+    threads: int | None = None,
+    mode: str = "latency",
+    exact: bool = False,
+) -> Restorer:
+    """Opens a shipped model by name, or a bundle by path; docs/runtime.md has what may be asked of it."""
     from runtime.restorer import load as load_restorer
 
-    return load_restorer(model, backend)
+    return load_restorer(model, backend, interference=interference, threads=threads, mode=mode, exact=exact)
 
 
 def restore_video(

@@ -9,13 +9,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 
 from export.checks import Check, checks_of
 from export.limits import limits_of
 from export.measures import IDENTICAL, Difference, Task, bytes_of, differences, mean_of, mean_shift, task_of
-from runtime.backend import Backend, BackendFacts, Picture, Tensors
+from runtime.backend import BackendFacts, Picture, Tensors
 from runtime.errors import ParityError
 from runtime.manifest import ParityRecord
 from training.metrics import psnr
@@ -27,6 +28,15 @@ class Case:
     frame: Picture  # [H, W, 3], degraded
     clean: Picture | None  # the truth at the restored picture's size, where it is known
     expected: Tensors  # PyTorch's answer in FP32, each [1, ...]
+
+
+class Way(Protocol):
+    """A way of running a model: any backend, and what exists for verdicts alone."""
+
+    facts: BackendFacts
+
+    def run(self, frames: Picture, /) -> Tensors: ...
+    def close(self) -> None: ...
 
 
 @dataclass(frozen=True)
@@ -63,7 +73,7 @@ class Verdict:
         return self.record
 
 
-def compare(backend: Backend, cases: Iterable[Case], pictures: str) -> Verdict:
+def compare(backend: Way, cases: Iterable[Case], pictures: str) -> Verdict:
     """Runs every case. `pictures` says in words what the cases are."""
     comparison = Comparison(backend)
     for case in cases:
@@ -74,7 +84,7 @@ def compare(backend: Backend, cases: Iterable[Case], pictures: str) -> Verdict:
 class Comparison:
     """A verdict as it grows, so that several backends can share a thousand cases of which none is kept."""
 
-    def __init__(self, backend: Backend) -> None:
+    def __init__(self, backend: Way) -> None:
         self._backend = backend
         self._limits = limits_of(backend.facts)
         self._found: list[Difference] = []

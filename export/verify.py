@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from export.cases import read_proof
-from export.parity import Case, Comparison, Verdict
-from runtime.backend import PREFERENCE, Backend, open_backend
+from export.parity import Case, Comparison, Verdict, Way
+from runtime.backend import PREFERENCE, open_backend
 from runtime.bundle import PROOF, WEIGHTS, Bundle, open_bundle
 from runtime.errors import BackendError, ExportError, MissingExtra
 
@@ -69,12 +69,12 @@ def _new_cases(bundle: Bundle, pictures: Path | None) -> tuple[Iterable[Case], s
     return cases, f", {described}", ""
 
 
-def _open(bundle: Bundle, names: Sequence[str], opened: contextlib.ExitStack) -> tuple[list[Backend], tuple[tuple[str, str], ...]]:
-    running: list[Backend] = []
+def _open(bundle: Bundle, names: Sequence[str], opened: contextlib.ExitStack) -> tuple[list[Way], tuple[tuple[str, str], ...]]:
+    running: list[Way] = []
     not_opened: list[tuple[str, str]] = []
     for name in dict.fromkeys(names) or (*PREFERENCE, NODE_BY_NODE):
         try:
-            backend = _node_by_node(bundle) if name == NODE_BY_NODE else open_backend(bundle, name).backend
+            backend: Way = _node_by_node(bundle) if name == NODE_BY_NODE else open_backend(bundle, name).backend
             running.append(opened.enter_context(contextlib.closing(backend)))
         except (BackendError, MissingExtra) as error:
             if names:
@@ -85,7 +85,7 @@ def _open(bundle: Bundle, names: Sequence[str], opened: contextlib.ExitStack) ->
     return running, tuple(not_opened)
 
 
-def _node_by_node(bundle: Bundle) -> Backend:
+def _node_by_node(bundle: Bundle) -> Way:
     """The FP16 graph itself: a CPU's engines would compute it in FP32."""
     try:
         import onnx

@@ -18,9 +18,12 @@ from runtime.errors import BackendError, MissingExtra, UsageError
 
 if TYPE_CHECKING:
     from runtime.bundle import Bundle
+    from runtime.picture_memory import PictureMemory
 
 Picture = NDArray[np.uint8]  # [H, W, 3] or [N, H, W, 3], BGR, 0..255; owned by whoever made it
 Tensors = dict[str, NDArray[np.uint8] | NDArray[np.float32]]
+
+MODES = ("latency", "throughput")
 
 
 @dataclass(frozen=True)
@@ -33,11 +36,37 @@ class BackendFacts:
     cache: str = ""  # the folder of what it compiled on earlier runs, if it keeps any
 
 
-class Backend(Protocol):
-    facts: BackendFacts
+@dataclass(frozen=True)
+class EngineOptions:
+    """What may be asked of an engine. One that cannot do it says so; none does something else instead."""
 
-    def run(self, frames: Picture) -> Tensors:
-        """uint8 [N, H, W, 3] BGR → the graph's outputs by name. Arrays belong to the caller."""
+    threads: int | None = None  # cores that it may use; None leaves that to the engine
+    mode: str = "latency"  # each picture as soon as can be; "throughput": most pictures a second, each may take longer
+    exact: bool = False  # FP32, where the engine would take fewer bits: what a doubtful answer is checked with
+
+    def __post_init__(self) -> None:
+        if self.threads is not None and self.threads < 1:
+            raise UsageError(f"at least 1 thread was expected, {self.threads} came; leave it out to let the engine choose")
+        if self.mode not in MODES:
+            raise UsageError(f"the mode must be one of {', '.join(MODES)}; {self.mode!r} came")
+
+
+DEFAULT = EngineOptions()
+
+
+class Backend(Protocol):
+    """Any thread may `run`, several at once, and any may `close`: what is running ends first."""
+
+    facts: BackendFacts
+    depth: int  # runs that are worth having under way at once: while one computes, the next one's bytes move
+    memory: PictureMemory  # where arrays for `into` come from that cost it least
+
+    def run(self, frames: Picture, into: Tensors | None = None) -> Tensors:
+        """uint8 [N, H, W, 3] BGR → the graph's outputs by name.
+
+        `into` names the outputs that are wanted and has an array for each, C-contiguous and of its exact shape: they are filled
+        and returned. Without it all outputs come, in new arrays. The arrays belong to the caller.
+        """
 
     def close(self) -> None:
         """Frees the engine. A second call does nothing."""
@@ -57,41 +86,38 @@ class BackendChoice:
         return said + "".join(f"; passed over {name}: {reason}" for name, reason in self.passed_over)
 
 
-def _openvino(bundle: Bundle, threads: int | None) -> Backend:
+def _openvino(bundle: Bundle, options: EngineOptions) -> Backend:
     from runtime.backends.openvino import OpenVinoBackend
 
-    return OpenVinoBackend(bundle, threads)
+    return OpenVinoBackend(bundle, options)
 
 
-def _onnxruntime(bundle: Bundle, threads: int | None) -> Backend:
+def _onnxruntime(bundle: Bundle, options: EngineOptions) -> Backend:
     from runtime.backends.onnxruntime import OnnxRuntimeBackend
 
-    return OnnxRuntimeBackend(bundle, threads)
+    return OnnxRuntimeBackend(bundle, options)
 
 
 # From the fastest to the most common. A row imports its engine only when it is called.
-_OPENERS: dict[str, Callable[[Bundle, int | None], Backend]] = {"openvino": _openvino, "onnxruntime": _onnxruntime}
+_OPENERS: dict[str, Callable[[Bundle, EngineOptions], Backend]] = {"openvino": _openvino, "onnxruntime": _onnxruntime}
 PREFERENCE = tuple(_OPENERS)
 
 
-def open_backend(bundle: Bundle, name: str = "auto", *, threads: int | None = None) -> BackendChoice:
-    """`threads` is how many cores the engine may use; None leaves that to the engine."""
-    if threads is not None and threads < 1:
-        raise UsageError(f"at least 1 thread was expected, {threads} came; leave it out to let the engine choose")
+def open_backend(bundle: Bundle, name: str = "auto", options: EngineOptions = DEFAULT) -> BackendChoice:
     if name == "auto":
-        return _first_that_opens(bundle, threads)
+        return _first_that_opens(bundle, options)
     if name not in _OPENERS:
         close = difflib.get_close_matches(name, _OPENERS, n=1)
         hint = f"did you mean {close[0]}? " if close else ""
         raise UsageError(f"no backend is called {name!r}; {hint}there are: auto, {', '.join(PREFERENCE)}")
-    return BackendChoice(_OPENERS[name](bundle, threads), "as asked")
+    return BackendChoice(_OPENERS[name](bundle, options), "as asked")
 
 
-def _first_that_opens(bundle: Bundle, threads: int | None) -> BackendChoice:
+def _first_that_opens(bundle: Bundle, options: EngineOptions) -> BackendChoice:
     passed_over: list[tuple[str, str]] = []
     for name, opener in _OPENERS.items():
         try:
-            backend = opener(bundle, threads)
+            backend = opener(bundle, options)
         except (MissingExtra, BackendError) as error:
             passed_over.append((name, str(error)))
             continue

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections import deque
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -9,10 +12,10 @@ from types import TracebackType
 import numpy as np
 from numpy.typing import NDArray
 
-from runtime.backend import BackendChoice, BackendFacts, Picture, open_backend
+from runtime.backend import BackendChoice, BackendFacts, EngineOptions, Picture, Tensors, open_backend
 from runtime.bicubic import enlarged
 from runtime.bundle import open_bundle
-from runtime.errors import BackendError, PictureError
+from runtime.errors import BackendError, PictureError, UsageError
 from runtime.manifest import MINIMUM_SIDE, ModelManifest
 from runtime.timing import StageTimes
 from runtime.zoo import find
@@ -24,7 +27,7 @@ class Restored:
 
     image: Picture  # uint8 [sH, sW, 3] BGR, s is the model's scale
     source: Picture  # uint8 [H, W, 3] BGR
-    interference: Picture | None  # uint8, 128 + (signed layer)/2; None where the network does not separate it
+    interference: Picture | None  # uint8, 128 + (signed layer)/2; None unless it was asked for
     health: NDArray[np.float32]  # [3], channel means before clamping: NaN and Inf show here, never in the picture
 
     @property
@@ -38,41 +41,94 @@ class Restored:
 class Restorer:
     """A model that is ready to run. Call it with a picture. It is a context manager; else close it.
 
-    Several threads may call one restorer: ONNX Runtime then runs them side by side, OpenVINO one after the other.
+    Any thread may call it, stream through it or close it; docs/runtime.md says what runs side by side. The memory of a result that nobody
+    holds any more is used for a later one, so that a video of any length takes no more than a few frames.
     """
 
-    def __init__(self, manifest: ModelManifest, choice: BackendChoice) -> None:
+    def __init__(self, manifest: ModelManifest, choice: BackendChoice, *, interference: bool = False) -> None:
+        if interference and "interference" not in manifest.graph.outputs:
+            raise UsageError(
+                f"{manifest.name} does not separate the interference; `removed` of a result has what any network took out, in that coding"
+            )
         self.manifest, self.choice = manifest, choice
         self.times = StageTimes()  # "model": what the backend took for a picture, its copies included
+        self._pictures = ("restored", "interference") if interference else ("restored",)
         self._open = True
 
     @property
     def facts(self) -> BackendFacts:
         return self.choice.backend.facts
 
-    def __call__(self, picture: Picture) -> Restored:
-        """uint8 [H, W, 3] BGR, any height and width from 16; strided and read-only arrays too. It is not written to."""
+    def __call__(self, picture: Picture, into: Picture | None = None) -> Restored:
+        """uint8 [H, W, 3] BGR, any height and width from 16; strided and read-only arrays too. It is not written to.
+
+        `into` is an array of the caller's that the image is written to: uint8 [sH, sW, 3], contiguous.
+        """
+        _check(picture)
+        return self._run(picture[None], [picture], None if into is None else self._own(picture, into)[None])[0]
+
+    def batch(self, pictures: Sequence[Picture]) -> list[Restored]:
+        """Several pictures of one size in one run. What that gains, and how much later the first one comes, docs/runtime.md shows."""
+        if not pictures:
+            raise PictureError("at least one picture was expected, none came")
+        for picture in pictures:
+            _check(picture)
+        if len(sizes := dict.fromkeys(picture.shape for picture in pictures)) > 1:
+            came = ", ".join(f"{width}×{height}" for height, width, _ in sizes)
+            raise PictureError(f"pictures of one size were expected in a batch, {came} came; make a batch of each, or take them one by one")
+        frames = self.choice.backend.memory.array((len(pictures), *pictures[0].shape))
+        return self._run(np.stack(pictures, out=frames), pictures, None)
+
+    def stream(self, pictures: Iterable[Picture]) -> Iterator[Restored]:
+        """Each picture restored, in their order. While one is worked on the next ones are taken from `pictures`, in the caller's thread."""
+        depth = self.choice.backend.depth
+        pending: deque[Future[Restored]] = deque()
+        with ThreadPoolExecutor(depth, thread_name_prefix="clearway-restore") as workers:
+            try:
+                for picture in pictures:
+                    pending.append(workers.submit(self, picture))
+                    if len(pending) > depth:  # one waits, so that no worker does
+                        yield pending.popleft().result()
+                while pending:
+                    yield pending.popleft().result()
+            finally:  # an error, or a caller who stops in the middle
+                for future in pending:
+                    future.cancel()
+
+    def _own(self, picture: Picture, into: Picture) -> Picture:
+        scale = self.manifest.graph.scale
+        height, width = picture.shape[0] * scale, picture.shape[1] * scale
+        fits = isinstance(into, np.ndarray) and into.dtype == np.uint8 and into.shape == (height, width, 3)
+        if not fits or not into.flags.c_contiguous or not into.flags.writeable:
+            came = f"{into.dtype} {list(into.shape)}" if isinstance(into, np.ndarray) else type(into).__name__
+            expected = f"a contiguous, writeable uint8 array {[height, width, 3]} was expected to write the image to"
+            raise PictureError(f"{expected}, {came}{'' if not fits else ', strided or read-only,'} came; numpy.empty makes one")
+        return into
+
+    def _run(self, frames: Picture, sources: Sequence[Picture], image: Picture | None) -> list[Restored]:
         if not self._open:
             raise BackendError(f"the model {self.manifest.name} was closed; load it again")
-        _check(picture)
+        backend, scale = self.choice.backend, self.manifest.graph.scale
+        count, height, width, _ = frames.shape
+        shape = (count, height * scale, width * scale, 3)
+        into: Tensors = {name: backend.memory.array(shape) for name in self._pictures}
+        into["health"] = np.empty((count, 3), np.float32)
+        if image is not None:
+            into["restored"] = image
         with self.times.stage("model"):
-            tensors = self.choice.backend.run(picture[None])
-        return self._restored(picture, {name: array[0] for name, array in tensors.items()})
+            backend.run(frames, into)
+        return [self._restored(source, {name: array[i] for name, array in into.items()}) for i, source in enumerate(sources)]
 
-    def _restored(self, source: Picture, came: dict[str, NDArray[np.uint8] | NDArray[np.float32]]) -> Restored:
-        name, graph = self.manifest.name, self.manifest.graph
-        if missing := [output for output in graph.outputs if output not in came]:
-            raise BackendError(f"{name}: the graph has no output {', '.join(missing)}, which the manifest lists; export the model again")
-        image = np.asarray(came["restored"], np.uint8)
-        expected = (source.shape[0] * graph.scale, source.shape[1] * graph.scale, 3)
-        if image.shape != expected:
-            raise BackendError(f"{name}: {list(expected)} was expected from the graph, {list(image.shape)} came; export the model again")
-        interference = np.asarray(came["interference"], np.uint8) if "interference" in graph.outputs else None
+    def _restored(self, source: Picture, came: Tensors) -> Restored:
         health = np.asarray(came["health"], np.float32)
         if not np.isfinite(health).all():
             cache = f", or delete {self.facts.cache} (compiled models)" if self.facts.cache else ""
+            name = self.manifest.name
             raise BackendError(f"{name}: the network gave NaN or Inf for this picture; check the model with `clearway verify`{cache}")
-        return Restored(image, source, interference, health)
+        interference = came.get("interference")
+        return Restored(
+            np.asarray(came["restored"], np.uint8), source, None if interference is None else np.asarray(interference, np.uint8), health
+        )
 
     def close(self) -> None:
         """Frees the engine. A second call does nothing."""
@@ -87,10 +143,18 @@ class Restorer:
         self.close()
 
 
-def load(model: str | Path, backend: str = "auto", *, threads: int | None = None) -> Restorer:
-    """Opens a shipped model by name, or a bundle by path, on the backend asked for."""
+def load(
+    model: str | Path,
+    backend: str = "auto",
+    *,
+    interference: bool = False,
+    threads: int | None = None,
+    mode: str = "latency",
+    exact: bool = False,
+) -> Restorer:
+    """Opens a shipped model by name, or a bundle by path, on the backend asked for; docs/runtime.md has what may be asked."""
     bundle = open_bundle(find(model))
-    return Restorer(bundle.manifest, open_backend(bundle, backend, threads=threads))
+    return Restorer(bundle.manifest, open_backend(bundle, backend, EngineOptions(threads, mode, exact)), interference=interference)
 
 
 def _check(picture: object) -> None:

@@ -6,9 +6,10 @@ import os
 
 import numpy as np
 
-from runtime.backend import BackendFacts, Picture, Tensors
+from runtime.backend import DEFAULT, BackendFacts, EngineOptions, Picture, Tensors
 from runtime.bundle import Bundle
 from runtime.errors import BackendError, MissingExtra
+from runtime.picture_memory import PictureMemory
 
 # From 1.29 its Linux wheels send usage events to Microsoft and write a device identity into the user's cache folder. The variable is
 # read once, when it is loaded; who wants the events sets it to 0.
@@ -36,9 +37,12 @@ _FATAL_ONLY = 4  # ONNX Runtime's log severity: every error is raised as well, a
 
 
 class OnnxRuntimeBackend:
-    """The CPU provider, whose arithmetic is FP32. Several threads may `run` at once and `close`: what is running ends first."""
+    """The CPU provider, whose arithmetic is FP32. For throughput each core has a picture of its own, else all share one."""
 
-    def __init__(self, bundle: Bundle, threads: int | None = None) -> None:
+    def __init__(self, bundle: Bundle, options: EngineOptions = DEFAULT) -> None:
+        cores = options.threads or len(os.sched_getaffinity(0))
+        self.depth = cores if options.mode == "throughput" else 1
+        threads = 1 if options.mode == "throughput" else options.threads
         try:
             self._session = open_session(str(bundle.onnx_path), threads)
         except ERRORS as error:
@@ -46,18 +50,27 @@ class OnnxRuntimeBackend:
         if (inputs := [source.name for source in self._session.get_inputs()]) != ["frame"]:
             raise BackendError(f"{bundle.onnx_path}: one input, frame, was expected, {', '.join(inputs) or 'none'} came; export it again")
         self._outputs = [output.name for output in self._session.get_outputs()]
-        cores = "its default of threads" if threads is None else "1 thread" if threads == 1 else f"{threads} threads"
-        self.facts = BackendFacts("onnxruntime", "fp32", f"ONNX Runtime {onnxruntime.__version__}, {cores}")
+        self.memory = PictureMemory()
+        used = "its default of threads" if threads is None else "1 thread" if threads == 1 else f"{threads} threads"
+        used += f" for each of {self.depth} pictures" if self.depth > 1 else ""
+        self.facts = BackendFacts("onnxruntime", "fp32", f"ONNX Runtime {onnxruntime.__version__}, {used}")
 
-    def run(self, frames: Picture) -> Tensors:
+    def run(self, frames: Picture, into: Tensors | None = None) -> Tensors:
         session = self._session  # held until the end of the run: another thread may close
         if session is None:
             raise BackendError("this ONNX Runtime backend was closed; open it again")
         try:
-            arrays = session.run(self._outputs, {"frame": np.ascontiguousarray(frames)})  # new arrays on every run
+            if into is None:
+                arrays = session.run(self._outputs, {"frame": np.ascontiguousarray(frames)})  # new arrays on every run
+                return dict(zip(self._outputs, arrays, strict=True))
+            binding = session.io_binding()
+            binding.bind_cpu_input("frame", np.ascontiguousarray(frames))
+            for name, array in into.items():
+                binding.bind_output(name, "cpu", 0, array.dtype, array.shape, array.ctypes.data)
+            session.run_with_iobinding(binding)
         except ERRORS as error:
             raise BackendError(f"ONNX Runtime failed on frames of {list(frames.shape)}: {first_line(error)}") from error
-        return dict(zip(self._outputs, arrays, strict=True))
+        return into
 
     def close(self) -> None:
         self._session = None

@@ -9,7 +9,7 @@ from pathlib import Path
 import onnx
 import pytest
 
-from runtime.backend import PREFERENCE, open_backend
+from runtime.backend import PREFERENCE, EngineOptions, open_backend
 from runtime.bundle import MODEL, Bundle, open_bundle
 from runtime.errors import BackendError, MissingExtra, UsageError
 from tests.tiny import make_bundle
@@ -75,7 +75,7 @@ def test_nothing_installed(bundle: Bundle, without: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.parametrize("name", PREFERENCE)
 def test_an_explicit_choice_is_delivered_or_raises(bundle: Bundle, without: pytest.MonkeyPatch, name: str) -> None:
-    choice = open_backend(bundle, name, threads=1)
+    choice = open_backend(bundle, name, EngineOptions(threads=1))
     assert choice.backend.facts.name == name
     assert ", 1 thread" in choice.backend.facts.detail
     assert choice.describe().endswith("as asked")
@@ -88,7 +88,7 @@ def test_wrong_use(bundle: Bundle) -> None:
     with pytest.raises(UsageError, match=r"did you mean openvino\? there are: auto, openvino, onnxruntime"):
         open_backend(bundle, "openvin")
     with pytest.raises(UsageError, match="at least 1 thread"):
-        open_backend(bundle, threads=0)
+        EngineOptions(threads=0)
 
 
 @pytest.mark.parametrize("name", ["auto", *PREFERENCE])

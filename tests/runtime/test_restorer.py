@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
+import itertools
+import threading
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from runtime.backend import BackendChoice, BackendFacts, Picture, Tensors
+from runtime.backend import MODES, PREFERENCE, Picture
 from runtime.bicubic import enlarged
 from runtime.bundle import open_bundle
 from runtime.errors import BackendError, BundleError, PictureError, UsageError
-from runtime.manifest import ModelManifest
 from runtime.restorer import Restored, Restorer, load
 from tests.tiny import make_bundle
 
@@ -96,46 +96,6 @@ def test_what_cannot_be_loaded(tmp_path: Path) -> None:
         load(tmp_path)
 
 
-class _Fixed:
-    """A backend that answers with the same tensors whatever comes."""
-
-    facts = BackendFacts("fixed", "fp32", "test")
-
-    def __init__(self, **tensors: np.ndarray) -> None:
-        self.tensors: Tensors = {name: tensor[None] for name, tensor in tensors.items()}
-
-    def run(self, frames: Picture) -> Tensors:
-        assert frames.ndim == 4
-        return self.tensors
-
-    def close(self) -> None:
-        pass
-
-
-def _restore(manifest: ModelManifest, source: Picture, **tensors: np.ndarray) -> Restored:
-    backend = _Fixed(health=np.zeros(3, np.float32), **tensors)
-    return Restorer(manifest, BackendChoice(backend, "test"))(source)
-
-
-def test_a_network_that_separates_the_interference_and_enlarges(folder: Path) -> None:
-    manifest = open_bundle(folder).manifest
-    graph = replace(manifest.graph, scale=2, outputs=("restored", "health", "interference"))
-    layer = picture(48, 64)
-    restored = _restore(replace(manifest, graph=graph), picture(), restored=picture(48, 64), interference=layer)
-    assert restored.image.shape == (48, 64, 3)
-    assert restored.interference is not None
-    assert np.array_equal(restored.interference, layer)
-
-
-def test_a_graph_that_breaks_its_manifest(folder: Path) -> None:
-    manifest = open_bundle(folder).manifest
-    with pytest.raises(BackendError, match=r"\[24, 32, 3\] was expected from the graph, \[48, 64, 3\] came"):
-        _restore(manifest, picture(), restored=picture(48, 64))
-    graph = replace(manifest.graph, outputs=("restored", "health", "interference"))
-    with pytest.raises(BackendError, match="no output interference"):
-        _restore(replace(manifest, graph=graph), picture(), restored=picture())
-
-
 def _restored(image: Picture, source: Picture) -> Restored:
     return Restored(image, source, None, np.zeros(3, np.float32))
 
@@ -162,3 +122,128 @@ def test_removed_compares_with_the_enlarged_source(scale: int) -> None:
 def test_nan_is_an_error_and_never_a_white_picture(tmp_path: Path) -> None:
     with load(make_bundle(tmp_path / "nan", "nan")) as restorer, pytest.raises(BackendError, match="NaN or Inf"):
         restorer(np.zeros((20, 24, 3), np.uint8))
+
+
+@pytest.fixture(params=PREFERENCE)
+def separating(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Restorer]:
+    with load(make_bundle(tmp_path / "separating", "separate"), request.param, interference=True) as opened:
+        yield opened
+
+
+def test_the_interference_comes_when_it_is_asked_for(separating: Restorer, tmp_path: Path) -> None:
+    restored = separating(picture())
+    assert restored.interference is not None
+    assert np.array_equal(restored.interference, 255 - restored.image)
+    with load(tmp_path / "separating", separating.facts.name) as alone:
+        assert alone(picture()).interference is None
+        assert np.array_equal(alone(picture()).image, restored.image)
+
+
+def test_what_separates_nothing_says_so_when_it_is_loaded(folder: Path) -> None:
+    with pytest.raises(UsageError, match="tiny does not separate the interference; `removed` of a result"):
+        load(folder, interference=True)
+
+
+@pytest.mark.parametrize("name", PREFERENCE)
+def test_an_enlarging_network(tmp_path: Path, name: str) -> None:
+    with load(make_bundle(tmp_path / "twice", "enlarge"), name) as restorer:
+        source = picture(24, 32)
+        assert np.array_equal(restorer(source).image, source.repeat(2, 0).repeat(2, 1))
+        assert restorer.batch([source, source])[1].image.shape == (48, 64, 3)
+
+
+@pytest.mark.parametrize("name", PREFERENCE)
+def test_an_array_of_the_callers(folder: Path, name: str) -> None:
+    with load(folder, name) as restorer:
+        mine = np.zeros((24, 32, 3), np.uint8)
+        assert restorer(picture(), into=mine).image.ctypes.data == mine.ctypes.data
+        assert np.array_equal(mine, picture() + 10)
+        restorer(picture() // 2)  # nor does a later run write to it
+        assert np.array_equal(mine, picture() + 10)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "came"),
+    [
+        (np.zeros((24, 31, 3), np.uint8), "uint8 [24, 31, 3] came"),
+        (np.zeros((24, 32, 3), np.float32), "float32 [24, 32, 3] came"),
+        (np.zeros((24, 64, 3), np.uint8)[:, ::2], "strided or read-only, came"),
+        (np.broadcast_to(np.uint8(0), (24, 32, 3)), "strided or read-only, came"),
+        ([0], "list came"),
+    ],
+)
+def test_an_array_that_cannot_be_written_to(restorer: Restorer, wrong: Picture, came: str) -> None:
+    with pytest.raises(PictureError, match="a contiguous, writeable uint8 array") as error:
+        restorer(picture(), into=wrong)
+    assert came in str(error.value)
+    assert np.array_equal(restorer(picture()).image, picture() + 10)
+
+
+def test_a_batch_is_each_of_its_pictures(restorer: Restorer) -> None:
+    pictures = [picture(), picture()[::-1], picture() // 3]
+    for source, restored in zip(pictures, restorer.batch(pictures), strict=True):
+        assert np.array_equal(restored.image, source + 10)
+        assert restored.source is source
+        assert restored.health == pytest.approx((source + 10.0).mean((0, 1)) / 256, rel=1e-4)
+
+
+def test_a_batch_that_is_none(restorer: Restorer) -> None:
+    with pytest.raises(PictureError, match="at least one picture was expected"):
+        restorer.batch([])
+    with pytest.raises(PictureError, match="pictures of one size were expected in a batch, 32×24, 33×24 came"):
+        restorer.batch([picture(), picture(24, 33)])
+    with pytest.raises(PictureError, match="float32"):
+        restorer.batch([picture(), np.zeros((24, 32, 3), np.float32)])
+
+
+@pytest.mark.parametrize("name", PREFERENCE)
+def test_a_stream_keeps_the_order(folder: Path, name: str) -> None:
+    pictures = [picture(24 + number % 3, 32) // 8 + number for number in range(40)]
+    with load(folder, name) as restorer:
+        for source, restored in zip(pictures, restorer.stream(iter(pictures)), strict=True):
+            assert restored.source is source
+            assert np.array_equal(restored.image, source + 10)
+
+
+def test_a_stream_takes_a_few_pictures_ahead_and_no_more(restorer: Restorer) -> None:
+    taken = 0
+
+    def pictures() -> Iterator[Picture]:
+        nonlocal taken
+        for _ in range(100):
+            taken += 1
+            yield picture()
+
+    stream = restorer.stream(pictures())
+    for number, _ in enumerate(stream, start=1):
+        assert number < taken <= number + restorer.choice.backend.depth
+        if number == 5:
+            break
+    stream.close()  # type: ignore[attr-defined]  # it is a generator
+    assert not [thread for thread in threading.enumerate() if thread.name.startswith("clearway-restore")]
+
+
+def test_a_stream_ends_with_the_error_of_its_picture(restorer: Restorer) -> None:
+    stream = restorer.stream([picture(), picture(), np.zeros((24, 32, 3), np.float32), picture()])
+    assert [np.array_equal(restored.image, picture() + 10) for restored in itertools.islice(stream, 2)] == [True, True]
+    with pytest.raises(PictureError, match="float32"):
+        next(stream)
+    assert np.array_equal(restorer(picture()).image, picture() + 10)
+
+
+@pytest.mark.parametrize("name", PREFERENCE)
+@pytest.mark.parametrize("mode", MODES)
+def test_either_mode_and_exact(folder: Path, name: str, mode: str) -> None:
+    with load(folder, name, mode=mode, exact=True) as restorer:
+        assert restorer.facts.precision == "fp32"
+        assert [restored.image.mean() for restored in restorer.stream([picture()] * 6)] == [(picture() + 10).mean()] * 6
+
+
+@pytest.mark.parametrize("name", PREFERENCE)
+def test_the_memory_of_results_is_used_again(folder: Path, name: str) -> None:
+    with load(folder, name) as restorer:
+        places = {restorer(picture()).image.ctypes.data for _ in range(20)}
+        assert len(places) <= 3  # an engine may still hold on to the one before
+        kept = [restorer(picture() // (number + 1)) for number in range(5)]
+        for number, restored in enumerate(kept):
+            assert np.array_equal(restored.image, picture() // (number + 1) + 10)

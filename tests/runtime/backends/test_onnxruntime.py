@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from runtime.backend import EngineOptions
 from runtime.backends.onnxruntime import OnnxRuntimeBackend
 from runtime.bundle import open_bundle
 from runtime.errors import BackendError
@@ -20,9 +21,10 @@ ROOT = Path(__file__).parents[3]
 _ALONE = """
 import sys
 from pathlib import Path
+from runtime.backend import EngineOptions
 from runtime.backends.onnxruntime import OnnxRuntimeBackend
 from runtime.bundle import open_bundle
-OnnxRuntimeBackend(open_bundle(Path(sys.argv[1])), threads=1)
+OnnxRuntimeBackend(open_bundle(Path(sys.argv[1])), EngineOptions(threads=1))
 """
 
 
@@ -49,7 +51,7 @@ def test_a_close_lets_the_run_of_another_thread_end(tmp_path: Path) -> None:
 
 
 def test_threads_are_those_asked_for(tmp_path: Path) -> None:
-    backend = OnnxRuntimeBackend(open_bundle(make_bundle(tmp_path / "tiny")), threads=2)
+    backend = OnnxRuntimeBackend(open_bundle(make_bundle(tmp_path / "tiny")), EngineOptions(threads=2))
     assert backend._session.get_session_options().intra_op_num_threads == 2
 
 

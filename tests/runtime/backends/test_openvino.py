@@ -57,7 +57,7 @@ def test_the_second_start_compiles_nothing(bundle: Bundle, cache: Path) -> None:
     backend = OpenVinoBackend(bundle)
     _run(backend, 20)
     assert _blobs(cache) == first
-    assert all(request.get_compiled_model().get_property("LOADED_FROM_CACHE") for request in backend._requests.values())
+    assert all(compiled.model.get_property("LOADED_FROM_CACHE") for compiled in backend._compiled.values())
 
 
 @pytest.mark.parametrize(
@@ -120,7 +120,7 @@ def test_a_few_sizes_stay_compiled(bundle: Bundle) -> None:
     backend = OpenVinoBackend(bundle)
     for width in (20, 21, 22, 20, 23, 24, 20):
         _run(backend, width)
-    assert [shape[2] for shape in backend._requests] == [22, 23, 24, 20]
+    assert [shape[2] for shape, _ in backend._compiled] == [22, 23, 24, 20]
 
 
 _ALONE = """
