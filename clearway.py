@@ -53,11 +53,15 @@ def load(
     threads: int | None = None,
     mode: str = "latency",
     exact: bool = False,
+    guard: str = "repair",
+    guard_every: int = 1,
 ) -> Restorer:
     """Opens a shipped model by name, or a bundle by path; docs/runtime.md has what may be asked of it."""
     from runtime.restorer import load as load_restorer
 
-    return load_restorer(model, backend, interference=interference, threads=threads, mode=mode, exact=exact)
+    return load_restorer(
+        model, backend, interference=interference, threads=threads, mode=mode, exact=exact, guard=guard, guard_every=guard_every
+    )
 
 
 def restore_video(

@@ -10,6 +10,7 @@ import time
 from pathlib import Path
 
 from runtime.errors import SourceError
+from runtime.guard import GUARDS
 from runtime.restorer import Restorer, load
 from video.restore import (
     FolderReport,
@@ -43,7 +44,7 @@ def run(word: str, arguments: list[str]) -> int:
     else:
         target = target / goal_of(Path(source.name)) if target.is_dir() else target
         check_file(source, target, overwrite=args.force)
-    with _load(args.model, args.backend, new) as restorer:
+    with _load(args, new) as restorer:
         if not args.quiet:
             print(f"{restorer.manifest.name} on {restorer.choice.describe()}", file=sys.stderr)
         with Bar(quiet=args.quiet) as bar:
@@ -59,10 +60,10 @@ def run(word: str, arguments: list[str]) -> int:
     return 0
 
 
-def _load(model: str, backend: str, new: list[Path]) -> Restorer:
+def _load(args: argparse.Namespace, new: list[Path]) -> Restorer:
     """The folders that were made for the results go again if there will be none."""
     try:
-        return load(model, backend)
+        return load(args.model, args.backend, guard=args.guard)
     except BaseException:
         with contextlib.suppress(OSError):
             for folder in new:
@@ -78,6 +79,12 @@ def _parser(word: str) -> argparse.ArgumentParser:
     )
     parser.add_argument("--model", default="derain", help="a shipped model's name, or the folder of a bundle (default: %(default)s)")
     parser.add_argument("--backend", default="auto", help="which engine runs it (default: the fastest that this machine has)")
+    parser.add_argument(
+        "--guard",
+        default=GUARDS[0],
+        choices=GUARDS,
+        help="what to do about a result that cannot be right: run it again in FP32, stop, or only stop at NaN (default: %(default)s)",
+    )
     parser.add_argument("--encoder", default=_DEFAULTS.encoder, choices=list(ENCODERS), help="ffv1 is lossless (default: %(default)s)")
     parser.add_argument(
         "--crf", type=int, default=_DEFAULTS.crf, help="quality of h264: 0 is lossless, each 6 more halve the size (default: %(default)s)"
