@@ -37,8 +37,8 @@ _WITHIN = 60.0  # seconds: nothing is late, so that batches are as large as they
 
 
 def measure(model: str, backend: str, rounds: int) -> dict[str, Any]:
-    frames = [rainy_frame(_HEIGHT, _WIDTH, index) for index in range(36, 42)]
-    pictures = [frames[number % len(frames)] for number in range(_FRAMES)]
+    frame = rainy_frame(_HEIGHT, _WIDTH)
+    pictures = [frame] * _FRAMES
     with load(model, backend) as restorer, SharedRestorer(restorer) as alone, SharedRestorer(restorer, most=4) as together:
         ways: dict[str, Callable[[], object]] = {
             "one stream, Restorer.stream": lambda: deque(restorer.stream(pictures), maxlen=0),
@@ -49,7 +49,7 @@ def measure(model: str, backend: str, rounds: int) -> dict[str, Any]:
             **{f"batches of {count}": _in_batches(restorer, count, pictures) for count in (1, 2, 4)},
         }
         seconds = _in_turns(ways, rounds)
-        overhead = _overhead(model, restorer, frames[0])
+        overhead = _overhead(model, restorer, frame)
         facts = {"model": restorer.manifest.name, "backend": restorer.choice.describe()}
     first = min(wall for wall, _ in seconds["one stream, Restorer.stream"])
     rows = []
