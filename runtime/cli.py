@@ -63,6 +63,7 @@ def _card(manifest: ModelManifest) -> str:
         *_list("bad at", card.weaknesses),
         *_list("scores", [_score(score) for score in manifest.scores]),
         *_field("fp16", _fp16(manifest.precision)),
+        *([*_field("bf16", f"refused: {manifest.bf16_refused}")] if manifest.bf16_refused else []),
         *_list("parity", [_parity(record) for record in manifest.parity]),
         *_list("files", [f"{name}  sha256 {digest}" for name, digest in manifest.files.items()]),
     ]

@@ -88,8 +88,9 @@ class OpenVinoBackend:
             bf16 = "BF16" in self._core.get_property("CPU", "OPTIMIZATION_CAPABILITIES")
         except RuntimeError as error:
             raise BackendError(f"OpenVINO cannot start on this CPU ({_last_line(error)}); take --backend onnxruntime") from error
+        refused = bf16 and bool(bundle.manifest.bf16_refused)
         if bf16 or options.exact:
-            self._properties["INFERENCE_PRECISION_HINT"] = "f32" if options.exact else "bf16"
+            self._properties["INFERENCE_PRECISION_HINT"] = "f32" if options.exact or refused else "bf16"
         try:
             self._model = self._core.read_model(self._path)
         except RuntimeError as error:
@@ -106,7 +107,7 @@ class OpenVinoBackend:
         self.depth = max(2, smallest.get_property("OPTIMAL_NUMBER_OF_INFER_REQUESTS"))
         self._places = threading.BoundedSemaphore(self.depth)
         self.memory = PictureMemory()
-        self.facts = self._facts_of(smallest)
+        self.facts = self._facts_of(smallest, ", this model loses too much in bf16" if refused else "")
 
     def run(self, frames: Picture, into: Tensors | None = None) -> Tensors:
         with self._request(frames.shape, frozenset(into or self._outputs)) as (compiled, request):
@@ -160,13 +161,14 @@ class OpenVinoBackend:
         self._compiled[key] = _Compiled(compiled)
         return self._compiled[key]
 
-    def _facts_of(self, compiled: openvino.CompiledModel) -> BackendFacts:
+    def _facts_of(self, compiled: openvino.CompiledModel, why: str) -> BackendFacts:
         version = openvino.__version__.split("-")[0]
         cpu = self._core.get_property("CPU", "FULL_DEVICE_NAME").strip()
         threads = compiled.get_property("INFERENCE_NUM_THREADS")
         cores = "1 thread" if threads == 1 else f"{threads} threads"
         uncached = "" if self._cache else ", no compile cache: its folder cannot be written"
-        return BackendFacts("openvino", _precision_of(compiled), f"OpenVINO {version}, {cores}, {cpu}{uncached}", str(self._cache or ""))
+        detail = f"OpenVINO {version}, {cores}, {cpu}{why}{uncached}"
+        return BackendFacts("openvino", _precision_of(compiled), detail, str(self._cache or ""))
 
 
 def _precision_of(compiled: openvino.CompiledModel) -> str:
