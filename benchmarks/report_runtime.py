@@ -1,4 +1,4 @@
-"""Owns what docs/runtime.md shows of a record of benchmarks/runtime.py: a table, and the drawing of how stages overlap; measures nothing."""
+"""Owns what docs/runtime.md shows of a record of benchmarks/runtime.py: a table, and how stages overlap as a drawing; measures nothing."""
 
 from __future__ import annotations
 
@@ -27,7 +27,8 @@ def table(record: dict[str, Any]) -> str:
             f"{memory['mb_per_1000']:+.2f} MB per 1,000 frames, of {memory['mb']:.0f} MB",
         ),
     ]
-    return "\n".join([machine_line(record), "", f"| {record['model']}, {record['backend'].split(';')[0]}) | |", "|---|---:|", *map(_row, rows)])
+    heading = f"| {record['model']}, {record['backend'].split(';')[0]}) | |"
+    return "\n".join([machine_line(record), "", heading, "|---|---:|", *map(_row, rows)])
 
 
 def _row(cells: tuple[str, str]) -> str:
@@ -40,10 +41,11 @@ def timeline(record: dict[str, Any]) -> str:
     end = max(span["to"] for span in spans)
     stages = [stage for stage in _STAGES if any(span["stage"] == stage for span in spans)]
     height = _TOP + _ROW * len(stages) + 34
+    machine = record["machine"]
     lines = [
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {_LEFT + _WIDTH + 20} {height}" font-family="sans-serif" font-size="13">',
         f'<rect width="{_LEFT + _WIDTH + 20}" height="{height}" fill="white"/>',
-        f'<text x="{_LEFT}" y="20">{record["model"]}, {record["size"]}, {record["machine"]["cpu"]}, {record["machine"]["cores"]} cores</text>',
+        f'<text x="{_LEFT}" y="20">{record["model"]}, {record["size"]}, {machine["cpu"]}, {machine["cores"]} cores</text>',
     ]
     for place, stage in enumerate(stages):
         lines.append(f'<text x="8" y="{_TOP + _ROW * place + 25}">{_STAGES[stage]}</text>')

@@ -135,7 +135,7 @@ def memory_slope(restorer: Restorer, frames: int) -> dict[str, float]:
 
 
 def timeline(restorer: Restorer, frames: int = 48) -> list[dict[str, Any]]:
-    """When each stage of a video worked on each frame, in milliseconds: some frames from the middle of a clip."""
+    """When each stage of a video worked on which frame, in milliseconds: while six frames are restored, later in a clip."""
     spans: list[dict[str, Any]] = []
 
     def timed(stage: str, frame: Frame, started: float) -> None:
@@ -165,10 +165,13 @@ def timeline(restorer: Restorer, frames: int = 48) -> list[dict[str, Any]]:
                 timed("encode", frame, started)
 
             run_pipeline(decoded(), restored, encoded, times=StageTimes())
-    middle = frames * 2 // 3
-    kept = [span for span in spans if middle <= span["frame"] < middle + 5]
-    zero = min(span["from"] for span in kept)
-    return [span | {"from": round((span["from"] - zero) * 1e3, 2), "to": round((span["to"] - zero) * 1e3, 2)} for span in kept]
+    restores = [span for span in spans if span["stage"] == "restore" and span["frame"] >= frames * 2 // 3][:6]
+    zero, end = restores[0]["from"], restores[-1]["to"]
+    return [
+        span | {"from": round((span["from"] - zero) * 1e3, 2), "to": round((span["to"] - zero) * 1e3, 2)}
+        for span in spans
+        if zero <= span["from"] and span["to"] <= end
+    ]
 
 
 def _seconds(work: Callable[[], object]) -> float:
