@@ -3,7 +3,7 @@
 ONNX Runtime and OpenVINO compute an FP16 graph on a CPU in FP32, so what they return says nothing of FP16: sqrt(x²) of 2000 stays 2000
 there. Here every tensor is stored in the type that the file gives it, and every node starts from what is stored. Sums (convolutions,
 matrix products, normalisations, softmax) add up in FP32 and are rounded once, as tensor cores do; so is one addition or product of two
-FP16 numbers, which gives the bits that FP16 arithmetic gives and takes half the time. All else is `onnx.reference`, in the tensor's own type.
+FP16 numbers, which gives the bits that FP16 arithmetic gives in half the time. All else is `onnx.reference`, in the tensor's own type.
 
 A GPU fuses nodes and keeps more digits between them, so this is the strictest reading of the file.
 """
@@ -104,7 +104,7 @@ def multiply_adds(step: Step) -> int:
 
 def _runner(node: NodeProto, opsets: dict[str, int]) -> Callable[..., tuple[Array, ...]]:
     attributes = _attributes(node)
-    reference = functools.cache(lambda: ReferenceEvaluator(node, opsets=opsets))  # made when it is wanted: it does not know all of `_IN_FP32`
+    reference = functools.cache(lambda: ReferenceEvaluator(node, opsets=opsets))  # made when it is wanted: it does not know all operators
     compute = _IN_FP32.get(node.op_type)
     rare = _RARE | {"dilations"} if node.op_type == "AveragePool" else _RARE
 
