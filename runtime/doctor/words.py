@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import textwrap
 from collections.abc import Callable, Iterator
 
@@ -114,7 +115,7 @@ def _faults(report: Report) -> Iterator[str]:
     for package in (package for extra in report.extras for package in extra.packages):
         if package.command and package.name not in told:
             told.add(package.name)
-            yield from _field(package.name, f"{package.version}: {package.fault}", command=package.command)
+            yield from _field("package", f"{package.name} {package.version}: {package.fault}", command=package.command)
     for cache in report.caches:
         if cache.fault:
             yield from _field("cache", cache.fault)
@@ -148,7 +149,10 @@ _SECTIONS: dict[str, Callable[[Report], Iterator[str]]] = {
 def _field(name: str, *texts: str, command: str = "") -> Iterator[str]:
     """The name beside the first line, the others below it. A command stays whole, however long: it is to be copied."""
     lines = [line for text in texts for line in textwrap.wrap(text, _WIDTH - _INDENT - 2, break_long_words=False, break_on_hyphens=False)]
-    for label, line in zip([name, *[""] * len(lines)], lines, strict=False):
-        yield f"  {label:<{_INDENT}}{line}"
     if command:
-        yield f"  {'':<{_INDENT}}{command}"
+        lines.append(command)
+    labels = [name] if len(name) < _INDENT else []
+    if not labels:
+        yield f"  {name}"
+    for label, line in itertools.zip_longest(labels, lines, fillvalue=""):
+        yield f"  {label:<{_INDENT}}{line}"

@@ -23,7 +23,8 @@ def _engines() -> Cache:
 
 
 def test_nothing_is_made_by_looking(root: Path) -> None:
-    assert [(cache.folder, cache.bytes, cache.fault) for cache in caches()] == [(str(root / name), 0, "") for name in ("openvino", "engines")]
+    expected = [(str(root / name), 0, "") for name in ("openvino", "engines")]
+    assert [(cache.folder, cache.bytes, cache.fault) for cache in caches()] == expected
     assert not root.exists()
 
 
