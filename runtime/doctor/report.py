@@ -19,7 +19,6 @@ from runtime.zoo import shipped
 
 _ROOT = Path(__file__).parents[2]
 _AGAIN = "pip install --force-reinstall --no-deps clearway"
-_FOR_VIDEO = ("av", "opencv-python")  # what `clearway demo` needs beside an engine
 
 
 @dataclass(frozen=True)
@@ -77,16 +76,16 @@ def next_command(trials: Sequence[Trial], found: Sequence[Extra], *, gpu: bool) 
         return _mends(named[""])
     running = next((trial for trial in trials if trial.measured), None)
     if running is not None:
-        return _mends(named["live" if gpu else "cpu"], _FOR_VIDEO) or _demo(running)
+        # `gpu` is offered, not urged: it compiles, and what runs already runs.
+        return _mends(named["live" if gpu else "cpu"]) or _demo(running)
     if trials and not any(trial.passed_over for trial in trials):  # no engine was asked: the bundles are damaged
         return _AGAIN
     return _mends(named["gpu" if gpu else "cpu"]) or _AGAIN
 
 
-def _mends(extra: Extra, only: Sequence[str] | None = None) -> str:
+def _mends(extra: Extra) -> str:
     """The first line that mends one of its packages; "" where all work."""
-    broken = (package for package in extra.packages if not package.works and (only is None or package.name in only))
-    return next((package.command or extra.command for package in broken), "")
+    return next((package.command or extra.command for package in extra.packages if not package.works), "")
 
 
 def _demo(trial: Trial) -> str:

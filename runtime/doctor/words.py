@@ -49,7 +49,7 @@ def _trial(trial: Trial) -> Iterator[str]:
     else:
         yield _measured(trial.measured)
     passed = "passed over " if trial.measured else ""
-    yield from (f"{passed}{refused.backend}: {refused.why}" for refused in trial.passed_over)
+    yield from (f"{passed}{refused.backend}: {refused.why}" for refused in trial.passed_over if refused.why != trial.fault)
 
 
 def _measured(measured: Measured) -> str:
