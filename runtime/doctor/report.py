@@ -13,6 +13,7 @@ from runtime.doctor.caches import Cache, caches
 from runtime.doctor.cards import Graphics, graphics
 from runtime.doctor.codecs import Encoders, encoders
 from runtime.doctor.extras import Extra, extras
+from runtime.doctor.importing import import_fault
 from runtime.doctor.trial import Trial, try_model
 from runtime.machine import Memory, Processor, memory, processor
 from runtime.zoo import shipped
@@ -54,18 +55,14 @@ def examine(say: Callable[[str], None]) -> Report:
     say("the packages")
     packages = extras()
     say("the video encoders")
-    codecs = encoders()
+    codecs, without_numpy = encoders(), import_fault("numpy")
     trials = []
     for model in shipped():
         say(f"the model {model}")
-        trials.append(_not_tried(model) if packages and not packages[0].works else try_model(model))
+        trials.append(Trial(model, None, f"not tried: numpy does not work ({without_numpy})", ()) if without_numpy else try_model(model))
     say("")
     order = next_command(trials, packages, gpu=bool(found.cards))
     return Report(order, tuple(trials), processor(), memory(), found, _software(), packages, codecs, caches())
-
-
-def _not_tried(model: str) -> Trial:
-    return Trial(model, None, "not tried, since what Clearway itself needs does not work", ())
 
 
 def next_command(trials: Sequence[Trial], found: Sequence[Extra], *, gpu: bool) -> str:
