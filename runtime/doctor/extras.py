@@ -40,6 +40,7 @@ _STAND_INS = {
 }
 # The two overwrite each other's files.
 _RIVALS = {"onnxruntime": "onnxruntime-gpu", "onnxruntime-gpu": "onnxruntime"}
+_REQUIREMENT = re.compile(r"([\w.-]+)(?:\[([\w,-]+)\])?([^;]*)")  # "opencv-python>=5.0", "clearway[train]"
 # What wheels leave to the system, by what their imports miss, and how to get it.
 _LIBRARIES = {
     "libGL.so.1": "sudo apt-get install libgl1",
@@ -101,12 +102,12 @@ def _requirements(extra: str) -> dict[str, str]:
         of = re.search(r"""extra == ["']([\w-]+)["']""", marker)
         if (of[1] if of else "") != extra:
             continue
-        name, within, versions = re.fullmatch(r"([\w.-]+)\s*(?:\[([\w,-]+)\])?\s*\(?([^)]*)\)?\s*", requirement.strip()).groups()  # type: ignore[union-attr]
+        name, within, versions = _REQUIREMENT.findall(requirement)[0]
         if name == "clearway":
             for other in within.split(","):
                 found |= _requirements(other)
         else:
-            found[name] = versions
+            found[name] = versions.strip()
     return found
 
 
@@ -117,8 +118,7 @@ def _extra(name: str, wanted: Mapping[str, str], installed: Mapping[str, tuple[s
             packages.append(Package(package, versions, "", "", ""))
             continue
         held, found = installed[package]
-        fault, command = _fault(package, versions, found, faults[package], name)
-        packages.append(Package(held, versions, found, fault, command))
+        packages.append(Package(held, versions, found, *_fault(held, versions, found, faults[package], name)))
     lacking = any(not package.works and not package.command for package in packages)
     return Extra(name, _GIVES.get(name, ""), tuple(packages), _install_line(name) if lacking else "")
 

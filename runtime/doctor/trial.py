@@ -74,7 +74,7 @@ def _by_name(model: str, folder: Path, fault: str) -> Trial:
 
 
 def _try(folder: Path, backend: str) -> tuple[Measured | None, str]:
-    asked = ask(__name__, str(folder), backend, seconds=_PATIENCE)
+    asked = ask(__name__, str(folder), backend, str(_SECONDS), seconds=_PATIENCE)
     if asked.fault:
         return None, asked.fault
     if "refused" in asked.value:
@@ -82,7 +82,7 @@ def _try(folder: Path, backend: str) -> tuple[Measured | None, str]:
     return decode(Measured, asked.value, "trial"), ""
 
 
-def _measure(folder: Path, backend: str) -> Measured:
+def _measure(folder: Path, backend: str, seconds: float) -> Measured:
     import numpy as np
 
     from runtime.restorer import load
@@ -92,7 +92,7 @@ def _measure(folder: Path, backend: str) -> Measured:
     with load(folder, backend) as restore:
         restore(picture)
         came = time.perf_counter()
-        pictures = itertools.takewhile(lambda _: time.perf_counter() - came < _SECONDS, itertools.repeat(picture))
+        pictures = itertools.takewhile(lambda _: time.perf_counter() - came < seconds, itertools.repeat(picture))
         fps = sum(1 for _ in restore.stream(pictures)) / (time.perf_counter() - came)
         facts, passed_over = restore.facts, tuple(PassedOver(*reason) for reason in restore.choice.passed_over)
     return Measured(facts.name, facts.precision, facts.detail, round(came - started, 2), round(fps, 1), passed_over)
@@ -100,6 +100,6 @@ def _measure(folder: Path, backend: str) -> Measured:
 
 if __name__ == "__main__":
     try:
-        answer(asdict(_measure(Path(sys.argv[1]), sys.argv[2])))
+        answer(asdict(_measure(Path(sys.argv[1]), sys.argv[2], float(sys.argv[3]))))
     except ClearwayError as error:
         answer({"refused": str(error)})

@@ -88,6 +88,12 @@ def test_a_package_that_stands_in(site: Site) -> None:
     assert _only("cpu").packages == (Package("opencv-python-headless", ">=5.0", "5.0.1", "", ""),)
 
 
+def test_a_stand_in_that_fails(site: Site) -> None:
+    site.clearway(cpu=["opencv-python>=5.0"])
+    site.install("opencv-python-headless", "5.0.1", module="cv2", source="raise OSError('bad ELF')")
+    assert _only("cpu").packages[0].command == "pip install --force-reinstall --no-deps opencv-python-headless==5.0.1"
+
+
 def test_what_has_to_go_first(site: Site) -> None:
     site.clearway(cpu=["onnxruntime>=1.31"], gpu=["onnxruntime-gpu>=1.31"])
     site.install("onnxruntime", "1.31.1")
