@@ -49,7 +49,11 @@ def _doctor(arguments: list[str]) -> int:
     parser = argparse.ArgumentParser(prog="clearway doctor", description=about)
     parser.add_argument("--json", action="store_true", help="one line for machines")
     options = parser.parse_args(arguments)
-    report = examine(_say_progress if sys.stderr.isatty() else lambda step: None)
+    say = _say_progress if sys.stderr.isatty() else _say_nothing
+    try:
+        report = examine(say)
+    finally:
+        say("")
     print(json.dumps(dataclasses.asdict(report)) if options.json else words.text(report))
     return report.exit_code
 
@@ -57,6 +61,10 @@ def _doctor(arguments: list[str]) -> int:
 def _say_progress(step: str) -> None:
     """One line that the next one is drawn over; "" leaves none."""
     print(f"\r\033[K{step and f'looking at {step} …'}", end="", file=sys.stderr, flush=True)
+
+
+def _say_nothing(step: str) -> None:
+    """Where nobody looks at it."""
 
 
 def _entry(manifest: ModelManifest) -> str:

@@ -45,7 +45,7 @@ _REQUIREMENT = re.compile(r"([\w.-]+)(?:\[([\w,-]+)\])?([^;]*)")  # "opencv-pyth
 _LIBRARIES = {
     "libGL.so.1": "sudo apt-get install libgl1",
     "libgthread-2.0.so.0": "sudo apt-get install libglib2.0-0",
-    "libcuda.so.1": "install the NVIDIA driver: sudo ubuntu-drivers install",
+    "libcuda.so.1": "sudo ubuntu-drivers install",
 }
 
 

@@ -49,7 +49,7 @@ class Report:
 
 
 def examine(say: Callable[[str], None]) -> Report:
-    """Takes seconds; `say` hears what it is at, "" at the end. The models come last and alone, since they are timed."""
+    """Takes seconds; `say` hears what it is at. The models come last and alone, since they are timed."""
     say("the machine")
     found = graphics()
     say("the packages")
@@ -60,7 +60,6 @@ def examine(say: Callable[[str], None]) -> Report:
     for model in shipped():
         say(f"the model {model}")
         trials.append(Trial(model, None, f"not tried: numpy does not work ({without_numpy})", ()) if without_numpy else try_model(model))
-    say("")
     order = next_command(trials, packages, gpu=bool(found.cards))
     return Report(order, tuple(trials), processor(), memory(), found, _software(), packages, codecs, caches())
 

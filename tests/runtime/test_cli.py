@@ -238,13 +238,13 @@ def test_the_doctors_exit_code(monkeypatch: pytest.MonkeyPatch, capsys: pytest.C
     assert capsys.readouterr().out.startswith("No shipped model runs here yet.\n")
 
 
-def test_the_doctors_progress_on_a_terminal(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_doctors_progress_leaves_the_terminal_clean(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     def examine(say: Callable[[str], None]) -> Report:
-        for step in ("the machine", ""):
-            say(step)
-        return findings.REPORT
+        say("the machine")
+        raise KeyboardInterrupt
 
     monkeypatch.setattr(runtime.cli, "examine", examine)
     monkeypatch.setattr("sys.stderr.isatty", lambda: True)
-    run("doctor", ["--json"])
+    with pytest.raises(KeyboardInterrupt):
+        run("doctor", [])
     assert capsys.readouterr().err == "\r\033[Klooking at the machine …\r\033[K"

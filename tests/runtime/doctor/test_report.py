@@ -79,7 +79,7 @@ def test_this_machine(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "extras", lambda: ALL)  # the real ones take seconds, and have tests of their own
     said: list[str] = []
     found = examine(said.append)
-    assert said == ["the machine", "the packages", "the video encoders", "the model tiny", ""]
+    assert said == ["the machine", "the packages", "the video encoders", "the model tiny"]
     assert found.processor == processor()
     assert [(one.model, one.measured is not None) for one in found.trials] == [("tiny", True)]
     assert (found.next, found.exit_code) == ("clearway demo --model tiny", 0)
