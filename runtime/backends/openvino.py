@@ -23,7 +23,7 @@ import numpy as np
 from runtime.backend import DEFAULT, BackendFacts, EngineOptions, Picture, Tensors
 from runtime.bundle import Bundle
 from runtime.cache_folder import cache_folder, make_private
-from runtime.errors import BackendError, MissingExtra
+from runtime.errors import BackendError, unusable
 from runtime.manifest import MINIMUM_SIDE
 from runtime.picture_memory import PictureMemory
 
@@ -32,8 +32,8 @@ from runtime.picture_memory import PictureMemory
 _BLOCKED = sys.modules.setdefault("openvino_telemetry", None) is None  # type: ignore[arg-type]
 try:
     import openvino
-except ImportError as error:
-    raise MissingExtra("openvino", "cpu") from error
+except (ImportError, OSError) as error:
+    raise unusable("openvino", "cpu", error) from error
 finally:
     if _BLOCKED:
         del sys.modules["openvino_telemetry"]
