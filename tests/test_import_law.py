@@ -24,6 +24,8 @@ HEAVY = _TRAINING | {"tensorrt", "tensorrt_rtx", "pycuda", "openvino", "onnxrunt
 LEAVES = {
     "runtime/pictures.py": {"cv2"},
     "runtime/backends/onnxruntime.py": {"onnxruntime"},
+    "runtime/backends/onnxruntime_card.py": {"onnxruntime"},
+    "runtime/backends/onnxruntime_cuda.py": {"onnxruntime"},
     "runtime/backends/openvino.py": {"openvino"},
 }
 
