@@ -60,8 +60,8 @@ class Rival:
         return into
 
     def close(self) -> None:
+        torch.compiler.reset()
         if self._device == "cuda":
-            torch.compiler.reset()
             torch.cuda.empty_cache()
 
 
