@@ -83,9 +83,10 @@ class Pieces:
         seconds = 10 * pace + 2 * building + compiling
         yield Work(worth, "parity", f"parity of {name} on {contender}", seconds, partial(self._parity, name, contender))
         for place, size in enumerate(self._scale.sizes):
-            worth = 3 * kind + 2 if place < _FIRST_SIZES else 3 * kind + 5
-            seconds = 8 * pace + len(self._scale.batches) * (building + compiling)
-            yield Work(worth, "speed", f"speed of {name} on {contender} at {size}", seconds, partial(self._speed, name, contender, size))
+            for batch in self._scale.batches:
+                worth = 3 * kind + (2 if place < _FIRST_SIZES and batch == 1 else 5)
+                what = f"speed of {name} on {contender} at {size}, batch {batch}"
+                yield Work(worth, "speed", what, 5 * pace + building + compiling, partial(self._speed, name, contender, size, batch))
 
     def _measure_roof(self) -> Rows:
         from benchmarks.roofline import measure_roof
@@ -114,18 +115,15 @@ class Pieces:
         row = {"model": name, "contender": contender, "precision": facts.precision, "holds": verdict.holds}
         return [row | {"problems": list(verdict.problems), "record": found, "detail": verdict.detail}]
 
-    def _speed(self, name: str, contender: str, size: str) -> Rows:
+    def _speed(self, name: str, contender: str, size: str, batch: int) -> Rows:
         bundle, sides = self._models.bundle(name), self._scale.sizes[size]
         if contender in TARGETS:
-            _build(bundle, contender, [(batch, *sides) for batch in self._scale.batches])
-        rows = []
-        for batch in self._scale.batches:
-            before = card_memory_mib()
-            runner, depth = self._opened(bundle, contender)
-            with contextlib.closing(runner):
-                speed = measure_speed(name, runner, depth, sides, batch, self._scale.seconds, before)
-            rows.append(dataclasses.asdict(self._with_shares(speed, name, sides)))
-        return rows
+            _build(bundle, contender, [(batch, *sides)])
+        before = card_memory_mib()
+        runner, depth = self._opened(bundle, contender)
+        with contextlib.closing(runner):
+            speed = measure_speed(name, runner, depth, sides, batch, self._scale.seconds, before)
+        return [dataclasses.asdict(self._with_shares(speed, name, sides))]
 
     def _with_shares(self, speed: Speed, name: str, sides: tuple[int, int]) -> Speed:
         if self._roof is None:
