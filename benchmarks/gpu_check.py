@@ -95,7 +95,7 @@ def _ends_after(seconds: float) -> Iterator[None]:
 def contenders_of(scale: Scale) -> tuple[list[str], dict[str, str]]:
     """(what is there, what is not: why, with the command that changes it)."""
     there, missing = [], dict[str, str]()
-    for name in PREFERENCE if scale.device == "cuda" else _CPU_ENGINES:
+    for name in [name for name in PREFERENCE if (name in _CPU_ENGINES) == (scale.device == "cpu")]:
         try:
             if name in TARGETS:
                 open_toolchain(name)  # its engines are built first

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from runtime.errors import BackendError, MissingExtra
 
-INSTALL = "pip uninstall -y onnxruntime && pip install 'onnxruntime-gpu[cuda,cudnn]'"
+INSTALL = "pip install 'onnxruntime-gpu[cuda,cudnn]'"  # with the libraries of CUDA and cuDNN
 _WINDOWS = sys.platform == "win32"
 _DRIVER = "nvcuda.dll" if _WINDOWS else "libcuda.so.1"
 _PROVIDER = "onnxruntime_providers_cuda.dll" if _WINDOWS else "libonnxruntime_providers_cuda.so"
@@ -27,4 +27,6 @@ def require_gpu_build() -> None:
     if found is None or found.origin is None:
         raise MissingExtra("onnxruntime-gpu", "gpu")
     if not (Path(found.origin).parent / "capi" / _PROVIDER).is_file():
-        raise BackendError(f"the CPU build of onnxruntime is installed, and there is room for one only; change it: {INSTALL}")
+        raise BackendError(
+            f"the CPU build of onnxruntime is installed, and there is room for one only; change it: pip uninstall -y onnxruntime && {INSTALL}"
+        )

@@ -31,6 +31,8 @@ _NODES_NAMED = 5
 _COMPUTING = {"Attention", "Conv", "ConvTranspose", "FusedConv", "FusedMatMul", "Gemm", "MatMul"}
 _NAMES = {"float": "fp32", "float16": "fp16"}
 _NO_MEMORY = ("out of memory", "failed to allocate memory", "not enough memory", "cuda failure 2:", "alloc_failed")
+_NO_CUDNN = "cuDNN is unavailable"
+_REASON_LENGTH = 200  # characters that still make one line
 _FAILED = ("CUDA failure", "CUDA error", "CUBLAS failure", "CUDNN failure")
 
 
@@ -147,5 +149,19 @@ def explained(error: Exception, shape: Sequence[int]) -> BackendError:
         less = "take smaller pictures or batches, or close what else uses the card (nvidia-smi lists it)"
         return BackendError(f"the GPU has too little free memory for frames of {list(shape)}; {less}")
     if is_lost(error):
-        return BackendError(f"the GPU failed on frames of {list(shape)} ({first_line(error)}); see what nvidia-smi says, then start again")
-    return BackendError(f"ONNX Runtime failed on frames of {list(shape)}: {first_line(error)}")
+        return BackendError(f"the GPU failed on frames of {list(shape)} ({_reason(error)}); see what nvidia-smi says, then start again")
+    return BackendError(f"ONNX Runtime failed on frames of {list(shape)}: {_reason(error)}")
+
+
+def not_started(error: Exception) -> BackendError:
+    if ran_out(error):
+        return BackendError("the GPU has too little free memory to start with; close what else uses it (nvidia-smi lists it)")
+    if _NO_CUDNN in str(error):
+        return BackendError(f"cuDNN 9 was expected and cannot be loaded; install it: {INSTALL}")
+    return BackendError(f"ONNX Runtime does not start on this GPU ({_reason(error)}); nvidia-smi shows whether the driver sees the card")
+
+
+def _reason(error: Exception) -> str:
+    """What the provider itself says, without the node that happened to be the first."""
+    said = first_line(error).rpartition("Status Message: ")[2]
+    return said if len(said) <= _REASON_LENGTH else f"{said[:_REASON_LENGTH]}…"

@@ -129,7 +129,7 @@ class OnnxRuntimeCudaBackend:
             with _CARD.alone():  # whether it can be had, and in which precision, is known before the first frame
                 precision = card.precision_of(self._path, names, smallest)
         except ERRORS as error:
-            raise card.explained(error, smallest) from error
+            raise card.not_started(error) from error
         self._met: OrderedDict[tuple[int, ...], None] = OrderedDict()
         self._meeting = threading.Lock()
         self._ended = ""  # why it runs no more
@@ -139,7 +139,7 @@ class OnnxRuntimeCudaBackend:
         for _ in range(_LANES):
             self._free.put(_Lane(self._path, names, self._scale))
         self.memory = PictureMemory(_pinned)
-        self.facts = BackendFacts("onnxruntime-cuda", precision, f"ONNX Runtime {onnxruntime.__version__}, {card.PROVIDER}")
+        self.facts = BackendFacts("onnxruntime-cuda", precision, f"ONNX Runtime {onnxruntime.__version__}, CUDA {onnxruntime.cuda_version}")
 
     def run(self, frames: Picture, into: Tensors | None = None) -> Tensors:
         _check(frames)

@@ -213,6 +213,27 @@ def test_what_went_wrong_is_told_apart() -> None:
     assert str(card.explained(plain, (1, 2, 3))) == "ONNX Runtime failed on frames of [1, 2, 3]: Got invalid dimensions for input: frame"
 
 
+@pytest.mark.parametrize(
+    ("words", "line"),
+    [
+        (_NO_ROOM, "too little free memory to start with; close what else"),
+        (
+            "Conv node. Status Message: cuda_kernel.h:296 cuDNN is unavailable or disabled",
+            r"cuDNN 9 was expected .*pip install 'onnxruntime-gpu",
+        ),
+        ("CUDA failure 100: no CUDA-capable device is detected ; GPU=0", "does not start on this GPU .*no CUDA-capable device.*nvidia-smi"),
+    ],
+)
+def test_what_keeps_it_from_starting(on_cpu: pytest.MonkeyPatch, bundle: Bundle, words: str, line: str) -> None:
+    def fails(*_: Any, **__: Any) -> None:
+        raise RuntimeError(words)
+
+    on_cpu.setattr(card, "open_session", fails)
+    with pytest.raises(BackendError, match=line) as error:
+        OnnxRuntimeCudaBackend(bundle)
+    assert "\n" not in str(error.value)
+
+
 def test_only_a_size_that_stays_pays_for_the_search() -> None:
     once, stays = card.provider_options(fixed=False), card.provider_options(fixed=True)
     assert (once["cudnn_conv_algo_search"], once["enable_cuda_graph"]) == ("HEURISTIC", "0")
