@@ -27,6 +27,5 @@ def require_gpu_build() -> None:
     if found is None or found.origin is None:
         raise MissingExtra("onnxruntime-gpu", "gpu")
     if not (Path(found.origin).parent / "capi" / _PROVIDER).is_file():
-        raise BackendError(
-            f"the CPU build of onnxruntime is installed, and there is room for one only; change it: pip uninstall -y onnxruntime && {INSTALL}"
-        )
+        change = f"pip uninstall -y onnxruntime && {INSTALL}"
+        raise BackendError(f"the CPU build of onnxruntime is installed, and there is room for one only; change it: {change}")
