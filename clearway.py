@@ -33,6 +33,7 @@ _WORDS = {
     "demo": ("benchmarks", "make a rainy clip, restore it, show what it did and how fast"),
     "restore": ("video", "restore a video, a picture, or a folder of either"),
     "models": ("runtime", "list the shipped models and their facts"),
+    "doctor": ("runtime", "what this machine can run, how fast, and the next command where it cannot"),
     "train": ("training", "train a recipe on a folder of pictures"),
     "evaluate": ("training", "score a model on pictures, with the protocol named"),
     "figures": ("training", "draw the papers' figures from what is trained and computed now"),

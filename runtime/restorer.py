@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -16,6 +14,7 @@ from runtime.backend import BackendChoice, BackendFacts, EngineOptions, Picture,
 from runtime.bicubic import enlarged
 from runtime.bundle import open_bundle
 from runtime.errors import BackendError, PictureError, UsageError
+from runtime.in_order import in_order
 from runtime.manifest import MINIMUM_SIDE, ModelManifest
 from runtime.timing import StageTimes
 from runtime.zoo import find
@@ -80,20 +79,11 @@ class Restorer:
         return self._run(np.stack(pictures, out=frames), pictures, None)
 
     def stream(self, pictures: Iterable[Picture]) -> Iterator[Restored]:
-        """Each picture restored, in their order. While one is worked on the next ones are taken from `pictures`, in the caller's thread."""
-        depth = self.choice.backend.depth
-        pending: deque[Future[Restored]] = deque()
-        with ThreadPoolExecutor(depth, thread_name_prefix="clearway-restore") as workers:
-            try:
-                for picture in pictures:
-                    pending.append(workers.submit(self, picture))
-                    if len(pending) > depth:  # one waits, so that no worker does
-                        yield pending.popleft().result()
-                while pending:
-                    yield pending.popleft().result()
-            finally:  # an error, or a caller who stops in the middle
-                for future in pending:
-                    future.cancel()
+        """Each picture restored, in their order. While one is worked on the next ones are taken from `pictures`, in the caller's thread.
+
+        A result is given out once the next picture was taken: where those come one by one in their own time, call the restorer.
+        """
+        return in_order(self, pictures, self.choice.backend.depth)
 
     def _own(self, picture: Picture, into: Picture) -> Picture:
         scale = self.manifest.graph.scale

@@ -107,7 +107,7 @@ def restore_video(
                 progress(frames, info.frames)
 
         with VideoSink(target, written, options, copy_from=video, overwrite=overwrite) as sink:
-            run_pipeline(video, work, sink.write, times=times, progress=count)
+            run_pipeline(video, work, sink.write, workers=restorer.choice.backend.depth, times=times, progress=count)
     return _report(video, sink, restorer, frames=done, seconds=time.perf_counter() - started, times=times)
 
 
