@@ -10,7 +10,7 @@ import difflib
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -105,7 +105,7 @@ def _onnxruntime(bundle: Bundle, options: EngineOptions) -> Backend:
     return OnnxRuntimeBackend(bundle, options)
 
 
-_Opener = Callable[[Bundle, EngineOptions], Backend]
+_Opener: TypeAlias = "Callable[[Bundle, EngineOptions], Backend]"
 # From the fastest to the most common. A row imports its engine only when it is called.
 _OPENERS: dict[str, _Opener] = {
     "tensorrt": partial(_tensorrt, target="tensorrt"),

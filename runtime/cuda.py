@@ -63,10 +63,11 @@ class Device:
             raise BackendError(f"the card failed ({first_line(error)}); nvidia-smi may say more") from error
 
     def answers(self) -> bool:
-        """After an error: whether the card still works for this process. Most errors of kernels end that for good."""
+        """After an error: whether the card still works for this process. Most errors of kernels end that for good, and any question shows
+        it; this one waits for nobody, and may be asked while another thread captures."""
         try:
             with self.current():
-                self.driver.Context.synchronize()
+                self.driver.mem_get_info()
         except BackendError:
             return False
         return True

@@ -26,7 +26,7 @@ class HostAllocation(Protocol):
 
 
 class CudaContext(Protocol):
-    """`pop` and `synchronize` are of the class: they go for the current one of the calling thread."""
+    """`pop` is of the class: it goes for the current one of the calling thread."""
 
     def push(self) -> None: ...
 
@@ -54,7 +54,6 @@ class EventFlags(Protocol):
 
 class ContextClass(Protocol):
     def pop(self) -> None: ...
-    def synchronize(self) -> None: ...
 
 
 

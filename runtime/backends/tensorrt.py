@@ -95,23 +95,23 @@ class TensorRtBackend:
         self.facts = self._facts()
 
     def run(self, frames: Picture, into: Tensors | None = None) -> Tensors:
-        place = self._place(asked := size_of(frames))
+        asked = size_of(frames)
         shapes = shapes_of(self._graph.outputs, asked, self._graph.scale)
-        wanted = self._empty(shapes) if into is None else into
-        if misshapen := {name: array.shape for name, array in wanted.items() if array.shape != shapes[name]}:
+        if misshapen := {name: array.shape for name, array in (into or {}).items() if array.shape != shapes[name]}:
             raise BackendError(f"outputs of {shapes} were expected for frames of {asked}, {misshapen} came; hand in arrays of these shapes")
-        with self._lane(place) as lane:
-            try:
-                with self._device.current():
-                    stages = lane.run(place, frames, wanted)
-            except BackendError as error:
-                self._check_device(error)
-                raise
+        try:
+            place = self._place(asked)
+            with self._lane(place) as lane, self._device.current():
+                into = self._empty(shapes) if into is None else into
+                stages = lane.run(place, frames, into)
+        except BackendError as error:
+            self._check_device(error)
+            raise
         for stage, seconds in stages.items():
             self.times.add(stage, seconds)
         if self._graphs is not None and self._graphs.refused and "CUDA graphs" not in self.facts.detail:
             self.facts = replace(self.facts, detail=f"{self.facts.detail}, without CUDA graphs: {self._graphs.refused}")
-        return wanted
+        return into
 
     def close(self) -> None:
         with self._turn:
@@ -137,6 +137,7 @@ class TensorRtBackend:
         lanes, scratches, engines = self._lanes, self._scratches, self._engines
         self._lanes, self._scratches, self._engines = [], [], {}
         self._place.cache_clear()
+        self.memory = PictureMemory(self._device.pinned)  # what the old one held goes; arrays in somebody's hands stay
         with suppress(BackendError), self._device.current():
             closing = [lane.close for lane in lanes] + [scratch.close for scratch in scratches]
             for close in closing:
@@ -182,7 +183,7 @@ class TensorRtBackend:
                 self._turn.notify_all()
 
     def _check_device(self, error: BackendError) -> None:
-        if self._device.answers():
+        if self._ended or self._device.answers():
             return
         lost = "the card no longer answers, and this backend is closed; see nvidia-smi, then start this program again"
         with self._turn:
