@@ -80,8 +80,8 @@ class Device:
         return self._granted(size, "of pinned memory", lambda: self.driver.pagelocked_empty(size, np.uint8))
 
     def pinned(self, size: int) -> memoryview:
-        """The same for PictureMemory, in any thread. Whoever lets go of it last may be any thread, at any line: it is freed when the card is
-        next used."""
+        """The same for PictureMemory, in any thread. Who lets go of it last may be any thread, at any line: it is freed when the card
+        is next used."""
         with self.current():
             array = self.allocate_pinned(size)
         weakref.finalize(array, self._dying.append, cast(HostAllocation, array.base)).atexit = False

@@ -56,7 +56,6 @@ class ContextClass(Protocol):
     def pop(self) -> None: ...
 
 
-
 class CudaDriver(Protocol):
     """The module pycuda.driver."""
 

@@ -64,11 +64,13 @@ def choose(records: Sequence[EngineRecord], wanted: Wanted, size: Size, *, pad: 
         Choice(record, place, held)
         for record in fitting
         for place, profile in enumerate(record.key.profiles)
-        if (held := profile.padded(size)) is not None and (pad or held == size)
+        if (held := profile.padded(size)) is not None
     ]
+    whole = "; it is not padded to one of them, since this network sees the whole picture" if choices else ""
+    if not pad:
+        choices = [choice for choice in choices if choice.size == size]
     if not choices:
         there = "; ".join(str(profile) for profile in _profiles(fitting))
-        whole = "" if pad else "; no picture is padded for this network, since it sees the whole picture"
         line = build_line(wanted, size)
         raise BackendError(f"{wanted.bundle}: a profile that takes {size} was expected, there are: {there}{whole}; {line}")
     return min(choices, key=lambda choice: _cost(choice, wanted))

@@ -1,6 +1,5 @@
 """Owns the word `engines`: arguments into one call of the cache, the answer into text; knows nothing of files or hashes."""
 
-
 from __future__ import annotations
 
 import argparse

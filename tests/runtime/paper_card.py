@@ -1,8 +1,8 @@
 """Owns a card of paper: pycuda.driver and cuda.bindings.driver over numpy arrays, for tests of what runs on a card.
 
-Like a real one it does later what a stream is given: in that stream's order, when somebody waits for it, and not before. What is used after it
-was freed, freed twice, or touched by a thread that is not working on the card is an AssertionError. `live` counts what is held, and
-any call can be made to fail.
+Like a real one it does later what a stream is given: in that stream's order, when somebody waits for it, and not before. What is used
+after it was freed, freed twice, or touched by a thread that is not working on the card is an AssertionError. `live` counts what is held,
+and any call can be made to fail.
 """
 
 from __future__ import annotations
