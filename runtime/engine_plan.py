@@ -56,7 +56,7 @@ def planned(held: int, needs: Iterable[int]) -> int:
     What is held stays as long as it suffices, since changing it means to wait for the card and to capture every graph again; but one
     huge picture does not keep its memory for ever.
     """
-    most = max(_LEAST_BYTES, *needs)
+    most = max([_LEAST_BYTES, *needs])
     return held if most <= held <= _SHRINK * most else most
 
 

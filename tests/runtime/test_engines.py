@@ -235,7 +235,7 @@ def _ours_but_not_writable() -> Iterator[Path]:
     parent = Path(tempfile.mkdtemp())
     folder = parent / "engines"
     folder.mkdir(mode=0o500)
-    if (root := os.geteuid() == 0):
+    if root := os.geteuid() == 0:
         parent.chmod(0o711)
         os.chown(folder, 65534, -1)
         os.seteuid(65534)
