@@ -49,8 +49,7 @@ class EngineCheck:
             for profile in self._record.key.profiles:
                 self._batch = profile.least.batch
                 for size, case in _cases(proof, profile):
-                    expected = {name: np.asarray(array) for name, array in reference.run(case.frame[None]).items()}
-                    comparison.add(replace(case, expected=expected))
+                    comparison.add(replace(case, expected=reference.run(case.frame[None])))
                     sizes.append(f"{size.width}×{size.height}")
                     count += 1
         here = card()
@@ -104,9 +103,9 @@ def _cases(proof: Sequence[Case], profile: Profile) -> Iterator[tuple[Size, Case
 
 def _mirrored(picture: Picture, size: Size) -> Picture:
     """Cut where it is larger, mirrored out where it is smaller."""
-    into = np.empty((1, size.height, size.width, 3), np.uint8)
+    into: Picture = np.empty((1, size.height, size.width, 3), np.uint8)
     put_padded(picture[None, : size.height, : size.width], into)
-    return into[0]
+    return into.reshape(into.shape[1:])
 
 
 def _remember(record: EngineRecord, here: Card, verdict: Verdict) -> None:

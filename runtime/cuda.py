@@ -10,7 +10,7 @@ import functools
 import weakref
 from collections import deque
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TypeVar, cast
 
 import numpy as np
@@ -54,8 +54,7 @@ class Device:
         try:
             self._context.push()
             try:
-                while self._dying:
-                    self._dying.popleft().free()
+                self._bury()
                 yield
             finally:
                 self.driver.Context.pop()
@@ -93,6 +92,11 @@ class Device:
         while isinstance(owner, np.ndarray | memoryview):
             owner = owner.obj if isinstance(owner, memoryview) else owner.base
         return isinstance(owner, self.driver.HostAllocation)
+
+    def _bury(self) -> None:
+        with suppress(IndexError):  # another thread may be at it too
+            while True:
+                self._dying.popleft().free()
 
     def _granted(self, size: int, of: str, allocate: Callable[[], _T]) -> _T:
         try:

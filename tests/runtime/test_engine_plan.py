@@ -23,7 +23,7 @@ def test_a_tensor_is_the_beginning_of_its_memory() -> None:
     assert as_tensor("restored", memory, (2, 4, 3)).tolist() == memory[:24].reshape(2, 4, 3).tolist()
     health = as_tensor("health", memory, (2, 3))
     health[1, 2] = 1.5
-    assert (health.dtype, memory[20:24].view(np.float32).item()) == (np.float32, 1.5)
+    assert (str(health.dtype), memory[20:24].view(np.float32).item()) == ("float32", 1.5)
 
 
 @pytest.mark.parametrize(
