@@ -17,6 +17,7 @@ import pytest
 
 from runtime.backend import EngineOptions, Picture, Tensors, open_backend
 from runtime.backends.tensorrt import TensorRtBackend
+from runtime.backends.tensorrt_context import Place
 from runtime.backends.tensorrt_lane import Lane, Scratch
 from runtime.bundle import Bundle, open_bundle
 from runtime.cuda import open_device
@@ -161,26 +162,54 @@ def _side_by_side(run: Callable[[Picture], object], count: int, size: int) -> No
     assert len(set(map(id, lanes))) == count
 
 
-def test_lanes_that_share_memory_compute_in_the_order_in_which_they_were_asked(bundle: Bundle, paper: PaperCard) -> None:
-    """The second one is waited for first, and the card still computes the first one before it."""
+@pytest.fixture
+def lanes(bundle: Bundle, paper: PaperCard) -> Iterator[tuple[Callable[[int], Place], Lane, Lane]]:
+    """Two that share memory, with the place of a square picture of a side; inside, the card is the thread's."""
     engine_for(bundle)
-    backend = open_backend(bundle, "tensorrt").backend
+    backend, device = open_backend(bundle, "tensorrt").backend, open_device()
     assert isinstance(backend, TensorRtBackend)
-    place, device = backend._place(Size(1, 32, 32)), open_device()
+    opened = backend
     with device.current():
         scratch = Scratch(device)
-        lanes = [Lane(device, scratch, None, ("restored", "health"), 1) for _ in range(2)]
-        for level, lane in enumerate(lanes, start=7):
-            context = lane._shaped(place)
-            source = lane._pinned_source(np.full((1, 32, 32, 3), level, np.uint8), lane._grown(place)["frame"])
-            lane._stream.upload(source, lane._buffers["frame"].address)
-            lane._compute(context)
-        lanes[1]._stream.settle()
-        assert paper.computed == [7, 8]
-        for lane in lanes:
-            lane.close()
+        one, other = (Lane(device, scratch, None, ("restored", "health"), 1) for _ in range(2))
+        yield lambda side: opened._place(Size(1, side, side)), one, other
+        one.close()
+        other.close()
         scratch.close()
     backend.close()
+    assert held(paper) == ZERO
+
+
+def _started(lane: Lane, place: Place, level: int) -> None:
+    """A picture of that level goes up and is computed when the card comes to it; nobody waits yet."""
+    context = lane._shaped(place)
+    source = lane._pinned_source(np.full((*place.size, 3), level, np.uint8), lane._grown(place)["frame"])
+    lane._stream.upload(source, lane._buffers["frame"].address)
+    lane._compute(context)
+
+
+def test_lanes_that_share_memory_compute_in_the_order_in_which_they_were_asked(
+    lanes: tuple[Callable[[int], Place], Lane, Lane], paper: PaperCard
+) -> None:
+    """The second one is waited for first, and the card still computes the first one before it."""
+    place, one, other = lanes
+    _started(one, place(32), 7)
+    _started(other, place(32), 8)
+    other._stream.settle()
+    assert paper.computed == [7, 8]
+
+
+def test_shared_memory_moves_when_nobody_computes_in_it_and_all_are_told(
+    lanes: tuple[Callable[[int], Place], Lane, Lane], paper: PaperCard
+) -> None:
+    place, one, other = lanes
+    _started(one, place(32), 7)
+    _started(other, place(200), 8)  # more than there is: the first has to be done before it is let go
+    assert paper.computed == [7]
+    _started(one, place(32), 9)  # in the new memory, though nothing of its own has moved
+    one._stream.settle()
+    other._stream.settle()
+    assert paper.computed == [7, 8, 9]
 
 
 def _error_of(work: Callable[[], object]) -> BackendError | None:
@@ -254,15 +283,19 @@ def test_several_threads_and_one_that_closes(bundle: Bundle, paper: PaperCard) -
     engine_for(bundle)
     backend = open_backend(bundle, "tensorrt", THROUGHPUT).backend
     wrong: list[object] = []
+    under_way = threading.Event()
 
     def work(seed: int) -> None:
         for number in itertools.count():
+            if number == 20:
+                under_way.set()
             batch = frames(1, 32, 32 + seed % 2 * 16, seed=seed * 100 + number)
             try:
                 came = backend.run(batch)["restored"]
             except BackendError as error:
                 if "was closed" not in str(error):
                     wrong.append(error)
+                    under_way.set()
                 return
             if not np.array_equal(came, brighter(batch)):
                 wrong.append(seed)
@@ -270,8 +303,7 @@ def test_several_threads_and_one_that_closes(bundle: Bundle, paper: PaperCard) -
     threads = [threading.Thread(target=work, args=(seed,)) for seed in range(5)]
     for thread in threads:
         thread.start()
-    while len(paper.computed) < 100:
-        pass
+    under_way.wait()
     backend.close()
     for thread in threads:
         thread.join()
