@@ -1,6 +1,6 @@
 """One process of a training on several: torchrun starts it, `test_devices.py` compares what it writes with one process alone.
 
-torchrun --nproc-per-node 2 -m tests.training.devices_worker OUT
+    torchrun --nproc-per-node 2 -m tests.training.devices_worker OUT
 """
 
 from __future__ import annotations

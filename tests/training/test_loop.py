@@ -277,7 +277,9 @@ def test_fp16_descends_unscaled_gradients_in_every_network(pictures: TrainingPic
             assert left_out or lengths[1] == pytest.approx(lengths[0], rel=0.1), (name, network)
 
 
-def test_a_protocol_that_cannot_score_what_is_held_out_is_said_before_the_first_step(pictures: TrainingPictures, tmp_path: Path) -> None:
+def test_a_protocol_that_cannot_score_what_is_held_out_is_said_before_the_first_step(
+    pictures: TrainingPictures, tmp_path: Path
+) -> None:
     """div2k-hybrid is scored in patches of 63×63, and the pictures here are 48 high."""
     with pytest.raises(ClearwayError) as caught:
         _train(replace(TINY, protocol="div2k-hybrid"), pictures, tmp_path)
