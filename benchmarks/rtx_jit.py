@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import importlib
 from pathlib import Path
 from typing import Any
 
 from benchmarks.machine import gpus
-from export.build_log import logger_of
 from export.engine import Order, build_engine
 from export.profiles import engines_for
-from export.targets import TARGETS
 from runtime.bundle import Bundle
 from runtime.engines import EngineCache
+from runtime.tensorrt_package import open_package
 
 _TARGET = "tensorrt-rtx"
 
@@ -23,10 +21,9 @@ def measure_jit(bundle: Bundle, scratch: Path) -> dict[str, Any]:
     built = build_engine(bundle, Order(_TARGET, "fp16", engines_for([], ["640x360"], None)[0]), cache, lambda _: None)
     _, plan = cache.read(built.record.key)
     cards = gpus()
-    trt: Any = importlib.import_module(TARGETS[_TARGET].module)
-    logger, log = logger_of(TARGETS[_TARGET].module)
-    log.take()
-    engine = trt.Runtime(logger).deserialize_cuda_engine(plan)
+    package = open_package(_TARGET)
+    package.log.take()
+    engine: Any = package.trt.Runtime(package.logger).deserialize_cuda_engine(plan)
     context = engine.create_execution_context() if engine is not None else None
     stopped_at = "deserialising the engine" if engine is None else "making an execution context" if context is None else ""
     return {
@@ -34,5 +31,5 @@ def measure_jit(bundle: Bundle, scratch: Path) -> dict[str, Any]:
         "builder": built.record.key.builder,
         "accepted": context is not None,
         "stopped_at": stopped_at,
-        "said": log.take(),
+        "said": package.log.take(),
     }

@@ -10,6 +10,7 @@ from pathlib import Path
 import onnx
 import pytest
 
+from runtime import nvidia
 from runtime.backend import PREFERENCE, EngineOptions, open_backend
 from runtime.bundle import MODEL, Bundle, open_bundle
 from runtime.errors import BackendError, MissingExtra, UsageError
@@ -20,6 +21,11 @@ from tests.tiny import make_bundle
 @pytest.fixture(scope="module")
 def bundle(tmp_path_factory: pytest.TempPathFactory) -> Bundle:
     return open_bundle(make_bundle(tmp_path_factory.mktemp("bundles") / "tiny"))
+
+
+@pytest.fixture(autouse=True)
+def _no_card(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(nvidia, "_looked", lambda: "no NVIDIA driver")
 
 
 @pytest.fixture
@@ -113,3 +119,15 @@ def test_a_graph_that_no_engine_can_load(tmp_path: Path, name: str) -> None:
         open_backend(bundle, name)
     assert "\n" not in str(error.value)
     assert str(folder / MODEL) in str(error.value)
+
+
+@pytest.mark.parametrize("name", ["tensorrt", "tensorrt-rtx"])
+def test_a_card_that_is_not_there_is_told_first(bundle: Bundle, name: str) -> None:
+    with pytest.raises(BackendError, match=r"^no NVIDIA driver$"):
+        open_backend(bundle, name)
+
+
+def test_on_a_machine_without_a_card_nothing_of_a_card_is_loaded(bundle: Bundle) -> None:
+    before = set(sys.modules)
+    open_backend(bundle)
+    assert not {name.partition(".")[0] for name in set(sys.modules) - before} & {"pycuda", "cuda", "tensorrt", "tensorrt_rtx"}

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
+from contextlib import nullcontext
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -12,6 +14,7 @@ from runtime.backend import Backend, Picture, open_backend
 from runtime.bundle import Bundle, open_bundle
 from runtime.errors import BackendError
 from tests.engines import ENGINES
+from tests.runtime.paper_tensorrt import engine_for, paper_machine
 from tests.tiny import make_bundle
 
 
@@ -20,11 +23,18 @@ def bundle(tmp_path_factory: pytest.TempPathFactory) -> Bundle:
     return open_bundle(make_bundle(tmp_path_factory.mktemp("bundles") / "tiny", "brighten"))
 
 
-@pytest.fixture(params=ENGINES)
-def backend(request: pytest.FixtureRequest, bundle: Bundle) -> Iterator[Backend]:
-    opened = open_backend(bundle, request.param).backend
-    yield opened
-    opened.close()
+_ON_PAPER = ("tensorrt", "tensorrt-rtx")
+
+
+@pytest.fixture(params=[*ENGINES, *_ON_PAPER])
+def backend(request: pytest.FixtureRequest, bundle: Bundle, tmp_path: Path) -> Iterator[Backend]:
+    """What needs a card runs on one of paper, if it can."""
+    with paper_machine(tmp_path) if request.param in _ON_PAPER else nullcontext():
+        if request.param in _ON_PAPER:
+            engine_for(bundle, request.param)
+        opened = open_backend(bundle, request.param).backend
+        yield opened
+        opened.close()
 
 
 def frames(*shape: int, seed: int = 0) -> Picture:
