@@ -17,6 +17,7 @@ from runtime.bicubic import enlarged
 from runtime.bundle import open_bundle
 from runtime.errors import BackendError, PictureError, UsageError
 from runtime.manifest import MINIMUM_SIDE, ModelManifest
+from runtime.tiled import Tile, Tiled, check_tile
 from runtime.timing import StageTimes
 from runtime.zoo import find
 
@@ -45,7 +46,7 @@ class Restorer:
     holds any more is used for a later one, so that a video of any length takes no more than a few frames.
     """
 
-    def __init__(self, manifest: ModelManifest, choice: BackendChoice, *, interference: bool = False) -> None:
+    def __init__(self, manifest: ModelManifest, choice: BackendChoice, tiled: Tiled, *, interference: bool = False) -> None:
         if interference and "interference" not in manifest.graph.outputs:
             raise UsageError(
                 f"{manifest.name} does not separate the interference; `removed` of a result has what any network took out, in that coding"
@@ -53,6 +54,7 @@ class Restorer:
         self.manifest, self.choice = manifest, choice
         self.times = StageTimes()  # "model": what the backend took for a picture, its copies included
         self._pictures = ("restored", "interference") if interference else ("restored",)
+        self._tiled = tiled
         self._open = True
 
     @property
@@ -76,6 +78,7 @@ class Restorer:
         if len(sizes := dict.fromkeys(picture.shape for picture in pictures)) > 1:
             came = ", ".join(f"{width}×{height}" for height, width, _ in sizes)
             raise PictureError(f"pictures of one size were expected in a batch, {came} came; make a batch of each, or take them one by one")
+        self._tiled.plan(len(pictures), *pictures[0].shape[:2])  # what does not fit is said before it takes more
         frames = self.choice.backend.memory.array((len(pictures), *pictures[0].shape))
         return self._run(np.stack(pictures, out=frames), pictures, None)
 
@@ -110,13 +113,14 @@ class Restorer:
             raise BackendError(f"the model {self.manifest.name} was closed; load it again")
         backend, scale = self.choice.backend, self.manifest.graph.scale
         count, height, width, _ = frames.shape
+        plan = self._tiled.plan(count, height, width)
         shape = (count, height * scale, width * scale, 3)
         into: Tensors = {name: backend.memory.array(shape) for name in self._pictures}
         into["health"] = np.empty((count, 3), np.float32)
         if image is not None:
             into["restored"] = image
         with self.times.stage("model"):
-            backend.run(frames, into)
+            self._tiled.run(plan, frames, into)
         return [self._restored(source, {name: array[i] for name, array in into.items()}) for i, source in enumerate(sources)]
 
     def _restored(self, source: Picture, came: Tensors) -> Restored:
@@ -151,10 +155,15 @@ def load(
     threads: int | None = None,
     mode: str = "latency",
     exact: bool = False,
+    tile: Tile = "auto",
 ) -> Restorer:
     """Opens a shipped model by name, or a bundle by path, on the backend asked for; docs/runtime.md has what may be asked."""
     bundle = open_bundle(find(model))
-    return Restorer(bundle.manifest, open_backend(bundle, backend, EngineOptions(threads, mode, exact)), interference=interference)
+    check_tile(bundle.manifest.graph, tile)
+    choice = open_backend(bundle, backend, EngineOptions(threads, mode, exact))
+    # For throughput each of the pictures that are under way has memory of its own; else they take turns in that of one.
+    tiled = Tiled(bundle.manifest, choice.backend, tile, at_once=choice.backend.depth if mode == "throughput" else 1)
+    return Restorer(bundle.manifest, choice, tiled, interference=interference)
 
 
 def _check(picture: object) -> None:

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from runtime.errors import SourceError
 from runtime.restorer import Restorer, load
+from runtime.tiled import Tile
 from video.restore import (
     FolderReport,
     PictureReport,
@@ -43,7 +44,7 @@ def run(word: str, arguments: list[str]) -> int:
     else:
         target = target / goal_of(Path(source.name)) if target.is_dir() else target
         check_file(source, target, overwrite=args.force)
-    with _load(args.model, args.backend, new) as restorer:
+    with _load(args.model, args.backend, args.tile, new) as restorer:
         if not args.quiet:
             print(f"{restorer.manifest.name} on {restorer.choice.describe()}", file=sys.stderr)
         with Bar(quiet=args.quiet) as bar:
@@ -59,10 +60,10 @@ def run(word: str, arguments: list[str]) -> int:
     return 0
 
 
-def _load(model: str, backend: str, new: list[Path]) -> Restorer:
+def _load(model: str, backend: str, tile: Tile, new: list[Path]) -> Restorer:
     """The folders that were made for the results go again if there will be none."""
     try:
-        return load(model, backend)
+        return load(model, backend, tile=tile)
     except BaseException:
         with contextlib.suppress(OSError):
             for folder in new:
@@ -78,6 +79,9 @@ def _parser(word: str) -> argparse.ArgumentParser:
     )
     parser.add_argument("--model", default="derain", help="a shipped model's name, or the folder of a bundle (default: %(default)s)")
     parser.add_argument("--backend", default="auto", help="which engine runs it (default: the fastest that this machine has)")
+    parser.add_argument(
+        "--tile", type=_tile, default="auto", metavar="auto|none|SIDE", help="auto: in tiles what does not fit into memory (default)"
+    )
     parser.add_argument("--encoder", default=_DEFAULTS.encoder, choices=list(ENCODERS), help="ffv1 is lossless (default: %(default)s)")
     parser.add_argument(
         "--crf", type=int, default=_DEFAULTS.crf, help="quality of h264: 0 is lossless, each 6 more halve the size (default: %(default)s)"
@@ -87,6 +91,14 @@ def _parser(word: str) -> argparse.ArgumentParser:
     parser.add_argument("--json", action="store_true", help="print the report as one line of JSON")
     parser.add_argument("--quiet", action="store_true", help="say nothing but errors")
     return parser
+
+
+def _tile(text: str) -> Tile:
+    if text in ("auto", "none"):
+        return "auto" if text == "auto" else None
+    if not text.isascii() or not text.isdigit():
+        raise argparse.ArgumentTypeError(f"auto, none, or the longest side of a tile in pixels was expected, {text!r} came")
+    return int(text)
 
 
 def _restore(

@@ -1,0 +1,115 @@
+"""Owns whether a picture is restored whole or in tiles, and doing it; knows nothing of what the pictures show.
+
+Which it is, is decided once for each size, before anything is allocated. A picture that does not fit into the free memory is refused, or
+cut, as was asked for; one of a size that ran already is not asked again, since its engine holds what it needs.
+"""
+
+from __future__ import annotations
+
+import math
+import threading
+from collections import OrderedDict
+from typing import Literal
+
+import numpy as np
+
+from runtime.backend import Backend, Picture, Tensors
+from runtime.errors import PictureError, UsageError
+from runtime.manifest import GraphFacts, ModelManifest
+from runtime.memory import bytes_of_results, engine_bytes_a_pixel, free_memory
+from runtime.tiling import Span, TilePlan, check_side, least_side, plan_tiles
+
+Tile = int | Literal["auto"] | None  # the longest side of a tile; tiles only where memory asks for them; never
+
+_SHARE = 0.8  # of the free memory: others run beside
+_SIZES_KEPT = 4  # as many as an engine keeps compiled
+
+
+class Tiled:
+    """A backend that takes pictures whole or in tiles. Any thread may plan and run."""
+
+    def __init__(self, manifest: ModelManifest, backend: Backend, tile: Tile, at_once: int = 1) -> None:
+        self._name, self._graph = manifest.name, manifest.graph
+        self._backend, self._tile = backend, tile
+        self._at_once = at_once  # runs that have memory of their own
+        self._plans: OrderedDict[tuple[int, int, int], TilePlan | None] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def plan(self, count: int, height: int, width: int) -> TilePlan | None:
+        """For so many pictures of a size in one run; None: they are taken whole. What fits in no way is a PictureError."""
+        size = count, height, width
+        with self._lock:
+            if size not in self._plans:
+                self._plans[size] = self._fitting(*size)
+            self._plans.move_to_end(size)
+            if len(self._plans) > _SIZES_KEPT:
+                self._plans.popitem(last=False)
+            return self._plans[size]
+
+    def run(self, plan: TilePlan | None, frames: Picture, into: Tensors) -> None:
+        """As `Backend.run`, with every array of `into` in the size of the whole.
+
+        health in tiles is the mean of theirs, each weighted by what it owns. A tile's own health is that of its context too, so this is
+        near the whole picture's and not equal to it. NaN and Inf of any tile show.
+        """
+        if plan is None:
+            self._backend.run(frames, into)
+            return
+        into["health"][:] = 0
+        for row, column in plan.tiles:
+            self._run_tile(plan, row, column, frames, into)
+
+    def _run_tile(self, plan: TilePlan, row: Span, column: Span, frames: Picture, into: Tensors) -> None:
+        memory, scale, (count, height, width, _) = self._backend.memory, self._graph.scale, frames.shape
+        tile = memory.array((count, plan.height, plan.width, 3))
+        np.copyto(tile, frames[:, row.origin : row.origin + plan.height, column.origin : column.origin + plan.width])
+        shape = count, plan.height * scale, plan.width * scale, 3
+        came: Tensors = {name: memory.array(shape) for name in into if name != "health"}
+        came["health"] = np.empty((count, 3), np.float32)
+        self._backend.run(tile, came)
+        into["health"] += came.pop("health") * np.float32(row.owned * column.owned / (height * width))
+        for name, array in came.items():
+            part = array[:, row.in_tile(scale), column.in_tile(scale)]
+            into[name][:, row.in_picture(scale), column.in_picture(scale)] = part
+
+    def _fitting(self, count: int, height: int, width: int) -> TilePlan | None:
+        graph, tile = self._graph, self._tile
+        plan = plan_tiles(graph, height, width, tile) if isinstance(tile, int) and max(height, width) > tile else None
+        free, engine = free_memory(), engine_bytes_a_pixel(graph, self._backend.facts.name)
+        if free is None or engine is None:  # an engine on a GPU, whose memory is its own
+            return plan
+        at_once = count * self._at_once
+        results, allowed = at_once * bytes_of_results(graph, height * width), _SHARE * free
+        pixels = height * width if plan is None else plan.height * plan.width
+        if (needed := results + at_once * engine * pixels) <= allowed:
+            return plan
+        if tile == "auto" and not graph.sees_whole_picture:
+            side = _side((allowed - results) / (at_once * engine), height, width)
+            if side >= least_side(graph):
+                return plan_tiles(graph, height, width, side)
+        asked = f"{width}×{height}" + (f", {count} in a batch" if count > 1 else "")
+        takes = f"{self._name} would take about {needed / 1e9:.1f} GB on {self._backend.facts.name}"
+        raise PictureError(f"{asked}: {takes}, of {free / 1e9:.1f} GB that are free {allowed / 1e9:.1f} may be taken; {self._remedy()}")
+
+    def _remedy(self) -> str:
+        held = " (what it holds for sizes that it ran comes back when the model is loaded again)" if self._plans else ""
+        if self._graph.sees_whole_picture:
+            return f"tiles cannot help, since an operation sees the whole picture: use a smaller one{held}"
+        if self._tile is None:
+            return f"take it in tiles, with tile='auto' or --tile auto{held}"
+        if self._tile == "auto":
+            least = least_side(self._graph)
+            return f"nor does its least tile fit, which is {least} pixels across with its context: use a smaller picture{held}"
+        return f"take smaller tiles or a smaller picture{held}"
+
+
+def check_tile(graph: GraphFacts, tile: object) -> None:
+    if isinstance(tile, int):
+        check_side(graph, tile)
+    elif tile not in ("auto", None):
+        raise UsageError(f"the side of a tile in pixels, 'auto' or None was expected, {tile!r} came")
+
+
+def _side(pixels: float, height: int, width: int) -> int:
+    """Of the largest tile with so many pixels: a square one, or a longer one right across a narrow picture."""
+    return max(math.isqrt(max(0, int(pixels))), int(pixels // min(height, width)))
