@@ -10,8 +10,8 @@ count, the larger of 720p and 1080p (OpenVINO 2026.4, ONNX Runtime 1.31, two cor
     physicsgan-edge               44            1.14            1.25           3.55
     plnlin-edge                  144            0.85            1.18           5.15
 
-bf16 takes between two thirds of FP32 and all of it, since OpenVINO keeps the sums of residuals in FP32: so it has no factor of its own.
-An estimate is what the worst of these took; another network may take half of it.
+bf16 takes between two thirds of FP32 and all of it, by network: so it has no factor of its own. An estimate is what the worst of these
+took; another network may take half of it.
 """
 
 from __future__ import annotations

@@ -11,7 +11,9 @@ import cv2
 import numpy as np
 import pytest
 
+from runtime.backends.onnxruntime import OnnxRuntimeBackend
 from runtime.errors import SinkError, SourceError, UsageError
+from runtime.pictures import read_picture
 from tests.tiny import make_bundle
 from tests.video.clips import STEADY, Clip, order_of, packets, read
 from video.cli import Bar, bar_line, run
@@ -112,6 +114,26 @@ def test_wrong_use(
         restore(tmp_path / source, tmp_path / target, bundle, *more)
     assert "\n" not in str(caught.value)
     assert sorted(path.name for path in tmp_path.iterdir()) == before
+
+
+def test_tiles(tmp_path: Path, bundle: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    source = tmp_path / "one.png"
+    picture = np.random.default_rng(0).integers(0, 246, (70, 90, 3), np.uint8)
+    cv2.imwrite(str(source), picture)
+    sizes: list[tuple[int, ...]] = []
+    run_openly = OnnxRuntimeBackend.run
+    monkeypatch.setattr(OnnxRuntimeBackend, "run", lambda self, frames, into: (sizes.append(frames.shape), run_openly(self, frames, into)))
+    for tile in ("40", "auto", "none"):
+        assert restore(source, tmp_path / f"{tile}.png", bundle, "--tile", tile) == 0
+        assert np.array_equal(read_picture(tmp_path / f"{tile}.png"), picture + 10)
+    assert sizes == [(1, 35, 30, 3)] * 6 + [(1, 70, 90, 3)] * 2
+    with pytest.raises(UsageError, match="tiles of at least 16 pixels"):
+        restore(source, tmp_path / "small.png", bundle, "--tile", "15")
+    for wrong in ("large", "-4", "1.5"):
+        with pytest.raises(SystemExit) as caught:
+            restore(source, tmp_path / "wrong.png", bundle, f"--tile={wrong}")
+        assert caught.value.code == 2
+        assert f"auto, none, or the longest side of a tile in pixels was expected, '{wrong}' came" in capsys.readouterr().err
 
 
 def test_a_mistyped_model_leaves_no_folder(tmp_path: Path) -> None:
