@@ -11,6 +11,7 @@ import cv2
 import numpy as np
 import pytest
 
+from runtime.backend import Picture, Tensors
 from runtime.backends.onnxruntime import OnnxRuntimeBackend
 from runtime.errors import SinkError, SourceError, UsageError
 from runtime.pictures import read_picture
@@ -121,8 +122,13 @@ def test_tiles(tmp_path: Path, bundle: str, capsys: pytest.CaptureFixture[str], 
     picture = np.random.default_rng(0).integers(0, 246, (70, 90, 3), np.uint8)
     cv2.imwrite(str(source), picture)
     sizes: list[tuple[int, ...]] = []
-    run_openly = OnnxRuntimeBackend.run
-    monkeypatch.setattr(OnnxRuntimeBackend, "run", lambda self, frames, into: (sizes.append(frames.shape), run_openly(self, frames, into)))
+    unseen = OnnxRuntimeBackend.run
+
+    def seen(self: OnnxRuntimeBackend, frames: Picture, into: Tensors | None = None) -> Tensors:
+        sizes.append(frames.shape)
+        return unseen(self, frames, into)
+
+    monkeypatch.setattr(OnnxRuntimeBackend, "run", seen)
     for tile in ("40", "auto", "none"):
         assert restore(source, tmp_path / f"{tile}.png", bundle, "--tile", tile) == 0
         assert np.array_equal(read_picture(tmp_path / f"{tile}.png"), picture + 10)
