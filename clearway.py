@@ -33,6 +33,7 @@ _WORDS = {
     "demo": ("benchmarks", "make a rainy clip, restore it, show what it did and how fast"),
     "restore": ("video", "restore a video, a picture, or a folder of either"),
     "models": ("runtime", "list the shipped models and their facts"),
+    "doctor": ("runtime", "what this machine can run, how fast, and the next command where it cannot"),
     "train": ("training", "train a recipe on a folder of pictures"),
     "evaluate": ("training", "score a model on pictures, with the protocol named"),
     "figures": ("training", "draw the papers' figures from what is trained and computed now"),
@@ -54,11 +55,23 @@ def load(
     mode: str = "latency",
     exact: bool = False,
     tile: int | Literal["auto"] | None = "auto",
+    guard: str = "repair",
+    guard_every: int = 1,
 ) -> Restorer:
     """Opens a shipped model by name, or a bundle by path; docs/runtime.md has what may be asked of it."""
     from runtime.restorer import load as load_restorer
 
-    return load_restorer(model, backend, interference=interference, threads=threads, mode=mode, exact=exact, tile=tile)
+    return load_restorer(
+        model,
+        backend,
+        interference=interference,
+        threads=threads,
+        mode=mode,
+        exact=exact,
+        tile=tile,
+        guard=guard,
+        guard_every=guard_every,
+    )
 
 
 def restore_video(

@@ -64,7 +64,7 @@ def measure_export(checkpoint: Checkpoint, folder: Path) -> dict[str, Any]:
     """Export, typed FP16 and the gate; verification once more as a user would do it; every engine."""
     target, card = folder / checkpoint.preset, checkpoint.card
     started = time.perf_counter()
-    manifest = write_bundle(trained(checkpoint), ExportOptions(target))
+    manifest = write_bundle(trained(checkpoint), ExportOptions(target, say=_say))
     exported = time.perf_counter()
     verdicts = verify_bundle(target).verdicts
     verified = time.perf_counter()
@@ -81,10 +81,15 @@ def measure_export(checkpoint: Checkpoint, folder: Path) -> dict[str, Any]:
         "largest_headroom": max(precision.headroom.values()),
         "gain_controls": dict(Counter(form.form for form in precision.gain_controls)),
         "attention": dict(Counter("fused" if form.fused else "explicit" for form in precision.attention)),
+        "bf16_refused": manifest.bf16_refused,
         "parity": [dataclasses.asdict(record) for record in manifest.parity],
         "verified": {f"{verdict.record.backend} {verdict.record.precision}": verdict.holds for verdict in verdicts},
         "engines": list(_engines(open_bundle(target), EngineCache(folder / "engines"))),
     }
+
+
+def _say(line: str) -> None:
+    sys.stderr.write(f"  {line}\n")
 
 
 def _engines(bundle: Bundle, cache: EngineCache) -> Iterator[dict[str, Any]]:
@@ -102,6 +107,8 @@ def _engines(bundle: Bundle, cache: EngineCache) -> Iterator[dict[str, Any]]:
 
 
 def holds(row: dict[str, Any]) -> bool:
+    if "error" in row:
+        return False
     return all(row["verified"].values()) and row["fp32_share"] <= FP32_SHARE and not any("error" in engine for engine in row["engines"])
 
 
@@ -115,8 +122,12 @@ def main(arguments: list[str]) -> int:
     rows = []
     for name in options.preset or PRESETS:
         with tempfile.TemporaryDirectory(prefix="clearway-exports-") as folder, contextlib.redirect_stdout(sys.stderr):
-            rows.append(measure_export(weights.get(name) or drawn(PRESETS[name]), Path(folder)))
-        sys.stderr.write(f"{name}: exported in {rows[-1]['export_s']} s, {'holds' if holds(rows[-1]) else 'DOES NOT HOLD'}\n")
+            try:
+                rows.append(measure_export(weights.get(name) or drawn(PRESETS[name]), Path(folder)))
+            except ClearwayError as error:  # the others' minutes are not lost for it
+                rows.append({"preset": name, "error": str(error)})
+        said = rows[-1].get("error") or f"exported in {rows[-1]['export_s']} s, {'holds' if holds(rows[-1]) else 'DOES NOT HOLD'}"
+        sys.stderr.write(f"{name}: {said}\n")
     record = {"date": date.today().isoformat(), "machine": describe_machine(), "exports": rows}
     if options.record:
         write_record(options.record, record)

@@ -2,53 +2,27 @@
 
 from __future__ import annotations
 
-import os
 import platform
 from importlib.metadata import PackageNotFoundError, version
-from pathlib import Path
 from typing import Any
 
-# What decides how fast a network runs on a CPU, by the kernel's names for it.
-_FEATURES = {"amx_bf16": "AMX-BF16", "amx_int8": "AMX-INT8", "avx512_bf16": "AVX512-BF16", "avx512f": "AVX512", "avx2": "AVX2"}
+from runtime.machine import memory, processor
+
 _RUNTIME = ("clearway", "numpy", "onnxruntime", "onnxruntime-gpu", "openvino", "opencv-python", "av")
 _PACKAGES = (*_RUNTIME, "torch", "onnx", "tensorrt", "tensorrt_rtx_cu13")
 
 
 def describe_machine() -> dict[str, Any]:
-    model, features = _processor()
+    cpu = processor()
     return {
-        "cpu": model,
-        "cores": _cores(),
-        "features": features,
-        "memory_gib": _memory_gib(),
+        "cpu": cpu.name,
+        "cores": cpu.cores,
+        "features": list(cpu.features),
+        "memory_gib": memory().total,
         "system": f"{platform.system()} {platform.release()}",
         "python": platform.python_version(),
         "packages": {name: found for name in _PACKAGES if (found := _version(name)) is not None},
     }
-
-
-def _processor() -> tuple[str, list[str]]:
-    """Name and features as Linux tells them; other systems tell the name at best."""
-    try:
-        text = Path("/proc/cpuinfo").read_text(encoding="utf-8")
-    except OSError:
-        return platform.processor() or platform.machine(), []
-    facts = dict(line.split(":", 1) for line in reversed(text.splitlines()) if ":" in line)
-    facts = {name.strip(): value.strip() for name, value in facts.items()}
-    flags = set(facts.get("flags", "").split())
-    return facts.get("model name", platform.machine()), [name for flag, name in _FEATURES.items() if flag in flags]
-
-
-def _cores() -> int:
-    """Those that this process may use, which is what a container grants."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
-def _memory_gib() -> float | None:
-    try:
-        return round(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30, 1)
-    except (AttributeError, ValueError, OSError):
-        return None
 
 
 def _version(package: str) -> str | None:

@@ -23,6 +23,9 @@ def exports(record: dict[str, Any]) -> str:
         "|---|---|---:|---:|---:|---:|---|---|---:|---:|---:|---:|---:|",
     ]
     for row in record["exports"]:
+        if "error" in row:
+            lines.append(f"| `{row['preset']}` | {row['error']} |{' |' * 11}")
+            continue
         parity = {f"{entry['backend']} {entry['precision']}": entry for entry in row["parity"]}
         half = parity["node-by-node fp16"]
         bf16 = next((entry for name, entry in parity.items() if name.startswith("openvino bf16")), None)
@@ -39,7 +42,7 @@ def exports(record: dict[str, Any]) -> str:
             f"{half['psnr_db']:.1f}",
             f"{half['psnr_worst_db']:.1f}",
             lost,
-            f"{bf16['psnr_db']:.1f}" if bf16 else "no bf16 here",
+            f"{bf16['psnr_db']:.1f}" if bf16 else "refused" if row["bf16_refused"] else "no bf16 here",
             f"{row['largest_headroom']:.3g}",
         ]
         lines.append(f"| {' | '.join(cells)} |")
@@ -54,7 +57,7 @@ def plans(record: dict[str, Any]) -> str:
         "|---|---|---|---:|---:|---|---:|",
     ]
     for row in record["exports"]:
-        for engine in row["engines"]:
+        for engine in row.get("engines", ()):
             start = f"| `{row['preset']}` | {engine['precision']} | {engine['sizes']} "
             if "error" in engine:
                 lines.append(f"{start}| | | {engine['error']} | |")

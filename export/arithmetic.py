@@ -2,8 +2,8 @@
 
 ONNX Runtime and OpenVINO compute an FP16 graph on a CPU in FP32, so what they return says nothing of FP16: sqrt(x²) of 2000 stays 2000
 there. Here every tensor is stored in the type that the file gives it, and every node starts from what is stored. Sums (convolutions,
-matrix products, normalisations, softmax) add up in FP32 and are rounded once, as tensor cores do; all else is numpy's arithmetic in
-the tensor's own type, by `onnx.reference`.
+matrix products, normalisations, softmax) add up in FP32 and are rounded once, as tensor cores do; so is one addition or product of two
+FP16 numbers, which gives the bits that FP16 arithmetic gives in half the time. All else is `onnx.reference`, in the tensor's own type.
 
 A GPU fuses nodes and keeps more digits between them, so this is the strictest reading of the file.
 """
@@ -106,8 +106,8 @@ def multiply_adds(step: Step) -> int:
 
 def _runner(node: NodeProto, opsets: dict[str, int]) -> Callable[..., tuple[Array, ...]]:
     attributes = _attributes(node)
-    reference = functools.cache(lambda: ReferenceEvaluator(node, opsets=opsets))  # made when it is wanted: it does not know all of `_SUMS`
-    compute = _SUMS.get(node.op_type)
+    reference = functools.cache(lambda: ReferenceEvaluator(node, opsets=opsets))  # made when it is wanted: it does not know all operators
+    compute = _IN_FP32.get(node.op_type)
     rare = _RARE | {"dilations"} if node.op_type == "AveragePool" else _RARE
 
     def run(*inputs: Array | None) -> tuple[Array, ...]:
@@ -133,7 +133,8 @@ def _wide(array: Array | None) -> Tensor | None:
 
 
 def _rounded(tensor: Tensor, like: Array) -> Array:
-    return tensor.numpy().astype(like.dtype)
+    rounded: Array = tensor.half().numpy() if like.dtype == np.float16 else tensor.numpy().astype(like.dtype)
+    return rounded
 
 
 def _padded(attributes: Attributes, x: Tensor, value: float = 0.0) -> Tensor:
@@ -200,8 +201,9 @@ def _average_pool(attributes: Attributes, x: Tensor) -> Tensor:
     return F.avg_pool2d(_padded(attributes, x), **window) / F.avg_pool2d(places, **window)
 
 
-# What adds up many products or values. Inputs come in FP32; what goes out is rounded to the type of the first input.
-_SUMS: dict[str, Callable[..., Tensor]] = {
+# Inputs come in FP32; what goes out is rounded to the type of the first input.
+_IN_FP32: dict[str, Callable[..., Tensor]] = {
+    "Add": lambda _, a, b: a + b,
     "Attention": _attention,
     "AveragePool": _average_pool,
     "Conv": _conv,
@@ -211,10 +213,14 @@ _SUMS: dict[str, Callable[..., Tensor]] = {
     "GroupNormalization": _group_norm,
     "InstanceNormalization": _instance_norm,
     "LayerNormalization": _layer_norm,
+    "LeakyRelu": lambda attributes, x: F.leaky_relu(x, attributes.get("alpha", 0.01)),
     "MatMul": lambda _, a, b: a @ b,
     "MaxPool": _max_pool,  # no sum, but ten times as fast as numpy's
+    "Mul": lambda _, a, b: a * b,
     "ReduceMean": _mean,
+    "Relu": lambda _, x: F.relu(x),
     "Softmax": lambda attributes, x: torch.softmax(x, dim=attributes.get("axis", -1)),
+    "Sub": lambda _, a, b: a - b,
 }
 # With one of these `onnx.reference` computes them.
 _RARE = {"auto_pad", "output_shape", "ceil_mode", "storage_order", "noop_with_empty_axes", "q_num_heads", "softcap", "is_causal"}

@@ -103,3 +103,5 @@ def _print_network(manifest: ModelManifest) -> None:
 def _print_made(manifest: ModelManifest, truth: str = "PyTorch in FP32") -> None:
     print("\n".join(precision_lines(manifest.precision)))
     print("\n".join(table(((record, "holds") for record in manifest.parity), truth)))
+    if manifest.bf16_refused:
+        print(f"bf16 is refused, engines that would take it run this model in FP32: {manifest.bf16_refused}")

@@ -19,7 +19,7 @@ from export.device import compute_capability
 from export.kernels import Kernel, kernels_in_log, kernels_inspected
 from export.tensorrt_api import TensorRT
 from runtime.engine_record import ANY_CARD
-from runtime.errors import BackendError, MissingExtra, UsageError
+from runtime.errors import BackendError, UsageError, unusable
 
 _Version = tuple[int, int]
 
@@ -73,11 +73,8 @@ def _imported(target: Target) -> TensorRT:
     try:
         return cast(TensorRT, importlib.import_module(target.module))
     except (ImportError, OSError) as error:
-        if isinstance(error, ModuleNotFoundError) and error.name == target.module:
-            raise MissingExtra(target.module, target.extra) from error
-        # The bindings alone: on the package index the libraries of full TensorRT are only an address of NVIDIA's own index.
-        reinstall = f"pip install --force-reinstall 'clearway[{target.extra}]'"
-        raise BackendError(f"{target.module} is installed and cannot be loaded ({error}); install it again: {reinstall}") from error
+        # Of full TensorRT the package index may have given the bindings alone: its libraries are an address of NVIDIA's own index.
+        raise unusable(target.module, target.extra, error) from error
 
 
 def _checked_version(name: str, target: Target, version: str) -> str:

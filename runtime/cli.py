@@ -1,15 +1,18 @@
-"""Owns the words of this room: `models`, `engines`. Turns arguments into one call and answers into text; knows nothing of how they come
-about. What `engines` says is in runtime/engine_words.py."""
+"""Owns the words of this room: `models`, `doctor`, `engines`. Turns arguments into one call and answers into text; knows nothing of how
+they come about. What `engines` says is in runtime/engine_words.py, what `doctor` says in runtime/doctor/words.py."""
 
 from __future__ import annotations
 
 import argparse
 import dataclasses
 import json
+import sys
 import textwrap
 
 from runtime import engine_words
 from runtime.bundle import open_bundle
+from runtime.doctor import words
+from runtime.doctor.report import examine
 from runtime.manifest import ModelManifest, ParityRecord, PrecisionFacts, Score
 from runtime.zoo import find, shipped
 
@@ -17,6 +20,8 @@ from runtime.zoo import find, shipped
 def run(word: str, arguments: list[str]) -> int:
     if word == "models":
         return _models(arguments)
+    if word == "doctor":
+        return _doctor(arguments)
     said, code = engine_words.answer(arguments)
     print(said)
     return code
@@ -37,6 +42,29 @@ def _models(arguments: list[str]) -> int:
     else:
         print(_card(manifests[0]))
     return 0
+
+
+def _doctor(arguments: list[str]) -> int:
+    about = "Says what this machine can run, how fast, and the next command where it cannot. Exit code 1: no shipped model runs."
+    parser = argparse.ArgumentParser(prog="clearway doctor", description=about)
+    parser.add_argument("--json", action="store_true", help="one line for machines")
+    options = parser.parse_args(arguments)
+    say = _say_progress if sys.stderr.isatty() else _say_nothing
+    try:
+        report = examine(say)
+    finally:
+        say("")
+    print(json.dumps(dataclasses.asdict(report)) if options.json else words.text(report))
+    return report.exit_code
+
+
+def _say_progress(step: str) -> None:
+    """One line that the next one is drawn over; "" leaves none."""
+    print(f"\r\033[K{step and f'looking at {step} …'}", end="", file=sys.stderr, flush=True)
+
+
+def _say_nothing(step: str) -> None:
+    """Where nobody looks at it."""
 
 
 def _entry(manifest: ModelManifest) -> str:
@@ -63,6 +91,7 @@ def _card(manifest: ModelManifest) -> str:
         *_list("bad at", card.weaknesses),
         *_list("scores", [_score(score) for score in manifest.scores]),
         *_field("fp16", _fp16(manifest.precision)),
+        *([*_field("bf16", f"refused: {manifest.bf16_refused}")] if manifest.bf16_refused else []),
         *_list("parity", [_parity(record) for record in manifest.parity]),
         *_list("files", [f"{name}  sha256 {digest}" for name, digest in manifest.files.items()]),
     ]

@@ -81,3 +81,11 @@ class ExportError(ClearwayError):
 
 class ParityError(ExportError):
     pass
+
+
+def unusable(module: str, extra: str, error: ImportError | OSError) -> ClearwayError:
+    """To raise from an import of `module` that failed: it is not installed, or it is and does not load (a library is missing, …)."""
+    if isinstance(error, ModuleNotFoundError) and error.name == module:
+        return MissingExtra(module, extra)
+    again = f"pip install --force-reinstall 'clearway[{extra}]'"
+    return BackendError(f"{module} is installed and cannot be loaded ({error}); install it again: {again}")

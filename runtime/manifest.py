@@ -158,6 +158,7 @@ class ModelManifest:
     scores: tuple[Score, ...] = ()
     parity: tuple[ParityRecord, ...] = ()
     files: dict[str, str] = field(default_factory=dict)
+    bf16_refused: str = ""  # what was lost in it: engines that would take bf16 run this model in FP32; empty where they may
 
     def __post_init__(self) -> None:
         if self.schema != SCHEMA:

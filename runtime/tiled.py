@@ -9,9 +9,11 @@ from __future__ import annotations
 import math
 import threading
 from collections import OrderedDict
+from collections.abc import Iterable
 from typing import Literal
 
 import numpy as np
+from numpy.typing import NDArray
 
 from runtime.backend import Backend, Picture, Tensors
 from runtime.errors import PictureError, UsageError
@@ -21,22 +23,62 @@ from runtime.tiling import Span, TilePlan, check_side, least_side, plan_tiles
 
 Tile = int | Literal["auto"] | None  # the longest side of a tile; tiles only where memory asks for them; never
 
+_LEVELS = 256  # what stands for 1.0 in health (docs/bundle.md)
 _SHARE = 0.8  # of the free memory: others run beside
 _SIZES_KEPT = 4  # as many as an engine keeps compiled
 
 
 class Tiled:
-    """A backend that takes pictures whole or in tiles. Any thread may plan and run."""
+    """A backend that takes what another one takes, and gives it that in tiles where it must be. Closing it closes the other."""
 
-    def __init__(self, manifest: ModelManifest, backend: Backend, tile: Tile, at_once: int = 1) -> None:
+    def __init__(self, manifest: ModelManifest, backend: Backend, tile: Tile, mode: str) -> None:
+        self.facts, self.depth, self.memory = backend.facts, backend.depth, backend.memory
         self._name, self._graph = manifest.name, manifest.graph
         self._backend, self._tile = backend, tile
-        self._at_once = at_once  # runs that have memory of their own
+        # For throughput every run under way has memory of its own, else they take turns in that of one.
+        self._at_once = backend.depth if mode == "throughput" else 1
         self._plans: OrderedDict[tuple[int, int, int], TilePlan | None] = OrderedDict()
         self._lock = threading.Lock()
 
-    def plan(self, count: int, height: int, width: int) -> TilePlan | None:
-        """For so many pictures of a size in one run; None: they are taken whole. What fits in no way is a PictureError."""
+    def check(self, count: int, height: int, width: int) -> None:
+        """That so many pictures of a size can be taken in one run; what fits in no way is a PictureError. `run` asks it too."""
+        self._plan(count, height, width)
+
+    def run(self, frames: Picture, into: Tensors | None = None) -> Tensors:
+        """health in tiles is the mean of what they own, each tile's own mean shifted by how far the bytes of its owned part are from all of
+        its bytes: where nothing is clamped that is the whole picture's health but for rounding. NaN and Inf of any tile stay."""
+        plan = self._plan(*frames.shape[:3])
+        if plan is None:
+            return self._backend.run(frames, into)
+        into = self._empty(frames.shape, self._graph.outputs) if into is None else into
+        into["health"][:] = 0
+        for row, column in plan.tiles:
+            self._run_tile(plan, row, column, frames, into)
+        return into
+
+    def close(self) -> None:
+        self._backend.close()
+
+    def _run_tile(self, plan: TilePlan, row: Span, column: Span, frames: Picture, into: Tensors) -> None:
+        scale, (count, height, width, _) = self._graph.scale, frames.shape
+        tile = self.memory.array((count, plan.height, plan.width, 3))
+        np.copyto(tile, frames[:, row.origin : row.origin + plan.height, column.origin : column.origin + plan.width])
+        came = self._backend.run(tile, self._empty(tile.shape, into))
+        for name, array in came.items():
+            if name != "health":
+                part = array[:, row.in_tile(scale), column.in_tile(scale)]
+                into[name][:, row.in_picture(scale), column.in_picture(scale)] = part
+        owned = came["restored"][:, row.in_tile(scale), column.in_tile(scale)]
+        health = came["health"] + (_means(owned) - _means(came["restored"])) / _LEVELS
+        into["health"][:] += health * np.float32(row.owned * column.owned / (height * width))
+
+    def _empty(self, shape: tuple[int, ...], outputs: Iterable[str]) -> Tensors:
+        count, height, width, _ = shape
+        size = count, height * self._graph.scale, width * self._graph.scale, 3
+        return {name: np.empty((count, 3), np.float32) if name == "health" else self.memory.array(size) for name in outputs}
+
+    def _plan(self, count: int, height: int, width: int) -> TilePlan | None:
+        """None: they are taken whole."""
         size = count, height, width
         with self._lock:
             if size not in self._plans:
@@ -45,32 +87,6 @@ class Tiled:
             if len(self._plans) > _SIZES_KEPT:
                 self._plans.popitem(last=False)
             return self._plans[size]
-
-    def run(self, plan: TilePlan | None, frames: Picture, into: Tensors) -> None:
-        """As `Backend.run`, with every array of `into` in the size of the whole.
-
-        health in tiles is the mean of theirs, each weighted by what it owns. A tile's own health is that of its context too, so this is
-        near the whole picture's and not equal to it. NaN and Inf of any tile show.
-        """
-        if plan is None:
-            self._backend.run(frames, into)
-            return
-        into["health"][:] = 0
-        for row, column in plan.tiles:
-            self._run_tile(plan, row, column, frames, into)
-
-    def _run_tile(self, plan: TilePlan, row: Span, column: Span, frames: Picture, into: Tensors) -> None:
-        memory, scale, (count, height, width, _) = self._backend.memory, self._graph.scale, frames.shape
-        tile = memory.array((count, plan.height, plan.width, 3))
-        np.copyto(tile, frames[:, row.origin : row.origin + plan.height, column.origin : column.origin + plan.width])
-        shape = count, plan.height * scale, plan.width * scale, 3
-        came: Tensors = {name: memory.array(shape) for name in into if name != "health"}
-        came["health"] = np.empty((count, 3), np.float32)
-        self._backend.run(tile, came)
-        into["health"] += came.pop("health") * np.float32(row.owned * column.owned / (height * width))
-        for name, array in came.items():
-            part = array[:, row.in_tile(scale), column.in_tile(scale)]
-            into[name][:, row.in_picture(scale), column.in_picture(scale)] = part
 
     def _fitting(self, count: int, height: int, width: int) -> TilePlan | None:
         graph, tile = self._graph, self._tile
@@ -108,6 +124,13 @@ def check_tile(graph: GraphFacts, tile: object) -> None:
         check_side(graph, tile)
     elif tile not in ("auto", None):
         raise UsageError(f"the side of a tile in pixels, 'auto' or None was expected, {tile!r} came")
+
+
+def _means(pictures: NDArray[np.generic]) -> NDArray[np.float32]:
+    """[N, H, W, 3] bytes → [N, 3]. Down the rows first: numpy takes eight times as long where the last axis has three."""
+    count, height, width, _ = pictures.shape
+    columns = pictures.reshape(count, height, -1).sum(1, dtype=np.uint32)
+    return np.asarray(columns.reshape(count, width, 3).sum(1) / (height * width), np.float32)
 
 
 def _side(pixels: float, height: int, width: int) -> int:

@@ -23,7 +23,21 @@ from tests.tiny import make_bundle
 from tests.video.clips import STEADY, Clip, read
 
 ROOT = Path(__file__).parents[1]
-WORDS = ("demo", "restore", "models", "train", "evaluate", "figures", "export", "import-onnx", "build", "verify", "engines", "bench")
+WORDS = (
+    "demo",
+    "restore",
+    "models",
+    "doctor",
+    "train",
+    "evaluate",
+    "figures",
+    "export",
+    "import-onnx",
+    "build",
+    "verify",
+    "engines",
+    "bench",
+)
 
 
 @pytest.fixture

@@ -23,6 +23,7 @@ HEAVY = _TRAINING | {"tensorrt", "tensorrt_rtx", "pycuda", "openvino", "onnxrunt
 # The only files of runtime that may import something heavy, and what.
 LEAVES = {
     "runtime/pictures.py": {"cv2"},
+    "runtime/doctor/codecs.py": {"av"},  # only where it is run as a program
     "runtime/backends/onnxruntime.py": {"onnxruntime"},
     "runtime/backends/openvino.py": {"openvino"},
 }

@@ -102,6 +102,18 @@ def test_it_runs_from_another_folder(environment: Path, tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
+def test_the_doctor_of_a_bare_machine(environment: Path, tmp_path: Path) -> None:
+    """Nothing is there but numpy: the first command is said first, nothing fails, and the exit code tells scripts."""
+    alone = os.environ | {"CLEARWAY_CACHE": str(tmp_path / "cache")}
+    command = [str(environment / "bin" / "clearway"), "doctor"]
+    done = subprocess.run(command, cwd=tmp_path, env=alone, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (1, "")
+    assert done.stdout.splitlines()[:2] == ["No shipped model runs here yet.", "Next: pip install 'clearway[cpu]'"]
+    assert "openvino: openvino is not installed; it comes with: pip install 'clearway[cpu]'" in done.stdout
+    assert "To mend" not in done.stdout
+    assert list(tmp_path.iterdir()) == []
+
+
 @pytest.mark.parametrize("word", ["restore", "train", "evaluate", "export", "verify", "demo", "bench"])
 def test_a_missing_package_is_one_line_that_says_how_to_get_it(word: str, environment: Path, tmp_path: Path) -> None:
     arguments = {"demo": [], "bench": ["tiny"]}.get(word, ["--help"])  # these two know their words without any package

@@ -10,6 +10,7 @@ import time
 from pathlib import Path
 
 from runtime.errors import SourceError
+from runtime.guard import GUARDS
 from runtime.restorer import Restorer, load
 from runtime.tiled import Tile
 from video.restore import (
@@ -44,7 +45,7 @@ def run(word: str, arguments: list[str]) -> int:
     else:
         target = target / goal_of(Path(source.name)) if target.is_dir() else target
         check_file(source, target, overwrite=args.force)
-    with _load(args.model, args.backend, args.tile, new) as restorer:
+    with _load(args, new) as restorer:
         if not args.quiet:
             print(f"{restorer.manifest.name} on {restorer.choice.describe()}", file=sys.stderr)
         with Bar(quiet=args.quiet) as bar:
@@ -60,10 +61,10 @@ def run(word: str, arguments: list[str]) -> int:
     return 0
 
 
-def _load(model: str, backend: str, tile: Tile, new: list[Path]) -> Restorer:
+def _load(args: argparse.Namespace, new: list[Path]) -> Restorer:
     """The folders that were made for the results go again if there will be none."""
     try:
-        return load(model, backend, tile=tile)
+        return load(args.model, args.backend, tile=args.tile, guard=args.guard)
     except BaseException:
         with contextlib.suppress(OSError):
             for folder in new:
@@ -81,6 +82,12 @@ def _parser(word: str) -> argparse.ArgumentParser:
     parser.add_argument("--backend", default="auto", help="which engine runs it (default: the fastest that this machine has)")
     parser.add_argument(
         "--tile", type=_tile, default="auto", metavar="auto|none|SIDE", help="auto: in tiles what does not fit into memory (default)"
+    )
+    parser.add_argument(
+        "--guard",
+        default=GUARDS[0],
+        choices=GUARDS,
+        help="what to do about a result that cannot be right: run it again in FP32, stop, or only stop at NaN (default: %(default)s)",
     )
     parser.add_argument("--encoder", default=_DEFAULTS.encoder, choices=list(ENCODERS), help="ffv1 is lossless (default: %(default)s)")
     parser.add_argument(

@@ -1,10 +1,10 @@
 """Owns overlapping three stages on three threads and ending them cleanly; knows nothing of videos, networks or files.
 
     source ──queue──> work ──queue──> sink
-    thread            caller's        thread
+    thread            workers         thread
 
-The first error wins: it is raised from `run_pipeline`, in the caller's thread, after all threads have ended. The work
-runs in the caller's thread so that Ctrl-C lands here and not in a thread that cannot hear it.
+The first error wins: it is raised from `run_pipeline`, in the caller's thread, after all threads have ended. The caller's thread waits for
+the workers, so that Ctrl-C lands here and not in a thread that cannot hear it.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from typing import Generic, TypeVar
 
+from runtime.in_order import in_order
 from runtime.timing import StageTimes
 from video.frame import Frame
 
@@ -98,10 +99,13 @@ def run_pipeline(
     sink: Callable[[Frame], None],
     *,
     depth: int = 4,
+    workers: int = 1,
     times: StageTimes,
     progress: Callable[[int], None] | None = None,
 ) -> None:
     """Sends every frame of `source` through `work` to `sink`, in order, at most `depth` waiting between two stages.
+
+    `work` is called by so many `workers` at once: an engine that moves one frame while it computes another wants two.
 
     Stage times are taken as "decode", "restore" and "encode": what each took for a frame, without waiting for the others.
     `progress` hears the number of frames done, in the sink's thread.
@@ -109,14 +113,17 @@ def run_pipeline(
     fresh: _Queue[Frame] = _Queue(depth)
     done: _Queue[Frame] = _Queue(depth)
     failure = _Failure(fresh, done)
+
+    def timed(frame: Frame) -> Frame:
+        with times.stage("restore"):
+            return work(frame)
+
     threads = [
         _start("read", failure, lambda: _read(source, fresh, times)),
         _start("write", failure, lambda: _write(done, sink, times, progress)),
     ]
     try:
-        for frame in fresh:
-            with times.stage("restore"):
-                restored = work(frame)
+        for restored in in_order(timed, fresh, workers):
             done.put(restored)
         done.end()
         for _, ended in threads:

@@ -85,7 +85,7 @@ def restore_video(
     overwrite: bool = False,
     progress: Progress | None = None,
 ) -> VideoReport:
-    times = StageTimes()
+    times, repaired = StageTimes(), restorer.guard.repaired
     started = time.perf_counter()
     check_file(source, target, overwrite=overwrite)
     with open_video(source, copies=True) as video:
@@ -107,8 +107,9 @@ def restore_video(
                 progress(frames, info.frames)
 
         with VideoSink(target, written, options, copy_from=video, overwrite=overwrite) as sink:
-            run_pipeline(video, work, sink.write, times=times, progress=count)
-    return _report(video, sink, restorer, frames=done, seconds=time.perf_counter() - started, times=times)
+            run_pipeline(video, work, sink.write, workers=restorer.choice.backend.depth, times=times, progress=count)
+    report = _report(video, sink, restorer, frames=done, seconds=time.perf_counter() - started, times=times)
+    return dataclasses.replace(report, notes=(*report.notes, *restorer.guard.notes(repaired)))
 
 
 @contextmanager
@@ -141,7 +142,7 @@ def _report(video: FileSource, sink: VideoSink, restorer: Restorer, *, frames: i
 
 
 def restore_picture(source: Path, target: Path, restorer: Restorer, *, overwrite: bool = False) -> PictureReport:
-    started = time.perf_counter()
+    started, repaired = time.perf_counter(), restorer.guard.repaired
     check_file(source, target, overwrite=overwrite)
     picture = read_picture(source)
     left = left_behind(source)
@@ -156,7 +157,7 @@ def restore_picture(source: Path, target: Path, restorer: Restorer, *, overwrite
         seconds=time.perf_counter() - started,
         model=restorer.manifest.name,
         backend=restorer.choice.describe(),
-        notes=tuple(f"not carried over: {what}" for what in left),
+        notes=(*(f"not carried over: {what}" for what in left), *restorer.guard.notes(repaired)),
     )
 
 

@@ -8,7 +8,7 @@ import numpy as np
 
 from runtime.backend import DEFAULT, BackendFacts, EngineOptions, Picture, Tensors
 from runtime.bundle import Bundle
-from runtime.errors import BackendError, MissingExtra
+from runtime.errors import BackendError, unusable
 from runtime.picture_memory import PictureMemory
 
 # From 1.29 its Linux wheels send usage events to Microsoft and write a device identity into the user's cache folder. The variable is
@@ -17,8 +17,8 @@ os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 try:
     import onnxruntime
     from onnxruntime.capi import onnxruntime_pybind11_state as raised
-except ImportError as error:
-    raise MissingExtra("onnxruntime", "cpu") from error
+except (ImportError, OSError) as error:
+    raise unusable("onnxruntime", "cpu", error) from error
 
 # They have no base class of their own.
 ERRORS = (

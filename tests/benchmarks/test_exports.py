@@ -39,6 +39,7 @@ def test_what_does_not_verify_or_build_does_not_hold(row: dict[str, Any]) -> Non
     assert not holds(row | {"verified": {"onnxruntime fp32": False}})
     assert not holds(row | {"engines": [*row["engines"], {"error": "it does not build"}]})
     assert not holds(row | {"fp32_share": 0.11})
+    assert not holds({"preset": "physicsgan-edge", "error": "it does not agree"})
 
 
 def test_the_tables_show_failures_too(row: dict[str, Any]) -> None:
@@ -47,6 +48,11 @@ def test_the_tables_show_failures_too(row: dict[str, Any]) -> None:
     table = plans(record | {"exports": [row | {"engines": [*row["engines"], failed]}]})
     assert "| `physicsgan-edge` | fp16 | 1280×720 | | | no kernel | |" in table
     assert exports(record | {"exports": [row]}).splitlines()[-1].startswith("| `physicsgan-edge` | drawn | ")
+    refused = row | {"parity": [entry for entry in row["parity"] if entry["precision"] != "bf16"], "bf16_refused": "it loses"}
+    assert " | refused | " in exports(record | {"exports": [refused]}).splitlines()[-1]
+    broken = exports(record | {"exports": [{"preset": "plnlin", "error": "it does not agree"}]}).splitlines()
+    assert broken[-1].startswith("| `plnlin` | it does not agree |")
+    assert broken[-1].count("|") == broken[-2].count("|")
     cell = {"heads": 2, "size": 16, "form": "fused", "precision": "fp16", "blocks": 2}
     found = [cell | {"sizes": name, "fused": fused} for name, fused in (("a", 2), ("b", 1), ("c", None))]
     assert fusions(record | {"fusions": found}).splitlines()[-1] == "| 2 | 16 | fused | fused | not fused | refused |"

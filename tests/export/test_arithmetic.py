@@ -15,7 +15,7 @@ from onnx import ModelProto, TensorProto, helper, numpy_helper
 from torch import nn
 from torch.nn import functional as F
 
-from export.arithmetic import Arithmetic, Step, multiply_adds
+from export.arithmetic import Arithmetic, Step, _runner, multiply_adds
 from export.graph import cost_of, export_graph, reference
 from tests.export.toys import Toy
 from training.networks import PRESETS
@@ -62,6 +62,18 @@ def test_a_sum_is_added_up_in_fp32_and_rounded_once() -> None:
     answer = Arithmetic(model).run(np.ones((1, 32, 32, 3), np.uint8))["y"]
     assert answer.dtype == np.float16
     assert answer.item() == 192
+
+
+@pytest.mark.parametrize("operation", ["Add", "Sub", "Mul", "Relu"])
+def test_one_operation_in_fp32_rounded_gives_the_bits_of_fp16(operation: str) -> None:
+    """Of any two numbers there are: small ones below the normal range, infinite ones, NaN."""
+    a, b = (np.random.default_rng(seed).integers(0, 2**16, 100_000, np.uint16).view(np.float16) for seed in (0, 1))
+    node = helper.make_node(operation, ["a", "b"][: 1 if operation == "Relu" else 2], ["y"])
+    with np.errstate(all="ignore"):
+        got = _runner(node, {"": 23})(*(a, b)[: len(node.input)])[0]
+        expected = {"Add": a + b, "Sub": a - b, "Mul": a * b, "Relu": np.maximum(a, np.float16(0))}[operation]
+    assert got.dtype == np.float16
+    np.testing.assert_array_equal(got, expected)
 
 
 @pytest.mark.parametrize("preset", ["aigan-edge", "fdrnet-edge", "physicsgan-edge"])  # plnlin's windows: test_attention.py

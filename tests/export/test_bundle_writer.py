@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 from pathlib import Path
 
@@ -10,10 +11,12 @@ import numpy as np
 import onnx_ir as ir
 import pytest
 
-from export import bundle_writer
+from export import bundle_writer, limits
 from export.bundle_writer import ExportOptions, export_checkpoint, read_scores, write_bundle
 from export.cases import PROOF_SIZES, SIZES, drawn_pictures, make_cases, photographs, proof_bytes, read_proof
 from export.graph import export_graph, reference, traced
+from runtime.backend import open_backend
+from runtime.backends.openvino import shared_core
 from runtime.bundle import open_bundle
 from runtime.errors import BundleError, CheckpointError, ExportError, ParityError, UsageError
 from runtime.manifest import ModelManifest, Score
@@ -138,7 +141,7 @@ def test_a_failed_replacement_keeps_the_old_bundle(tmp_path: Path, monkeypatch: 
     target = tmp_path / "derain"
     target.mkdir()
     (target / "manifest.json").write_text("old")
-    monkeypatch.setattr(bundle_writer, "_gate", lambda *_: ())
+    monkeypatch.setattr(bundle_writer, "_gate", lambda *_: ((), ""))
     rename = Path.rename
 
     def rename_old_only(path: Path, to: Path) -> Path:
@@ -229,3 +232,15 @@ def test_scores_come_from_a_file(tmp_path: Path) -> None:
             read_scores(tmp_path / "scores.json")
     with pytest.raises(UsageError, match="a file with scores was expected"):
         read_scores(tmp_path / "none.json")
+
+
+def test_a_model_that_bf16_loses_runs_in_fp32_everywhere(graph: ir.Model, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(bundle_writer, "traced", lambda network: graph.clone())
+    monkeypatch.setitem(limits.LIMITS, ("openvino", "bf16"), limits.Limits(psnr_worst_db=100.0))
+    manifest = write_bundle(in_speckles(a_checkpoint()), ExportOptions(tmp_path / "derain"))
+    assert {record.backend: record.precision for record in manifest.parity}["openvino"] == "fp32"
+    with contextlib.closing(open_backend(open_bundle(tmp_path / "derain"), "openvino").backend) as backend:
+        assert backend.facts.precision == "fp32"
+        native = "BF16" in shared_core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
+        assert ("dB against it, 100.0 dB is asked of every picture" in manifest.bf16_refused) is native
+        assert ("this model loses too much in bf16" in backend.facts.detail) is native

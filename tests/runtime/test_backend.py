@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -54,6 +55,17 @@ def test_auto_passes_over_an_engine_that_cannot_start(bundle: Bundle, without: p
     assert "passed over openvino: OpenVINO cannot start on this CPU (no plugin for this CPU)" in open_backend(bundle).describe()
     with pytest.raises(BackendError, match="cannot start"):
         open_backend(bundle, "openvino")
+
+
+@pytest.mark.parametrize("package", ["openvino", "onnxruntime"])
+def test_an_engine_whose_library_does_not_load_is_not_called_missing(package: str, without: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    (tmp_path / package).mkdir()
+    (tmp_path / package / "__init__.py").write_text("raise OSError('libgomp.so.1: cannot open shared object file')")
+    without.syspath_prepend(tmp_path)
+    for name in [name for name in sys.modules if name.split(".")[0] == package or name == f"runtime.backends.{package}"]:
+        without.delitem(sys.modules, name)
+    with pytest.raises(BackendError, match=rf"{package} is installed and cannot be loaded \(libgomp.*; install it again: pip"):
+        importlib.import_module(f"runtime.backends.{package}")
 
 
 @pytest.mark.parametrize("name", PREFERENCE)

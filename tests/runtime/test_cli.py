@@ -1,23 +1,28 @@
-"""`clearway models` and `clearway engines`: what people read, one line for machines, and exit codes."""
+"""`clearway models`, `clearway doctor` and `clearway engines`: what people read, one line for machines, and exit codes."""
 
 from __future__ import annotations
 
 import json
 import os
 import re
-from dataclasses import asdict
+from collections.abc import Callable
+from dataclasses import asdict, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+import runtime.cli
 import runtime.zoo
 from runtime.bundle import MANIFEST, open_bundle
 from runtime.cli import run
+from runtime.doctor.report import Report
+from runtime.doctor.words import text
 from runtime.engine_record import EngineKey
 from runtime.engines import EngineCache
 from runtime.errors import UsageError
+from tests.runtime.doctor import findings
 from tests.runtime.stored_engines import KEY, PARITY, key, record, static
 from tests.runtime.test_manifest import MANIFEST as FACTS
 from tests.tiny import make_bundle
@@ -203,3 +208,43 @@ def test_wrong_use_of_engines_removes_nothing(words: list[str], said: str, engin
     with pytest.raises(UsageError, match=said):
         run("engines", words)
     assert len(engines.records()) == 2
+
+
+@pytest.fixture
+def examined(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(runtime.cli, "examine", lambda say: findings.REPORT)
+
+
+@pytest.mark.usefixtures("examined")
+def test_the_doctor_for_people(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run("doctor", []) == 0
+    captured = capsys.readouterr()
+    assert captured.out == text(findings.REPORT) + "\n"
+    assert captured.err == "", "progress is for a terminal alone"
+
+
+@pytest.mark.usefixtures("examined")
+def test_the_doctor_for_machines(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run("doctor", ["--json"]) == 0
+    said = capsys.readouterr().out
+    assert said.count("\n") == 1
+    assert json.loads(said) == json.loads(json.dumps(asdict(findings.REPORT)))
+    assert json.loads(said)["trials"][0]["measured"]["backend"] == "openvino"
+
+
+def test_the_doctors_exit_code(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setattr(runtime.cli, "examine", lambda say: replace(findings.REPORT, trials=(findings.NO_ENGINE,)))
+    assert run("doctor", []) == 1
+    assert capsys.readouterr().out.startswith("No shipped model runs here yet.\n")
+
+
+def test_the_doctors_progress_leaves_the_terminal_clean(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    def examine(say: Callable[[str], None]) -> Report:
+        say("the machine")
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(runtime.cli, "examine", examine)
+    monkeypatch.setattr("sys.stderr.isatty", lambda: True)
+    with pytest.raises(KeyboardInterrupt):
+        run("doctor", [])
+    assert capsys.readouterr().err == "\r\033[Klooking at the machine …\r\033[K"

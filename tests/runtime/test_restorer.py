@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import json
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,6 +16,7 @@ from runtime.bicubic import enlarged
 from runtime.bundle import open_bundle
 from runtime.errors import BackendError, BundleError, PictureError, UsageError
 from runtime.restorer import Restored, Restorer, load
+from runtime.timing import StageTimes
 from tests.tiny import make_bundle
 
 
@@ -80,6 +82,21 @@ def test_it_says_what_it_is_and_how_long_it_took(restorer: Restorer, folder: Pat
     assert restorer.facts is restorer.choice.backend.facts
     assert restorer.facts.name == "onnxruntime"
     assert restorer.times.as_dict()["model"]["count"] == 2
+
+
+def test_statistics_have_the_clocks_of_the_engine_too(restorer: Restorer) -> None:
+    restorer(picture())
+    said = restorer.statistics()
+    assert said.keys() == {"backend", "stages", "guard"}
+    assert list(said["stages"]) == ["model", "guard"]
+    assert said["backend"]["name"] == "onnxruntime"
+    assert said["guard"]["pictures"] == 1
+    own = StageTimes()
+    own.add("upload", 0.001)
+    restorer.choice.backend.times = own  # type: ignore[attr-defined]  # as an engine has that moves the bytes by itself
+    said = restorer.statistics()
+    assert list(said["stages"]) == ["model", "guard", "upload"]
+    assert json.loads(json.dumps(said)) == said
 
 
 def test_use_after_close(restorer: Restorer) -> None:

@@ -11,6 +11,7 @@ import pytest
 import torch
 
 from runtime.backend import PREFERENCE, Picture, Tensors
+from runtime.backends.onnxruntime import OnnxRuntimeBackend
 from runtime.bundle import MANIFEST, open_bundle
 from runtime.errors import BackendError, PictureError, UsageError
 from runtime.restorer import Restorer, load
@@ -62,9 +63,8 @@ def with_facts(folder: Path, **changed: object) -> Path:
 
 def apart(folder: Path, engine: str, picture: Picture, tile: int) -> int:
     """The largest difference between tiles and the whole, in levels, of all pictures that come."""
-    with load(folder, engine, exact=True, interference=True, tile=None) as whole, load(
-        folder, engine, exact=True, interference=True, tile=tile
-    ) as tiled:
+    asked = {"exact": True, "interference": True, "guard": "off"}  # what these networks do is no restoring
+    with load(folder, engine, tile=None, **asked) as whole, load(folder, engine, tile=tile, **asked) as tiled:  # type: ignore[arg-type]
         expected, came = whole(picture), tiled(picture)
     assert came.image.std() > 5, "something to compare"
     assert came.interference is not None
@@ -97,6 +97,18 @@ def test_a_little_less_overlap_or_another_origin_is_seen(
     assert apart(folder, engine, noise(131, 97), 50) > 1
 
 
+def test_health_is_that_of_what_is_owned(tmp_path: Path) -> None:
+    """The guard compares its colours with the source's: a red stripe that several tiles see must count once."""
+    network = Stack(4, 2)
+    with torch.no_grad():  # nothing is clamped
+        network.mix.weight.copy_(0.4 * torch.eye(48)[:, :, None, None])
+        network.mix.bias.zero_()
+    folder, picture = network_bundle(tmp_path / "stack", network), noise(131, 97) // 4
+    picture[36:52, :, 2] = 255
+    with load(folder, exact=True, guard="off", tile=None) as whole, load(folder, exact=True, guard="off", tile=50) as tiled:
+        assert tiled(picture).health == pytest.approx(whole(picture).health, abs=0.001)
+
+
 @pytest.fixture(scope="module")
 def windows(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """plnlin-edge: attention in windows, two depths, stride 64, a field of 1040 pixels."""
@@ -110,7 +122,8 @@ def windows(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def _windows_apart(folder: Path, engine: str) -> int:
     picture = noise(1300, 70)
-    with load(folder, engine, exact=True, tile=None) as whole, load(folder, engine, exact=True, tile=1279) as tiled:
+    asked = {"exact": True, "guard": "off"}
+    with load(folder, engine, tile=None, **asked) as whole, load(folder, engine, tile=1279, **asked) as tiled:  # type: ignore[arg-type]
         expected, came = whole(picture).image, tiled(picture).image
     assert np.abs(expected.astype(int) - picture).mean() > 5, "the weights do something"
     return int(np.abs(came.astype(int) - expected).max())
@@ -196,6 +209,26 @@ def test_tiles_write_to_an_array_of_the_callers(tmp_path: Path, machine: Machine
 
 def test_nan_in_any_tile_shows(tmp_path: Path, machine: Machine) -> None:
     with machine.load(make_bundle(tmp_path / "nan", "nan"), tile=40) as restorer, pytest.raises(BackendError, match="NaN or Inf"):
+        restorer(noise(70, 90))
+
+
+def test_what_is_run_again_in_fp32_is_cut_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    sizes: list[tuple[int, ...]] = []
+    unseen = OnnxRuntimeBackend.run
+
+    def seen(self: OnnxRuntimeBackend, frames: Picture, into: Tensors | None = None) -> Tensors:
+        sizes.append(frames.shape)
+        return unseen(self, frames, into)
+
+    monkeypatch.setattr(OnnxRuntimeBackend, "run", seen)
+    folder = make_bundle(tmp_path / "nan", "nan")
+    with load(folder, "openvino", exact=True, tile=40) as restorer:
+        with pytest.raises(BackendError, match="run again in FP32 with onnxruntime, it is NaN or Inf"):
+            restorer(noise(70, 90))
+        assert sizes == [(1, 35, 30, 3)] * 6
+    free = iter([1000 * MB, 0])  # for the engine, and beside it
+    monkeypatch.setattr("runtime.tiled.free_memory", lambda: next(free))
+    with load(folder, "openvino", exact=True) as restorer, pytest.raises(BackendError, match=r"in FP32 \(90×70: tiny would take about"):
         restorer(noise(70, 90))
 
 

@@ -13,8 +13,9 @@ import pytest
 
 from runtime.backend import Picture, Tensors
 from runtime.backends.onnxruntime import OnnxRuntimeBackend
-from runtime.errors import SinkError, SourceError, UsageError
+from runtime.errors import BackendError, SinkError, SourceError, UsageError
 from runtime.pictures import read_picture
+from runtime.restorer import load
 from tests.tiny import make_bundle
 from tests.video.clips import STEADY, Clip, order_of, packets, read
 from video.cli import Bar, bar_line, run
@@ -80,6 +81,22 @@ def test_a_picture_and_a_folder(tmp_path: Path, bundle: str, capsys: pytest.Capt
     assert np.all(cv2.imread(str(tmp_path / "out" / "one.png")) == 100)
     assert "1 restored, 1 failed" in out
     assert err.count("two.png") == 1
+
+
+def test_the_guard_stops_or_says_what_was_repaired(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    bundle = str(make_bundle(tmp_path / "coarse", "coarse"))
+    with load(bundle, "openvino") as restorer:
+        if restorer.facts.precision == "fp32":
+            pytest.skip("this CPU computes no bf16, so nothing is wrong")
+    ramp = np.broadcast_to(np.linspace(20, 200, 31)[None, :, None], (20, 31, 3)).astype(np.uint8)
+    cv2.imwrite(str(tmp_path / "one.png"), ramp)
+    words = [str(tmp_path / "one.png"), "-o", str(tmp_path / "out.png"), "--model", bundle, "--backend", "openvino", "--guard"]
+    with pytest.raises(BackendError, match=r"one\.png: tiny: what the network gave for picture 0 cannot be right"):
+        run("restore", [*words, "strict"])
+    assert not (tmp_path / "out.png").exists()
+    assert run("restore", [*words, "repair"]) == 0
+    assert np.all(cv2.imread(str(tmp_path / "out.png")) == ramp)
+    assert "note: 1 picture that came out wrong was run again with openvino in fp32" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(

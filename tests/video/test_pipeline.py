@@ -62,6 +62,32 @@ def test_frames_arrive_in_order_and_times_are_taken() -> None:
     assert times.as_dict()["restore"]["count"] == FRAMES
 
 
+def test_several_workers_work_at_once_and_keep_the_order() -> None:
+    seen: list[int] = []
+    together = threading.Barrier(3, timeout=ENDS_WITHIN)  # broken, and an error, unless three frames are worked on at once
+
+    def work(frame: Frame) -> Frame:
+        together.wait()
+        time.sleep(0.002 * (frame.index % 3 == 0))
+        return frame
+
+    assert ends(lambda: run_pipeline(frames(), work, lambda f: seen.append(f.index), workers=3, times=StageTimes())) is None
+    assert seen == list(range(FRAMES))
+
+
+def test_an_error_of_one_of_several_workers_ends_all() -> None:
+    seen: list[int] = []
+
+    def work(frame: Frame) -> Frame:
+        if frame.index == 7:
+            raise Boom
+        return frame
+
+    assert isinstance(ends(lambda: run_pipeline(frames(), work, lambda f: seen.append(f.index), workers=3, times=StageTimes())), Boom)
+    assert seen == list(range(len(seen)))
+    assert len(seen) <= 7
+
+
 def test_an_empty_source_ends() -> None:
     assert ends(lambda: run_pipeline(frames(0), lambda f: f, nothing, times=StageTimes())) is None
 

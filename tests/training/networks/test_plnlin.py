@@ -162,6 +162,14 @@ def test_sft_starts_as_the_identity_and_at_most_doubles() -> None:
     torch.testing.assert_close(sft(x, other), 2 * x + 1)
 
 
+def test_pictures_start_as_mid_grey() -> None:
+    torch.manual_seed(0)
+    with torch.no_grad():
+        for picture in PLNLIN(SMALL)(torch.rand(1, 3, 16, 24), every=True).pictures:
+            assert abs(float(picture.mean()) - 0.5) < 0.15
+            assert float(picture.std()) < 0.2
+
+
 def test_a_checkpoint_s_lists_become_the_configs_tuples() -> None:
     network = build_network("plnlin", {"channels": 8, "stages": [1, 1], "window": 2})
     assert network.config == PLNLINConfig(channels=8, stages=(1, 1), window=2)

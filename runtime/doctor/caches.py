@@ -1,0 +1,55 @@
+"""Owns where this machine keeps what it compiled, how much, and whether it can; knows nothing of what is in it."""
+
+from __future__ import annotations
+
+import os
+import shlex
+from dataclasses import dataclass
+from pathlib import Path
+
+from runtime.cache_folder import cache_folder, check_private
+from runtime.errors import BackendError
+
+_HOLDS = {"openvino": "models compiled for a picture's size", "engines": "TensorRT engines"}
+
+
+@dataclass(frozen=True)
+class Cache:
+    name: str
+    holds: str
+    folder: str  # "" where there can be none
+    bytes: int
+    fault: str  # what is wrong with it, and what to do
+
+
+def caches() -> tuple[Cache, ...]:
+    return tuple(_cache(name, holds) for name, holds in _HOLDS.items())
+
+
+def _cache(name: str, holds: str) -> Cache:
+    try:
+        folder = cache_folder(name)
+    except BackendError as error:
+        return Cache(name, holds, "", 0, str(error))
+    try:
+        size = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
+    except OSError as error:  # a folder that is not to be looked into, or a file that another process just removed
+        return Cache(name, holds, str(folder), 0, str(error))
+    return Cache(name, holds, str(folder), size, _fault(folder))
+
+
+def _fault(folder: Path) -> str:
+    try:
+        if folder.exists():
+            check_private(folder)
+    except BackendError as error:
+        return str(error)
+    return _unwritable(folder)
+
+
+def _unwritable(folder: Path) -> str:
+    """Nothing is made to find out: a folder that is not there yet is asked of the one that it would be made in."""
+    there = next(path for path in (folder, *folder.absolute().parents) if path.exists())
+    if os.access(there, os.W_OK | os.X_OK):
+        return ""
+    return f"{there}: a folder to write into was expected; chmod u+wx {shlex.quote(str(there))}, or set CLEARWAY_CACHE to another"
