@@ -36,7 +36,7 @@ class Stack(nn.Module):
         self.receptive_field = (2 * layers + 1) * stride
         channels = 3 * stride**2
         self.layers = nn.Sequential(*(nn.Conv2d(channels, channels, 3, padding=1, groups=channels, bias=False) for _ in range(layers)))
-        self.mix = nn.Conv2d(channels, channels, 1)
+        self.mix = nn.Conv2d(channels, channels, 1, bias=False)
         torch.manual_seed(layers)
         with torch.no_grad():
             for weight in self.layers.parameters():

@@ -102,7 +102,6 @@ def test_health_is_that_of_what_is_owned(tmp_path: Path) -> None:
     network = Stack(4, 2)
     with torch.no_grad():  # nothing is clamped
         network.mix.weight.copy_(0.4 * torch.eye(48)[:, :, None, None])
-        network.mix.bias.zero_()
     folder, picture = network_bundle(tmp_path / "stack", network), noise(131, 97) // 4
     picture[36:52, :, 2] = 255
     with load(folder, exact=True, guard="off", tile=None) as whole, load(folder, exact=True, guard="off", tile=50) as tiled:
