@@ -86,6 +86,15 @@ class BackendChoice:
         return said + "".join(f"; passed over {name}: {reason}" for name, reason in self.passed_over)
 
 
+def _onnxruntime_cuda(bundle: Bundle, options: EngineOptions) -> Backend:
+    from runtime.backends.onnxruntime_build import require_gpu_build
+
+    require_gpu_build()  # before anything heavy is loaded
+    from runtime.backends.onnxruntime_cuda import OnnxRuntimeCudaBackend
+
+    return OnnxRuntimeCudaBackend(bundle, options)
+
+
 def _openvino(bundle: Bundle, options: EngineOptions) -> Backend:
     from runtime.backends.openvino import OpenVinoBackend
 
@@ -99,7 +108,11 @@ def _onnxruntime(bundle: Bundle, options: EngineOptions) -> Backend:
 
 
 # From the fastest to the most common. A row imports its engine only when it is called.
-_OPENERS: dict[str, Callable[[Bundle, EngineOptions], Backend]] = {"openvino": _openvino, "onnxruntime": _onnxruntime}
+_OPENERS: dict[str, Callable[[Bundle, EngineOptions], Backend]] = {
+    "onnxruntime-cuda": _onnxruntime_cuda,
+    "openvino": _openvino,
+    "onnxruntime": _onnxruntime,
+}
 PREFERENCE = tuple(_OPENERS)
 
 

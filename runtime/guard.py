@@ -1,8 +1,8 @@
 """Owns watching what a network gives and what is done where it cannot be right; knows nothing of video, and sees engines as backends.
 
 NaN and Inf are found in every picture, in every mode. The rest is looked for in every Nth: black, white or one colour where the source
-is not, and colours further from the source's than the model is used to. `strict` raises. `repair` runs that picture again in FP32 and
-raises only if that is no better: then it is the network's own answer, and no precision helps.
+is not, and colours further from the source's than the model is used to. `strict` raises. `repair` runs that picture again in FP32, whose
+answer stands: what still looks wrong then is what the network makes of this picture, and is told and counted as confirmed. NaN is an error.
 """
 
 from __future__ import annotations
@@ -41,16 +41,16 @@ class GuardOptions:
 
 
 class Guard:
-    """Any thread may look, and close. `open_exact` is called when a picture first needs FP32."""
+    """Any thread may look, and close. `open_exact` is called when a picture first needs FP32; None: FP32 is what ran."""
 
-    def __init__(self, options: GuardOptions, normal: Normal, name: str, advice: str, open_exact: Callable[[], Backend]) -> None:
+    def __init__(self, options: GuardOptions, normal: Normal, name: str, advice: str, open_exact: Callable[[], Backend] | None) -> None:
         self.options = options
         self._normal, self._name, self._advice = normal, name, advice
         self._open_exact = open_exact
         self._exact: Backend | None = None
         self._begun, self._looked, self._closed = 0, 0, False
         self._seen: Counter[str] = Counter()  # by kind
-        self._done: Counter[str] = Counter()  # "repaired", "raised"
+        self._done: Counter[str] = Counter()  # "repaired", "confirmed", "raised"
         self._counting, self._opening = threading.Lock(), threading.Lock()
 
     def begin(self, count: int) -> int:
@@ -85,28 +85,29 @@ class Guard:
         try:
             if self.options.mode != "repair":
                 raise BackendError(f"{said}; {self._advice}")
-            self._run_again(said, frame, came)
+            again = fault if self._open_exact is None else self._run_again(self._open_exact, said, frame, came)
+            if again is _NAN:
+                raise BackendError(f"{said}, in FP32 too; {self._advice}")
         except BackendError:
             self._count(self._done, "raised")
             raise
-        self._count(self._done, "repaired")
+        self._count(self._done, "confirmed" if again else "repaired")
 
-    def _run_again(self, said: str, frame: Picture, came: Tensors) -> None:
-        """In FP32, into the same arrays."""
+    def _run_again(self, open_exact: Callable[[], Backend], said: str, frame: Picture, came: Tensors) -> Fault | None:
+        """In FP32, into the same arrays; what is wrong with that."""
         try:
-            backend = self._exact_backend()
+            backend = self._exact_backend(open_exact)
             backend.run(frame[None], came)
         except (BackendError, MissingExtra, PictureError) as error:  # PictureError: FP32 takes more memory than there is
             raise BackendError(f"{said}; it cannot be run again in FP32 ({error}); {self._advice}") from error
-        if (again := self._fault(frame, came, closely=True)) is not None:
-            raise BackendError(f"{said}; run again in FP32 with {backend.facts.name}, {again.words}; {self._advice}")
+        return self._fault(frame, came, closely=True)
 
-    def _exact_backend(self) -> Backend:
+    def _exact_backend(self, open_exact: Callable[[], Backend]) -> Backend:
         with self._opening:  # the others wait: each would take the memory of one
             if self._closed:
                 raise BackendError("the model was closed; load it again")
             if self._exact is None:
-                self._exact = self._open_exact()
+                self._exact = open_exact()
             return self._exact
 
     def _count(self, counter: Counter[str], key: str) -> None:
@@ -123,24 +124,25 @@ class Guard:
                 "pictures": self._begun,
                 "looked_at": self._looked,
                 "seen": {kind: self._seen[kind] for kind in KINDS if self._seen[kind]},
-                "repaired": self._done["repaired"],
-                "raised": self._done["raised"],
+                **{done: self._done[done] for done in ("repaired", "confirmed", "raised")},
                 "repaired_by": None if facts is None else f"{facts.name} {facts.precision} ({facts.detail})",
             }
 
-    @property
-    def repaired(self) -> int:
+    def done(self) -> Counter[str]:
+        """How many pictures were repaired, and how many confirmed, until now."""
         with self._counting:
-            return self._done["repaired"]
+            return self._done.copy()
 
-    def notes(self, since: int) -> tuple[str, ...]:
-        """For people: one line if anything was repaired since `repaired` was so many."""
-        count, exact = self.repaired - since, self._exact
-        if not count or exact is None:
-            return ()
-        facts, one = exact.facts, count == 1
-        pictures = "1 picture that came out wrong was" if one else f"{count} pictures that came out wrong were"
-        return (f"{pictures} run again with {facts.name} in {facts.precision}; `clearway verify` checks the model",)
+    def notes(self, since: Counter[str]) -> tuple[str, ...]:
+        """For people: a line for what was repaired and one for what was confirmed since `done` was that."""
+        new, notes = self.done() - since, []
+        if count := new["repaired"]:
+            pictures = "1 picture that came out wrong was" if count == 1 else f"{count} pictures that came out wrong were"
+            notes.append(f"{pictures} run again in FP32; `clearway verify` checks the model")
+        if count := new["confirmed"]:
+            pictures = "1 picture looks" if count == 1 else f"{count} pictures look"
+            notes.append(f"{pictures} wrong (black, white, one colour or another tint), in FP32 too: that is what the model makes of them")
+        return tuple(notes)
 
     def close(self) -> None:
         """Frees the FP32 path, if one was opened. A second call does nothing."""
@@ -157,7 +159,8 @@ def open_guard(bundle: Bundle, choice: BackendChoice, engine: EngineOptions, opt
     # The same engine in FP32, else the reference: unless that is what ran.
     names = [name for name, better in ((facts.name, facts.precision != "fp32"), (_REFERENCE, facts.name != _REFERENCE)) if better]
     exact = dataclasses.replace(engine, exact=True)
-    return Guard(options, normal, bundle.manifest.name, advice, partial(_first_that_opens, bundle, names, exact, tile))
+    reference = partial(_first_that_opens, bundle, names, exact, tile)
+    return Guard(options, normal, bundle.manifest.name, advice, reference if names else None)
 
 
 def _first_that_opens(bundle: Bundle, names: Sequence[str], options: EngineOptions, tile: Tile) -> Backend:
@@ -167,4 +170,4 @@ def _first_that_opens(bundle: Bundle, names: Sequence[str], options: EngineOptio
             return Tiled(bundle.manifest, open_backend(bundle, name, options).backend, tile, options.mode)
         except (BackendError, MissingExtra) as error:
             reasons.append(f"{name}: {error}")
-    raise BackendError("; ".join(reasons) or "that is what ran")
+    raise BackendError("; ".join(reasons))

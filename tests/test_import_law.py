@@ -25,6 +25,8 @@ LEAVES = {
     "runtime/pictures.py": {"cv2"},
     "runtime/doctor/codecs.py": {"av"},  # only where it is run as a program
     "runtime/backends/onnxruntime.py": {"onnxruntime"},
+    "runtime/backends/onnxruntime_card.py": {"onnxruntime"},
+    "runtime/backends/onnxruntime_cuda.py": {"onnxruntime"},
     "runtime/backends/openvino.py": {"openvino"},
 }
 

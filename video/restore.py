@@ -85,7 +85,7 @@ def restore_video(
     overwrite: bool = False,
     progress: Progress | None = None,
 ) -> VideoReport:
-    times, repaired = StageTimes(), restorer.guard.repaired
+    times, before = StageTimes(), restorer.guard.done()
     started = time.perf_counter()
     check_file(source, target, overwrite=overwrite)
     with open_video(source, copies=True) as video:
@@ -109,7 +109,7 @@ def restore_video(
         with VideoSink(target, written, options, copy_from=video, overwrite=overwrite) as sink:
             run_pipeline(video, work, sink.write, workers=restorer.choice.backend.depth, times=times, progress=count)
     report = _report(video, sink, restorer, frames=done, seconds=time.perf_counter() - started, times=times)
-    return dataclasses.replace(report, notes=(*report.notes, *restorer.guard.notes(repaired)))
+    return dataclasses.replace(report, notes=(*report.notes, *restorer.guard.notes(before)))
 
 
 @contextmanager
@@ -142,7 +142,7 @@ def _report(video: FileSource, sink: VideoSink, restorer: Restorer, *, frames: i
 
 
 def restore_picture(source: Path, target: Path, restorer: Restorer, *, overwrite: bool = False) -> PictureReport:
-    started, repaired = time.perf_counter(), restorer.guard.repaired
+    started, before = time.perf_counter(), restorer.guard.done()
     check_file(source, target, overwrite=overwrite)
     picture = read_picture(source)
     left = left_behind(source)
@@ -157,7 +157,7 @@ def restore_picture(source: Path, target: Path, restorer: Restorer, *, overwrite
         seconds=time.perf_counter() - started,
         model=restorer.manifest.name,
         backend=restorer.choice.describe(),
-        notes=(*(f"not carried over: {what}" for what in left), *restorer.guard.notes(repaired)),
+        notes=(*(f"not carried over: {what}" for what in left), *restorer.guard.notes(before)),
     )
 
 

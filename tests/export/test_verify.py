@@ -156,7 +156,7 @@ def test_a_backend_that_does_not_open_is_listed_or_raises(bundle: Path, monkeypa
     monkeypatch.delitem(sys.modules, "runtime.backends.openvino", raising=False)
     monkeypatch.setitem(sys.modules, "openvino", None)
     report = verify_bundle(bundle)
-    assert [name for name, _ in report.not_opened] == ["openvino"]
+    assert "openvino" in dict(report.not_opened)
     assert report.holds
     with pytest.raises((BackendError, MissingExtra)):
         verify_bundle(bundle, ("openvino",))

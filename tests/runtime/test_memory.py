@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from runtime.backend import PREFERENCE
 from runtime.manifest import GRAPH_CONTRACT, GraphFacts
 from runtime.memory import bytes_of_results, engine_bytes_a_pixel, free_memory
+from tests.engines import CPU
 
 MB = 1_000_000
 V1 = "4:cpuset:/\n3:memory:/jobs/one\n0::/\n"
@@ -77,7 +77,7 @@ def test_a_group_beyond_its_limit_leaves_nothing(root: Path) -> None:
 
 def test_every_engine_of_the_cpu_is_known_and_no_other() -> None:
     graph = GraphFacts(GRAPH_CONTRACT, 23, 4, 2, ("restored", "health", "interference"), False, receptive_field=9, bytes_a_pixel=50)
-    for name in PREFERENCE:
+    for name in CPU:
         assert 50 < (engine_bytes_a_pixel(graph, name) or 0) < 500
         assert engine_bytes_a_pixel(dataclasses.replace(graph, bytes_a_pixel=100), name) == 2 * (engine_bytes_a_pixel(graph, name) or 0)
     assert engine_bytes_a_pixel(graph, "tensorrt") is None

@@ -11,12 +11,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from runtime.backend import MODES, PREFERENCE, Picture
+from runtime.backend import MODES, Picture
 from runtime.bicubic import enlarged
 from runtime.bundle import open_bundle
 from runtime.errors import BackendError, BundleError, PictureError, UsageError
 from runtime.restorer import Restored, Restorer, load
 from runtime.timing import StageTimes
+from tests.engines import ENGINES
 from tests.tiny import make_bundle
 
 
@@ -141,7 +142,7 @@ def test_nan_is_an_error_and_never_a_white_picture(tmp_path: Path) -> None:
         restorer(np.zeros((20, 24, 3), np.uint8))
 
 
-@pytest.fixture(params=PREFERENCE)
+@pytest.fixture(params=ENGINES)
 def separating(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Restorer]:
     with load(make_bundle(tmp_path / "separating", "separate"), request.param, interference=True) as opened:
         yield opened
@@ -161,7 +162,7 @@ def test_what_separates_nothing_says_so_when_it_is_loaded(folder: Path) -> None:
         load(folder, interference=True)
 
 
-@pytest.mark.parametrize("name", PREFERENCE)
+@pytest.mark.parametrize("name", ENGINES)
 def test_an_enlarging_network(tmp_path: Path, name: str) -> None:
     with load(make_bundle(tmp_path / "twice", "enlarge"), name) as restorer:
         source = picture(24, 32)
@@ -169,7 +170,7 @@ def test_an_enlarging_network(tmp_path: Path, name: str) -> None:
         assert restorer.batch([source, source])[1].image.shape == (48, 64, 3)
 
 
-@pytest.mark.parametrize("name", PREFERENCE)
+@pytest.mark.parametrize("name", ENGINES)
 def test_an_array_of_the_callers(folder: Path, name: str) -> None:
     with load(folder, name) as restorer:
         mine = np.zeros((24, 32, 3), np.uint8)
@@ -213,7 +214,7 @@ def test_a_batch_that_is_none(restorer: Restorer) -> None:
         restorer.batch([picture(), np.zeros((24, 32, 3), np.float32)])
 
 
-@pytest.mark.parametrize("name", PREFERENCE)
+@pytest.mark.parametrize("name", ENGINES)
 def test_a_stream_keeps_the_order(folder: Path, name: str) -> None:
     pictures = [picture(24 + number % 3, 32) // 8 + number for number in range(40)]
     with load(folder, name) as restorer:
@@ -248,7 +249,7 @@ def test_a_stream_ends_with_the_error_of_its_picture(restorer: Restorer) -> None
     assert np.array_equal(restorer(picture()).image, picture() + 10)
 
 
-@pytest.mark.parametrize("name", PREFERENCE)
+@pytest.mark.parametrize("name", ENGINES)
 @pytest.mark.parametrize("mode", MODES)
 def test_either_mode_and_exact(folder: Path, name: str, mode: str) -> None:
     with load(folder, name, mode=mode, exact=True) as restorer:
@@ -256,7 +257,7 @@ def test_either_mode_and_exact(folder: Path, name: str, mode: str) -> None:
         assert [restored.image.mean() for restored in restorer.stream([picture()] * 6)] == [(picture() + 10).mean()] * 6
 
 
-@pytest.mark.parametrize("name", PREFERENCE)
+@pytest.mark.parametrize("name", ENGINES)
 def test_the_memory_of_results_is_used_again(folder: Path, name: str) -> None:
     with load(folder, name) as restorer:
         places = {restorer(picture()).image.ctypes.data for _ in range(20)}

@@ -12,10 +12,11 @@ from typing import cast
 import numpy as np
 import pytest
 
-from runtime.backend import PREFERENCE, Picture
+from runtime.backend import Picture
 from runtime.errors import BackendError, PictureError, UsageError
 from runtime.restorer import Restored, Restorer, load
 from runtime.sharing import SharedRestorer
+from tests.engines import ENGINES
 from tests.tiny import make_bundle
 
 LONG = 30.0  # seconds: whoever waits for so long waits for ever
@@ -72,7 +73,7 @@ def level_of(future: Future[Restored]) -> int:
     return int(future.result(LONG).image[0, 0, 0])
 
 
-@pytest.mark.parametrize("name", PREFERENCE)
+@pytest.mark.parametrize("name", ENGINES)
 @pytest.mark.parametrize("most", [1, 3])
 def test_each_gets_its_own_in_order(tmp_path: Path, name: str, most: int) -> None:
     ended: dict[str, list[int]] = {stream: [] for stream in ("front", "left", "right")}

@@ -28,7 +28,7 @@ def restorer(work: Callable[[Picture], Picture] = lambda picture: picture, scale
     class Fake:
         manifest = SimpleNamespace(name="fake", graph=SimpleNamespace(scale=scale))
         choice = SimpleNamespace(describe=lambda: "numpy, because it is a test", backend=SimpleNamespace(depth=1))
-        guard = SimpleNamespace(repaired=0, notes=lambda since: ())
+        guard = SimpleNamespace(done=lambda: (), notes=lambda since: ())
 
         def __call__(self, picture: Picture) -> SimpleNamespace:
             return SimpleNamespace(image=work(picture))

@@ -8,9 +8,10 @@ from collections.abc import Iterator
 import numpy as np
 import pytest
 
-from runtime.backend import PREFERENCE, Backend, Picture, open_backend
+from runtime.backend import Backend, Picture, open_backend
 from runtime.bundle import Bundle, open_bundle
 from runtime.errors import BackendError
+from tests.engines import ENGINES
 from tests.tiny import make_bundle
 
 
@@ -19,7 +20,7 @@ def bundle(tmp_path_factory: pytest.TempPathFactory) -> Bundle:
     return open_bundle(make_bundle(tmp_path_factory.mktemp("bundles") / "tiny", "brighten"))
 
 
-@pytest.fixture(params=PREFERENCE)
+@pytest.fixture(params=ENGINES)
 def backend(request: pytest.FixtureRequest, bundle: Bundle) -> Iterator[Backend]:
     opened = open_backend(bundle, request.param).backend
     yield opened
@@ -102,7 +103,7 @@ def test_frames_of_another_layout_are_an_error(backend: Backend) -> None:
     assert backend.run(frames(1, 16, 16))["restored"].shape == (1, 16, 16, 3)
 
 
-@pytest.mark.parametrize("name", PREFERENCE)
+@pytest.mark.parametrize("name", ENGINES)
 def test_health_shows_what_bytes_cannot(name: str, tmp_path_factory: pytest.TempPathFactory) -> None:
     bundle = open_bundle(make_bundle(tmp_path_factory.mktemp("bundles") / "nan", "nan"))
     assert np.isnan(open_backend(bundle, name).backend.run(frames(1, 16, 16))["health"]).all()
