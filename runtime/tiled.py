@@ -105,18 +105,19 @@ class Tiled:
                 return plan_tiles(graph, height, width, side)
         asked = f"{width}×{height}" + (f", {count} in a batch" if count > 1 else "")
         takes = f"{self._name} would take about {needed / 1e9:.1f} GB on {self._backend.facts.name}"
-        raise PictureError(f"{asked}: {takes}, of {free / 1e9:.1f} GB that are free {allowed / 1e9:.1f} may be taken; {self._remedy()}")
+        raise PictureError(f"{asked}: {takes}, of {free / 1e9:.1f} GB that are free {allowed / 1e9:.1f} may be taken; {self._remedy(count)}")
 
-    def _remedy(self) -> str:
+    def _remedy(self, count: int) -> str:
+        smaller = "a smaller batch" if count > 1 else "a smaller picture"
         held = " (what it holds for sizes that it ran comes back when the model is loaded again)" if self._plans else ""
         if self._graph.sees_whole_picture:
-            return f"tiles cannot help, since an operation sees the whole picture: use a smaller one{held}"
+            return f"tiles cannot help, since an operation sees the whole picture: use {smaller}{held}"
         if self._tile is None:
             return f"take it in tiles, with tile='auto' or --tile auto{held}"
         if self._tile == "auto":
             least = least_side(self._graph)
-            return f"nor does its least tile fit, which is {least} pixels across with its context: use a smaller picture{held}"
-        return f"take smaller tiles or a smaller picture{held}"
+            return f"nor does its least tile fit, which is {least} pixels across with its context: use {smaller}{held}"
+        return f"take smaller tiles or {smaller}{held}"
 
 
 def check_tile(graph: GraphFacts, tile: object) -> None:
