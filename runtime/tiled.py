@@ -105,7 +105,8 @@ class Tiled:
                 return plan_tiles(graph, height, width, side)
         asked = f"{width}×{height}" + (f", {count} in a batch" if count > 1 else "")
         takes = f"{self._name} would take about {needed / 1e9:.1f} GB on {self._backend.facts.name}"
-        raise PictureError(f"{asked}: {takes}, of {free / 1e9:.1f} GB that are free {allowed / 1e9:.1f} may be taken; {self._remedy(count)}")
+        may = f"of {free / 1e9:.1f} GB that are free {allowed / 1e9:.1f} may be taken"
+        raise PictureError(f"{asked}: {takes}, {may}; {self._remedy(count)}")
 
     def _remedy(self, count: int) -> str:
         smaller = "a smaller batch" if count > 1 else "a smaller picture"
