@@ -17,7 +17,7 @@ import threading
 from collections.abc import Sequence
 from pathlib import Path
 from types import FrameType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from runtime.errors import ClearwayError
 
@@ -54,6 +54,7 @@ def load(
     threads: int | None = None,
     mode: str = "latency",
     exact: bool = False,
+    tile: int | Literal["auto"] | None = "auto",
     guard: str = "repair",
     guard_every: int = 1,
 ) -> Restorer:
@@ -61,7 +62,15 @@ def load(
     from runtime.restorer import load as load_restorer
 
     return load_restorer(
-        model, backend, interference=interference, threads=threads, mode=mode, exact=exact, guard=guard, guard_every=guard_every
+        model,
+        backend,
+        interference=interference,
+        threads=threads,
+        mode=mode,
+        exact=exact,
+        tile=tile,
+        guard=guard,
+        guard_every=guard_every,
     )
 
 

@@ -19,8 +19,9 @@ import numpy as np
 
 from runtime.backend import Backend, BackendChoice, EngineOptions, Picture, Tensors, open_backend
 from runtime.bundle import Bundle
-from runtime.errors import BackendError, MissingExtra, UsageError
+from runtime.errors import BackendError, MissingExtra, PictureError, UsageError
 from runtime.faults import KINDS, Fault, Normal, change, fault_in, normal_for
+from runtime.tiled import Tile, Tiled
 
 GUARDS = ("repair", "strict", "off")
 _NAN = Fault("nan", "it is NaN or Inf")
@@ -96,9 +97,9 @@ class Guard:
         """In FP32, into the same arrays; what is wrong with that."""
         try:
             backend = self._exact_backend(open_exact)
-        except (BackendError, MissingExtra) as error:
+            backend.run(frame[None], came)
+        except (BackendError, MissingExtra, PictureError) as error:  # PictureError: FP32 takes more memory than there is
             raise BackendError(f"{said}; it cannot be run again in FP32 ({error}); {self._advice}") from error
-        backend.run(frame[None], came)
         return self._fault(frame, came, closely=True)
 
     def _exact_backend(self, open_exact: Callable[[], Backend]) -> Backend:
@@ -151,21 +152,22 @@ class Guard:
                 self._exact.close()
 
 
-def open_guard(bundle: Bundle, choice: BackendChoice, engine: EngineOptions, options: GuardOptions) -> Guard:
+def open_guard(bundle: Bundle, choice: BackendChoice, engine: EngineOptions, options: GuardOptions, tile: Tile) -> Guard:
     facts = choice.backend.facts
     normal = Normal() if options.mode == "off" else normal_for(bundle)
     advice = "check the model with `clearway verify`" + (f", or delete {facts.cache} (compiled models)" if facts.cache else "")
     # The same engine in FP32, else the reference: unless that is what ran.
     names = [name for name, better in ((facts.name, facts.precision != "fp32"), (_REFERENCE, facts.name != _REFERENCE)) if better]
     exact = dataclasses.replace(engine, exact=True)
-    return Guard(options, normal, bundle.manifest.name, advice, partial(_first_that_opens, bundle, names, exact) if names else None)
+    reference = partial(_first_that_opens, bundle, names, exact, tile)
+    return Guard(options, normal, bundle.manifest.name, advice, reference if names else None)
 
 
-def _first_that_opens(bundle: Bundle, names: Sequence[str], options: EngineOptions) -> Backend:
+def _first_that_opens(bundle: Bundle, names: Sequence[str], options: EngineOptions, tile: Tile) -> Backend:
     reasons = []
     for name in names:
         try:
-            return open_backend(bundle, name, options).backend
+            return Tiled(bundle.manifest, open_backend(bundle, name, options).backend, tile, options.mode)
         except (BackendError, MissingExtra) as error:
             reasons.append(f"{name}: {error}")
     raise BackendError("; ".join(reasons))

@@ -18,6 +18,7 @@ from runtime.errors import BackendError, PictureError, UsageError
 from runtime.guard import Guard, GuardOptions, open_guard
 from runtime.in_order import in_order
 from runtime.manifest import MINIMUM_SIDE, ModelManifest
+from runtime.tiled import Tile, Tiled, check_tile
 from runtime.timing import StageTimes
 from runtime.zoo import find
 
@@ -46,7 +47,9 @@ class Restorer:
     holds any more is used for a later one, so that a video of any length takes no more than a few frames.
     """
 
-    def __init__(self, manifest: ModelManifest, choice: BackendChoice, guard: Guard, *, interference: bool = False) -> None:
+    def __init__(
+        self, manifest: ModelManifest, choice: BackendChoice, tiled: Tiled, guard: Guard, *, interference: bool = False
+    ) -> None:
         if interference and "interference" not in manifest.graph.outputs:
             raise UsageError(
                 f"{manifest.name} does not separate the interference; `removed` of a result has what any network took out, in that coding"
@@ -54,6 +57,7 @@ class Restorer:
         self.manifest, self.choice, self.guard = manifest, choice, guard
         self.times = StageTimes()  # "model": what the backend took for a picture, its copies included; "guard": looking at what came
         self._pictures = ("restored", "interference") if interference else ("restored",)
+        self._tiled = tiled
         self._open = True
 
     @property
@@ -77,6 +81,7 @@ class Restorer:
         if len(sizes := dict.fromkeys(picture.shape for picture in pictures)) > 1:
             came = ", ".join(f"{width}×{height}" for height, width, _ in sizes)
             raise PictureError(f"pictures of one size were expected in a batch, {came} came; make a batch of each, or take them one by one")
+        self._tiled.check(len(pictures), *pictures[0].shape[:2])  # what does not fit is said before it takes more
         frames = self.choice.backend.memory.array((len(pictures), *pictures[0].shape))
         return self._run(np.stack(pictures, out=frames), pictures, None)
 
@@ -102,6 +107,7 @@ class Restorer:
             raise BackendError(f"the model {self.manifest.name} was closed; load it again")
         backend, scale = self.choice.backend, self.manifest.graph.scale
         count, height, width, _ = frames.shape
+        self._tiled.check(count, height, width)
         shape = (count, height * scale, width * scale, 3)
         into: Tensors = {name: backend.memory.array(shape) for name in self._pictures}
         into["health"] = np.empty((count, 3), np.float32)
@@ -109,7 +115,7 @@ class Restorer:
             into["restored"] = image
         first = self.guard.begin(count)
         with self.times.stage("model"):
-            backend.run(frames, into)
+            self._tiled.run(frames, into)
         with self.times.stage("guard"):
             self.guard.look(first, frames, into)
         return [self._restored(source, {name: array[i] for name, array in into.items()}) for i, source in enumerate(sources)]
@@ -151,14 +157,17 @@ def load(
     threads: int | None = None,
     mode: str = "latency",
     exact: bool = False,
+    tile: Tile = "auto",
     guard: str = "repair",
     guard_every: int = 1,
 ) -> Restorer:
     """Opens a shipped model by name, or a bundle by path, on the backend asked for; docs/runtime.md has what may be asked."""
     engine, watch = EngineOptions(threads, mode, exact), GuardOptions(guard, guard_every)
     bundle = open_bundle(find(model))
+    check_tile(bundle.manifest.graph, tile)
     choice = open_backend(bundle, backend, engine)
-    return Restorer(bundle.manifest, choice, open_guard(bundle, choice, engine, watch), interference=interference)
+    tiled = Tiled(bundle.manifest, choice.backend, tile, mode)
+    return Restorer(bundle.manifest, choice, tiled, open_guard(bundle, choice, engine, watch, tile), interference=interference)
 
 
 def _check(picture: object) -> None:

@@ -35,7 +35,7 @@ def make_bundle(folder: Path, kind: str = "identity", name: str = "tiny") -> Pat
         task="test",
         summary=f"Tiny: {kind}",
         network=NetworkFacts("tiny", "tiny", {}, 0, 0.0),
-        graph=GraphFacts(GRAPH_CONTRACT, 20, 1, _scale(kind), _outputs(kind), sees_whole_picture=False, receptive_field=1),
+        graph=GraphFacts(GRAPH_CONTRACT, 20, 1, _scale(kind), _outputs(kind), False, receptive_field=1, bytes_a_pixel=40),
         precision=PrecisionFacts("nothing", (), {}, 0.0, 0, (), (), {}),
         card=ModelCard("derain", 1, 0, (), "none", ("everything",)),
         files=files,

@@ -12,6 +12,7 @@ from pathlib import Path
 from runtime.errors import SourceError
 from runtime.guard import GUARDS
 from runtime.restorer import Restorer, load
+from runtime.tiled import Tile
 from video.restore import (
     FolderReport,
     PictureReport,
@@ -63,7 +64,7 @@ def run(word: str, arguments: list[str]) -> int:
 def _load(args: argparse.Namespace, new: list[Path]) -> Restorer:
     """The folders that were made for the results go again if there will be none."""
     try:
-        return load(args.model, args.backend, guard=args.guard)
+        return load(args.model, args.backend, tile=args.tile, guard=args.guard)
     except BaseException:
         with contextlib.suppress(OSError):
             for folder in new:
@@ -80,6 +81,9 @@ def _parser(word: str) -> argparse.ArgumentParser:
     parser.add_argument("--model", default="derain", help="a shipped model's name, or the folder of a bundle (default: %(default)s)")
     parser.add_argument("--backend", default="auto", help="which engine runs it (default: the fastest that this machine has)")
     parser.add_argument(
+        "--tile", type=_tile, default="auto", metavar="auto|none|SIDE", help="auto: in tiles what does not fit into memory (default)"
+    )
+    parser.add_argument(
         "--guard",
         default=GUARDS[0],
         choices=GUARDS,
@@ -94,6 +98,14 @@ def _parser(word: str) -> argparse.ArgumentParser:
     parser.add_argument("--json", action="store_true", help="print the report as one line of JSON")
     parser.add_argument("--quiet", action="store_true", help="say nothing but errors")
     return parser
+
+
+def _tile(text: str) -> Tile:
+    if text in ("auto", "none"):
+        return "auto" if text == "auto" else None
+    if not text.isascii() or not text.isdigit():
+        raise argparse.ArgumentTypeError(f"auto, none, or the longest side of a tile in pixels was expected, {text!r} came")
+    return int(text)
 
 
 def _restore(
