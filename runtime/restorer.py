@@ -139,7 +139,7 @@ class Restorer:
         """Frees the engine. A second call does nothing."""
         if self._open:
             self._open = False
-            self.choice.backend.close()
+            self._tiled.close()
             self.guard.close()
 
     def __enter__(self) -> Restorer:

@@ -58,6 +58,7 @@ class Tiled:
 
     def close(self) -> None:
         self._backend.close()
+        self.memory = self._backend.memory  # the old one kept pinned memory alive
 
     def _run_tile(self, plan: TilePlan, row: Span, column: Span, frames: Picture, into: Tensors) -> None:
         scale, (count, height, width, _) = self._graph.scale, frames.shape

@@ -96,7 +96,7 @@ def test_the_guard_stops_or_says_what_was_repaired(tmp_path: Path, capsys: pytes
     assert not (tmp_path / "out.png").exists()
     assert run("restore", [*words, "repair"]) == 0
     assert np.all(cv2.imread(str(tmp_path / "out.png")) == ramp)
-    assert "note: 1 picture that came out wrong was run again with openvino in fp32" in capsys.readouterr().out
+    assert "note: 1 picture that came out wrong was run again in FP32" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(
