@@ -18,7 +18,8 @@ from typing import Any, cast
 import numpy as np
 
 from runtime.errors import MissingExtra, SourceError
-from video.color import FrameToPicture, read_color
+from video.color import AssumedColor, FrameToPicture, read_color
+from video.deinterlace import Deinterlacer
 from video.frame import Frame, VideoInfo
 
 try:
@@ -40,6 +41,14 @@ _NO_STEADY_RATE = 1000  # above this a "rate" is only the tick of a container wi
 _ONE_TO_ONE = frozenset({"h264", "hevc", "av1", "libdav1d", "mjpeg", "ffv1", "prores"})
 
 
+@dataclass(frozen=True)
+class ReadOptions:
+    """How to read a video that does not say all of itself."""
+
+    assume: AssumedColor | None = None  # for the colour tags that it leaves out; None: the rule in video/color.py
+    deinterlace: bool = False  # frames that are marked as interlaced become whole ones
+
+
 @dataclass
 class Damage:
     """What was wrong with the file although it could be read to its end."""
@@ -53,8 +62,9 @@ class Damage:
 class FileSource:
     """A video file that is being read. Iterate once; close it, or use it as a context manager."""
 
-    def __init__(self, path: Path, container: InputContainer, stream: VideoStream, *, copies: bool) -> None:
+    def __init__(self, path: Path, container: InputContainer, stream: VideoStream, options: ReadOptions, *, copies: bool) -> None:
         self.path = path
+        self.options = options
         self.damage = Damage()
         self._container = container
         self._stream = stream
@@ -68,12 +78,13 @@ class FileSource:
         self._sent = self._hidden = self._decoded = 0
         self._ends: dict[int, Fraction] = {}
         self._time_base = stream.time_base or Fraction(1, 1000)
-        self._frames = self._decode()
+        self._deinterlacer = Deinterlacer() if options.deinterlace else None
+        self._frames = self._decode() if self._deinterlacer is None else self._deinterlacer(self._decode())
         first = next(self._frames, None)
         if first is None:
             raise SourceError(f"{path}: a video with frames was expected, not one could be decoded; the file is damaged or empty")
         self._first: av.VideoFrame | None = first
-        self.info = _describe(container, stream, first, self._time_base)
+        self.info = _describe(container, stream, first, self._time_base, options.assume)
         self._picture = FrameToPicture(self.info.color)
 
     @property
@@ -90,6 +101,11 @@ class FileSource:
     def other_streams(self) -> list[Stream]:
         """The streams beside the video one; empty unless opened with copies=True."""
         return self._others
+
+    @property
+    def deinterlaced(self) -> int:
+        """The frames so far that were stored interlaced and came as whole ones."""
+        return self._deinterlacer.frames if self._deinterlacer is not None else 0
 
     def take_copied(self) -> Iterator[Packet[Stream]]:
         """The packets of the other streams that were read since the last call. May be called from another thread."""
@@ -222,7 +238,7 @@ class FileSource:
         self.close()
 
 
-def open_video(path: Path, *, copies: bool = False) -> FileSource:
+def open_video(path: Path, options: ReadOptions | None = None, *, copies: bool = False) -> FileSource:
     """Opens a file and decodes its first frame. With `copies` the other streams are read too, for a sink to carry over."""
     if not path.is_file():
         got = "a folder is there" if path.is_dir() else "there is nothing"
@@ -243,7 +259,7 @@ def open_video(path: Path, *, copies: bool = False) -> FileSource:
             raise SourceError(f"{path}: a video was expected, it has no video stream; name another file")
         if streams[0].codec_context is None:
             raise SourceError(f"{path}: its video codec is unknown to this FFmpeg; convert it to H.264 first")
-        return FileSource(path, container, streams[0], copies=copies)
+        return FileSource(path, container, streams[0], options or ReadOptions(), copies=copies)
     except BaseException:
         container.close()
         raise
@@ -261,9 +277,11 @@ def _what_else(path: Path) -> str:
     return f"{what}; name a video file, or copy it again if it should be one"
 
 
-def _describe(container: InputContainer, stream: VideoStream, first: av.VideoFrame, time_base: Fraction) -> VideoInfo:
+def _describe(
+    container: InputContainer, stream: VideoStream, first: av.VideoFrame, time_base: Fraction, assume: AssumedColor | None
+) -> VideoInfo:
     try:
-        color, assumed = read_color(first)
+        color, assumed = read_color(first, assume)
     except SourceError as error:
         raise SourceError(f"{container.name}: {error}") from error
     rate = stream.average_rate or stream.guessed_rate

@@ -15,11 +15,12 @@ from numpy.typing import NDArray
 
 from runtime.errors import SinkError, UsageError
 from tests.video.clips import MS, STEADY, UNSTEADY, Clip, order_of, packets, read
+from video.encoding import EncodeOptions
 from video.frame import VideoInfo
-from video.sinks.file import EncodeOptions, VideoSink
+from video.sinks.file import VideoSink
 from video.sources.file import open_video
 
-LOSSLESS = EncodeOptions(crf=0)
+LOSSLESS = EncodeOptions(quality=100)
 
 
 def identity(source_path: Path, target: Path, options: EncodeOptions | None = None) -> VideoInfo:
