@@ -57,7 +57,8 @@ class EncodeOptions:
     def describe(self) -> str:
         """For reports: h264 superfast, quality 60."""
         preset = f" {self.preset or PRESET}" if self.facts.presets else ""
-        return f"{self.encoder}{preset}, " + ("lossless" if self.lossless else f"quality {QUALITY if self.quality is None else self.quality}")
+        quality = "lossless" if self.lossless else f"quality {QUALITY if self.quality is None else self.quality}"
+        return f"{self.encoder}{preset}, {quality}"
 
     def settings(self) -> dict[str, str]:
         """The options in FFmpeg's words."""

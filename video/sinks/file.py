@@ -47,7 +47,8 @@ _OF_THE_DISK = frozenset({errno.ENOSPC, errno.EACCES, errno.EROFS, errno.EFBIG, 
 class VideoSink:
     """A video file that is being written. Use it as a context manager: it is finished, or removed if an error passes.
 
-    `copy_from`, opened with copies=True, gives the other streams, chapters and metadata.
+    `copy_from`, opened with copies=True, gives the other streams, chapters and metadata. `comment` is added to the source's
+    own, under the one key that MP4, MOV and Matroska all keep.
     """
 
     def __init__(
@@ -57,6 +58,7 @@ class VideoSink:
         options: EncodeOptions | None = None,
         *,
         copy_from: FileSource | None = None,
+        comment: str | None = None,
         overwrite: bool = False,
     ) -> None:
         self.path = path
@@ -83,6 +85,7 @@ class VideoSink:
                 open_encoder(self._stream.codec_context, self._options)
                 if copy_from is not None:
                     self._add_copies(copy_from)
+                self._add_comment(comment)
                 self._container.start_encoding()  # what the container cannot hold must show now, not after hours
         except BaseException:
             self.abort()
@@ -186,6 +189,13 @@ class VideoSink:
             # Sound of transport streams carries its header in every packet (ADTS); MP4 has it once, in the index.
             if self.path.suffix.lower() != ".mkv" and _codec_of(other) == "aac" and not other.codec_context.extradata:
                 self._filters[other.index] = BitStreamFilterContext("aac_adtstoasc", other)
+
+    def _add_comment(self, comment: str | None) -> None:
+        if comment is None:
+            return
+        metadata = self._container.metadata
+        earlier = [metadata.pop(key) for key in list(metadata) if key.lower() == "comment"]  # Matroska shouts: COMMENT
+        metadata["comment"] = "; ".join([*earlier, comment])
 
     def _copy(self) -> None:
         if self._source is None:
