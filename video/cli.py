@@ -106,7 +106,9 @@ def _add_encoding(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--quality", type=int, help=f"0 to 100, with every encoder; 100 is its best, of h264, h265 and av1 lossless (default: {QUALITY})"
     )
-    parser.add_argument("--preset", metavar="NAME", help=f"speed for size, with h264, h265 and av1: {', '.join(PRESETS)} (default: {PRESET})")
+    parser.add_argument(
+        "--preset", metavar="NAME", help=f"speed for size, with h264, h265 and av1: {', '.join(PRESETS)} (default: {PRESET})"
+    )
 
 
 def _read_options(args: argparse.Namespace) -> ReadOptions:

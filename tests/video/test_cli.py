@@ -15,6 +15,7 @@ from runtime.errors import SinkError, SourceError, UsageError
 from tests.tiny import make_bundle
 from tests.video.clips import STEADY, Clip, order_of, packets, read
 from video.cli import Bar, bar_line, run
+from video.sources.file import open_video
 
 
 @pytest.fixture
@@ -45,6 +46,29 @@ def test_a_video(tmp_path: Path, clip: Path, bundle: str, capsys: pytest.Capture
     assert "decode" in out
     assert "encode" in out
     assert "\r" not in err, "no progress bar where nobody looks"
+
+
+def test_everything_that_may_be_asked(tmp_path: Path, bundle: str, capsys: pytest.CaptureFixture[str]) -> None:
+    interlaced = {"flags": "+ildct+ilme", "preset": "superfast", "qp": "4"}
+    source = Clip(options=interlaced, interlaced=True).make(tmp_path / "in.mp4")
+    asked = ["--strength", "0.5", "--show-removed", str(tmp_path / "removed.mkv"), "--assume-color", "bt709", "--deinterlace", "--json"]
+    coded = ["--encoder", "av1", "--quality", "80", "--preset", "ultrafast"]
+    assert restore(source, tmp_path / "out.mkv", bundle, *asked, *coded) == 0
+    report = json.loads(capsys.readouterr().out)
+    assert report["strength"] == 0.5
+    assert any("BT709 was assumed" in note for note in report["notes"])
+    assert any("were deinterlaced" in note for note in report["notes"])
+    with open_video(tmp_path / "out.mkv") as after:
+        assert (after.info.codec, after.info.color.matrix.name) == ("av1", "BT709")
+    removed = np.stack([frame.image for frame in read(tmp_path / "removed.mkv")])
+    assert np.abs(removed - (128 - 2.5)).mean() < 2, "the bundle adds 10 levels, half of them are written, and coded by half"
+
+
+def test_a_folder_in_another_container(tmp_path: Path, bundle: str) -> None:
+    (tmp_path / "in").mkdir()
+    Clip(pts=STEADY[:3]).make(tmp_path / "in" / "one.mov")
+    assert restore(tmp_path / "in", tmp_path / "out", bundle, "--encoder", "ffv1", "--quiet") == 0
+    assert [path.name for path in (tmp_path / "out").iterdir()] == ["one.mov.mkv"], "MOV cannot hold FFV1"
 
 
 def test_json_is_one_line(tmp_path: Path, clip: Path, bundle: str, capsys: pytest.CaptureFixture[str]) -> None:
@@ -84,7 +108,13 @@ def test_a_picture_and_a_folder(tmp_path: Path, bundle: str, capsys: pytest.Capt
     [
         ("nothing.mp4", "out.mp4", [], SourceError, "there is nothing"),
         ("in.mp4", "in.mp4", ["--force"], UsageError, "the input itself"),
-        ("in.mp4", "out.mp4", ["--crf", "99"], UsageError, "0 .lossless. to 51"),
+        ("in.mp4", "out.mp4", ["--quality", "101"], UsageError, "0 to 100 .* was expected, 101 came"),
+        ("in.mp4", "out.mp4", ["--encoder", "vp8"], UsageError, "h264, h265, .*'vp8' came"),
+        ("in.mp4", "out.mp4", ["--encoder", "prores"], UsageError, r"\.mov or \.mkv was expected, \.mp4 cannot"),
+        ("in.mp4", "out.mp4", ["--strength", "2"], UsageError, "0 .the source. to 1 .* came"),
+        ("in.mp4", "out.mp4", ["--assume-color", "rgb"], UsageError, "bt601, .*'rgb' came"),
+        ("in.mp4", "out.mp4", ["--show-removed", "out.mp4"], UsageError, "two names were expected"),
+        ("in", "out", ["--show-removed", "removed.mp4"], UsageError, "--show-removed: a video or a picture .* is a folder"),
         ("in.mp4", "out.wmv", [], UsageError, r"\.wmv came"),
         ("in.mp4", "out.mp4", ["--model", "deraim"], UsageError, "deraim"),
         ("in.mp4", "nowhere/out.mp4", [], SinkError, "make it first"),
@@ -104,6 +134,7 @@ def test_wrong_use(
     (tmp_path / "in").mkdir()
     for name in ("one.png", "two.png", "in/three.png"):
         cv2.imwrite(str(tmp_path / name), np.full((20, 31, 3), 90, np.uint8))
+    more = [str(tmp_path / word) if more[i - 1] == "--show-removed" else word for i, word in enumerate(more)]
     before = sorted(path.name for path in tmp_path.iterdir())
     if "--model" not in more:
         shutil.rmtree(bundle)  # all of it is said before the seconds that loading a model takes
