@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterator
+from pathlib import Path
 
 from runtime.errors import MissingExtra, SourceError
 
@@ -25,7 +26,8 @@ _LEAST = 4  # columns and lines; bwdif takes no less
 class Deinterlacer:
     """Call it once with the decoded frames of a video."""
 
-    def __init__(self) -> None:
+    def __init__(self, path: Path) -> None:
+        self.path = path  # for what is said of it
         self.frames = 0  # that were interlaced and are not any more
 
     def __call__(self, frames: Iterator[av.VideoFrame]) -> Iterator[av.VideoFrame]:
@@ -37,38 +39,37 @@ class Deinterlacer:
             came = (frame.width, frame.height, frame.format.name)
             if graph is None or came != shape:
                 if graph is not None:  # the size changed, which is for the source to judge
-                    yield from _flush(graph, waiting)
-                graph, shape = _graph(frame), came
+                    yield from self._flush(graph, waiting)
+                graph, shape = self._graph(frame), came
             waiting.append(frame)
             graph.vpush(frame)
-            yield from _ready(graph, waiting)
+            yield from self._ready(graph, waiting)
         if graph is not None:
-            yield from _flush(graph, waiting)
+            yield from self._flush(graph, waiting)
 
+    def _graph(self, frame: av.VideoFrame) -> Graph:
+        if min(frame.width, frame.height) < _LEAST:
+            raise SourceError(
+                f"{self.path}: at least {_LEAST}×{_LEAST} pixels were expected, {frame.width}×{frame.height} came; leave --deinterlace out"
+            )
+        graph = Graph()
+        source = graph.add_buffer(width=frame.width, height=frame.height, format=frame.format, time_base=frame.time_base)
+        graph.link_nodes(source, graph.add("bwdif", "mode=send_frame:parity=auto:deint=interlaced"), graph.add("buffersink")).configure()
+        return graph
 
-def _graph(frame: av.VideoFrame) -> Graph:
-    if min(frame.width, frame.height) < _LEAST:
-        raise SourceError(f"at least {_LEAST}×{_LEAST} pixels were expected, {frame.width}×{frame.height} came; leave --deinterlace out")
-    graph = Graph()
-    source = graph.add_buffer(width=frame.width, height=frame.height, format=frame.format, time_base=frame.time_base)
-    graph.link_nodes(source, graph.add("bwdif", "mode=send_frame:parity=auto:deint=interlaced"), graph.add("buffersink")).configure()
-    return graph
+    def _ready(self, graph: Graph, waiting: deque[av.VideoFrame]) -> Iterator[av.VideoFrame]:
+        """bwdif looks one frame ahead and doubles the time base; the times are those of the frames that went in."""
+        while True:
+            try:
+                ready = graph.vpull()
+            except (AvBlockingIOError, AvEOFError):
+                return
+            except FFmpegError as error:
+                raise SourceError(f"{self.path}: a frame could not be deinterlaced: {error.strerror}; leave --deinterlace out") from error
+            whole = waiting.popleft()
+            ready.pts, ready.dts, ready.time_base = whole.pts, whole.dts, whole.time_base
+            yield ready
 
-
-def _ready(graph: Graph, waiting: deque[av.VideoFrame]) -> Iterator[av.VideoFrame]:
-    """bwdif looks one frame ahead and doubles the time base; the times are those of the frames that went in."""
-    while True:
-        try:
-            ready = graph.vpull()
-        except (AvBlockingIOError, AvEOFError):
-            return
-        except FFmpegError as error:
-            raise SourceError(f"a frame could not be deinterlaced: {error.strerror}; leave --deinterlace out") from error
-        whole = waiting.popleft()
-        ready.pts, ready.dts, ready.time_base = whole.pts, whole.dts, whole.time_base
-        yield ready
-
-
-def _flush(graph: Graph, waiting: deque[av.VideoFrame]) -> Iterator[av.VideoFrame]:
-    graph.vpush(None)
-    yield from _ready(graph, waiting)
+    def _flush(self, graph: Graph, waiting: deque[av.VideoFrame]) -> Iterator[av.VideoFrame]:
+        graph.vpush(None)
+        yield from self._ready(graph, waiting)

@@ -51,11 +51,11 @@ def test_a_size_that_changes_is_for_the_source_to_judge() -> None:
     frames = [av.VideoFrame(width, 32, "yuv420p") for width in (48, 48, 64)]
     for pts, frame in enumerate(frames):
         frame.pts, frame.time_base = pts, MS
-    assert [(frame.width, frame.pts) for frame in Deinterlacer()(iter(frames))] == [(48, 0), (48, 1), (64, 2)]
+    assert [(frame.width, frame.pts) for frame in Deinterlacer(Path("in.mp4"))(iter(frames))] == [(48, 0), (48, 1), (64, 2)]
 
 
 def test_too_small_for_lines() -> None:
     frame = av.VideoFrame(32, 2, "yuv420p")
     frame.pts, frame.time_base = 0, MS
-    with pytest.raises(SourceError, match="4×4 pixels were expected, 32×2 came"):
-        list(Deinterlacer()(iter([frame])))
+    with pytest.raises(SourceError, match="^in.mp4: at least 4×4 pixels were expected, 32×2 came"):
+        list(Deinterlacer(Path("in.mp4"))(iter([frame])))

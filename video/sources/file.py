@@ -78,13 +78,16 @@ class FileSource:
         self._sent = self._hidden = self._decoded = 0
         self._ends: dict[int, Fraction] = {}
         self._time_base = stream.time_base or Fraction(1, 1000)
-        self._deinterlacer = Deinterlacer() if options.deinterlace else None
+        self._deinterlacer = Deinterlacer(path) if options.deinterlace else None
         self._frames = self._decode() if self._deinterlacer is None else self._deinterlacer(self._decode())
         first = next(self._frames, None)
         if first is None:
             raise SourceError(f"{path}: a video with frames was expected, not one could be decoded; the file is damaged or empty")
         self._first: av.VideoFrame | None = first
-        self.info = _describe(container, stream, first, self._time_base, options.assume)
+        try:
+            self.info = _describe(container, stream, first, self._time_base, options.assume)
+        except SourceError as error:
+            raise SourceError(f"{path}: {error}") from error
         self._picture = FrameToPicture(self.info.color)
 
     @property
@@ -280,10 +283,7 @@ def _what_else(path: Path) -> str:
 def _describe(
     container: InputContainer, stream: VideoStream, first: av.VideoFrame, time_base: Fraction, assume: AssumedColor | None
 ) -> VideoInfo:
-    try:
-        color, assumed = read_color(first, assume)
-    except SourceError as error:
-        raise SourceError(f"{container.name}: {error}") from error
+    color, assumed = read_color(first, assume)
     rate = stream.average_rate or stream.guessed_rate
     rate = rate if rate and 0 < rate <= _NO_STEADY_RATE else None
     duration = stream.duration * time_base if stream.duration else None
