@@ -14,6 +14,8 @@ from runtime.restorer import Restorer, load
 from video.color import ASSUMABLE, AssumedColor
 from video.encoders import ENCODERS, PRESETS
 from video.encoding import PRESET, QUALITY, EncodeOptions
+from video.ends import is_file
+from video.reading import RawFormat, ReadOptions, parse_rate
 from video.restore import (
     FolderReport,
     PictureReport,
@@ -27,7 +29,7 @@ from video.restore import (
     restore_video,
 )
 from video.sinks.file import CONTAINERS
-from video.sources.file import ReadOptions
+from video.sources.pipe import PIPE
 from video.strength import check_strength
 from video.target import make_folder
 
@@ -37,7 +39,7 @@ def run(word: str, arguments: list[str]) -> int:
     options, read = EncodeOptions(args.encoder, args.quality, args.preset), _read_options(args)
     check_strength(args.strength)
     source, target = Path(args.input), Path(args.output)
-    if not source.exists():  # before the seconds that loading a model takes
+    if is_file(source) and not source.exists():  # before the seconds that loading a model takes
         raise SourceError(f"{source}: a video, a picture or a folder was expected, there is nothing; check the path")
     new: list[Path] = []
     if source.is_dir():
@@ -48,16 +50,15 @@ def run(word: str, arguments: list[str]) -> int:
         make_folder(target)
     else:
         target = target / goal_of(Path(source.name), options) if target.is_dir() else target
-        check_file(source, target, options, show_removed=args.show_removed, overwrite=args.force)
+        check_file(source, target, options, read, show_removed=args.show_removed, overwrite=args.force)
     with _load(args.model, args.backend, new) as restorer:
         if not args.quiet:
             print(f"{restorer.manifest.name} on {restorer.choice.describe()}", file=sys.stderr)
         with Bar(quiet=args.quiet) as bar:
             report = _restore(source, target, restorer, options, read, args, bar)
-    if args.json:
-        print(json.dumps(report.as_dict()))
-    elif not args.quiet:
-        print(summary(report))
+    if args.json or not args.quiet:
+        # Standard output may be the video.
+        print(json.dumps(report.as_dict()) if args.json else summary(report), file=sys.stderr if target == PIPE else sys.stdout)
     if isinstance(report, FolderReport):
         for path, why in report.failed:
             print(f"clearway: {why if path in why else f'{path}: {why}'}", file=sys.stderr)
@@ -78,9 +79,14 @@ def _load(model: str, backend: str, new: list[Path]) -> Restorer:
 
 def _parser(word: str) -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog=f"clearway {word}", description="Restores a video, a picture, or a folder of either.")
-    parser.add_argument("input", type=Path, metavar="IN", help="a video, a picture, or a folder (restored with everything below it)")
+    parser.add_argument("input", type=Path, metavar="IN", help="a video, a picture, a folder, frames/%%05d.png, or - (a pipe)")
     parser.add_argument(
-        "-o", "--output", type=Path, required=True, metavar="OUT", help=f"a name that ends in {', '.join(CONTAINERS)}, .png, …; or a folder"
+        "-o",
+        "--output",
+        type=Path,
+        required=True,
+        metavar="OUT",
+        help=f"a name that ends in {', '.join(CONTAINERS)}, .png, …; a folder, frames/%%05d.png, or -",
     )
     parser.add_argument("--model", default="derain", help="a shipped model's name, or the folder of a bundle (default: %(default)s)")
     parser.add_argument("--backend", default="auto", help="which engine runs it (default: the fastest that this machine has)")
@@ -98,6 +104,8 @@ def _add_treatment(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--assume-color", metavar="COLOUR", help=f"for videos that do not say it: {', '.join(ASSUMABLE)} (default: by their size)"
     )
+    parser.add_argument("--fps", metavar="N/D", help="frames a second of numbered pictures and of raw frames")
+    parser.add_argument("--raw", metavar="WxH[:FORMAT]", help="standard input is raw frames (yuv420p, bgr24, …), and so is standard output")
     parser.add_argument("--deinterlace", action="store_true", help="make whole frames of those that are marked as interlaced")
 
 
@@ -112,7 +120,12 @@ def _add_encoding(parser: argparse.ArgumentParser) -> None:
 
 
 def _read_options(args: argparse.Namespace) -> ReadOptions:
-    return ReadOptions(None if args.assume_color is None else AssumedColor.parse(args.assume_color), args.deinterlace)
+    return ReadOptions(
+        assume=None if args.assume_color is None else AssumedColor.parse(args.assume_color),
+        deinterlace=args.deinterlace,
+        rate=None if args.fps is None else parse_rate(args.fps),
+        raw=None if args.raw is None else RawFormat.parse(args.raw),
+    )
 
 
 def _restore(

@@ -78,20 +78,22 @@ class EncodeOptions:
                 size = f"{info.width}×{info.height}"
                 raise UsageError(f"{self.encoder}: an even width and height were expected, {size} came; take --encoder h264 or ffv1")
             return self.facts.odd_sizes
-        kept = {(1, 1): "yuv444p", (2, 1): "yuv422p"}.get(_chroma_halves(info), usual)
+        kept = chroma_kept(info)
         return kept if self.lossless and kept in self.facts.pixel_formats else usual
 
 
 _WHOLE = frozenset({"global_quality", "qp_i", "qp_p"})  # the options that take no fractions
 
 
-def _chroma_halves(info: VideoInfo) -> tuple[int, int]:
+def chroma_kept(info: VideoInfo) -> str:
+    """The pixel format of 8 bits that keeps what the source has of colour: 4:4:4, 4:2:2 or 4:2:0."""
     source = VideoFormat(info.pixel_format, info.width, info.height)
     if source.is_rgb or source.has_palette:
-        return (1, 1)
+        return "yuv444p"
     if len(source.components) < 3:  # grey
-        return (2, 2)
-    return (info.width // source.chroma_width(info.width), info.height // source.chroma_height(info.height))
+        return "yuv420p"
+    halves = (info.width // source.chroma_width(info.width), info.height // source.chroma_height(info.height))
+    return {(1, 1): "yuv444p", (2, 1): "yuv422p"}.get(halves, "yuv420p")
 
 
 def check_encoder(options: EncodeOptions, suffixes: Collection[str]) -> None:

@@ -22,10 +22,11 @@ from runtime.pictures import DESCRIBED_SUFFIXES, PICTURE_SUFFIXES, left_behind, 
 from runtime.restorer import Restorer
 from runtime.timing import StageTimes
 from video.encoding import EncodeOptions, check_encoder
+from video.ends import FrameSink, VideoSource, check_ends, is_file, open_sink, open_source
 from video.frame import Frame, VideoInfo
 from video.pipeline import run_pipeline
-from video.sinks.file import CONTAINERS, VideoSink
-from video.sources.file import Damage, FileSource, ReadOptions, open_video
+from video.reading import ReadOptions
+from video.sources.file import Damage
 from video.strength import at_strength, check_strength, processed_by
 from video.target import TO_REPLACE, check_target, make_folder
 
@@ -98,22 +99,22 @@ def restore_video(
     """`show_removed` names a second video of the same times: what was taken out of each frame of the first, around mid-grey."""
     times = StageTimes()
     started = time.perf_counter()
+    options, read = options or EncodeOptions(), read or ReadOptions()
     check_strength(strength)
-    check_file(source, target, options, show_removed=show_removed, overwrite=overwrite)
-    with open_video(source, read, copies=True) as video, contextlib.ExitStack() as sinks:
+    check_file(source, target, options, read, show_removed=show_removed, overwrite=overwrite)
+    with open_source(source, read, copies=is_file(target)) as video, contextlib.ExitStack() as sinks:
         written = _enlarged(video, restorer.manifest.graph.scale)
         said = processed_by(restorer.manifest, strength)
+
+        def opened(path: Path, *, copies: bool, comment: str) -> FrameSink:
+            to = open_sink(path, written, options, source=video, copies=copies, comment=comment, overwrite=overwrite)
+            return sinks.enter_context(to)
+
         layer = None
         if show_removed is not None:
-            layer = sinks.enter_context(VideoSink(show_removed, written, options, comment=f"{_LAYER}. {said}", overwrite=overwrite))
-        sink = sinks.enter_context(VideoSink(target, written, options, copy_from=video, comment=said, overwrite=overwrite))
+            layer = opened(show_removed, copies=False, comment=f"{_LAYER}. {said}")
+        sink = opened(target, copies=True, comment=said)
         done = 0
-
-        def work(frame: Frame) -> tuple[Frame, Frame | None]:
-            with _named(f"{source}, frame {frame.index}"):
-                restored = at_strength(restorer(frame.image), strength)
-            removed = None if layer is None else dataclasses.replace(frame, image=restored.removed)
-            return dataclasses.replace(frame, image=restored.image), removed
 
         def write(frames: tuple[Frame, Frame | None]) -> None:
             sink.write(frames[0])
@@ -126,12 +127,25 @@ def restore_video(
             if progress is not None:
                 progress(frames, video.info.frames)
 
+        work = _restoring(source, restorer, strength, removed=layer is not None)
         run_pipeline(video, work, write, workers=restorer.choice.backend.depth, times=times, progress=count)
     seconds = time.perf_counter() - started
     return _report(video, sink, restorer, strength=strength, frames=done, seconds=seconds, times=times)
 
 
-def _enlarged(video: FileSource, scale: int) -> VideoInfo:
+def _restoring(source: Path, restorer: Restorer, strength: float, *, removed: bool) -> Callable[[Frame], tuple[Frame, Frame | None]]:
+    """Frame → the restored one, and what was removed if that is wanted: it costs a pass over the picture."""
+
+    def work(frame: Frame) -> tuple[Frame, Frame | None]:
+        with _named(f"{source}, frame {frame.index}"):
+            restored = at_strength(restorer(frame.image), strength)
+        layer = dataclasses.replace(frame, image=restored.removed) if removed else None
+        return dataclasses.replace(frame, image=restored.image), layer
+
+    return work
+
+
+def _enlarged(video: VideoSource, scale: int) -> VideoInfo:
     info = video.info
     if min(info.width, info.height) < MINIMUM_SIDE:
         size = f"{info.width}×{info.height}"
@@ -149,7 +163,7 @@ def _named(what: str) -> Iterator[None]:
 
 
 def _report(
-    video: FileSource, sink: VideoSink, restorer: Restorer, *, strength: float, frames: int, seconds: float, times: StageTimes
+    video: VideoSource, sink: FrameSink, restorer: Restorer, *, strength: float, frames: int, seconds: float, times: StageTimes
 ) -> VideoReport:
     rate = float(video.info.average_rate) if video.info.average_rate else None
     fps = frames / seconds
@@ -283,7 +297,7 @@ def _hidden(name: Path) -> bool:
 
 
 def is_picture(path: Path) -> bool:
-    return path.suffix.lower() in PICTURE_SUFFIXES
+    return path.suffix.lower() in PICTURE_SUFFIXES and is_file(path)
 
 
 def goal_of(name: Path, options: EncodeOptions) -> Path:
@@ -294,19 +308,26 @@ def goal_of(name: Path, options: EncodeOptions) -> Path:
 
 
 def check_file(
-    source: Path, target: Path, options: EncodeOptions | None = None, *, show_removed: Path | None = None, overwrite: bool
+    source: Path,
+    target: Path,
+    options: EncodeOptions | None = None,
+    read: ReadOptions | None = None,
+    *,
+    show_removed: Path | None = None,
+    overwrite: bool,
 ) -> None:
     """All that is wrong with the names of one file's results, said before the seconds that loading a model takes."""
     results = [target] if show_removed is None else [target, show_removed]
     for result in results:
-        check_target(result, sorted(PICTURE_SUFFIXES) if is_picture(source) else CONTAINERS, source=source, overwrite=overwrite)
+        if is_picture(source):
+            check_target(result, sorted(PICTURE_SUFFIXES), source=source, overwrite=overwrite)
+        else:
+            check_ends(source, result, options or EncodeOptions(), read or ReadOptions(), overwrite=overwrite)
     if show_removed is not None and show_removed.resolve() == target.resolve():
         raise UsageError(f"{target}: two names were expected, the restored file and what was removed have one; give one of them another")
-    if not is_picture(source):
-        check_encoder(options or EncodeOptions(), [result.suffix.lower() for result in results])
 
 
-def _notes(info: VideoInfo, source: FileSource, sink: VideoSink) -> tuple[str, ...]:
+def _notes(info: VideoInfo, source: VideoSource, sink: FrameSink) -> tuple[str, ...]:
     notes = []
     if source.options.assume is not None and not info.color_assumed:
         notes.append("the source says all of its colour; nothing was assumed")
@@ -325,7 +346,7 @@ def _notes(info: VideoInfo, source: FileSource, sink: VideoSink) -> tuple[str, .
         notes.append(f"{source.further_videos} further video stream{plural}: only the first is restored")
     notes.extend(_damage(source.damage))
     if sink.rounded:
-        notes.append(f"Matroska counts milliseconds: the times of {sink.rounded} frames were rounded (.mp4 keeps them)")
+        notes.append(f"the times of {sink.rounded} frames were rounded: {sink.rounding}")
     if sink.retimed:
         notes.append(f"{sink.retimed} packets of sound or subtitles shared their time with the one before and were moved by a tick")
     if sink.left_out:

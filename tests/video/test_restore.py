@@ -22,8 +22,8 @@ from runtime.restorer import Restored, Restorer
 from tests.video.clips import MS, STEADY, UNSTEADY, Clip, order_of, packets, read
 from video.color import AssumedColor, Matrix
 from video.encoding import EncodeOptions
+from video.reading import ReadOptions
 from video.restore import VideoReport, restore_folder, restore_picture, restore_video
-from video.sources.file import ReadOptions
 
 
 def restorer(work: Callable[[Picture], Picture] = lambda picture: picture, scale: int = 1) -> Restorer:

@@ -51,6 +51,8 @@ class VideoSink:
     own, under the one key that MP4, MOV and Matroska all keep.
     """
 
+    rounding = "Matroska counts milliseconds (.mp4 keeps them)"
+
     def __init__(
         self,
         path: Path,

@@ -21,6 +21,7 @@ from runtime.errors import MissingExtra, SourceError
 from video.color import AssumedColor, FrameToPicture, read_color
 from video.deinterlace import Deinterlacer
 from video.frame import Frame, VideoInfo
+from video.reading import ReadOptions
 
 try:
     import av
@@ -39,14 +40,6 @@ _JUMP_BACK_S = 1  # less is a disorder of the recorder's, more is another record
 _NO_STEADY_RATE = 1000  # above this a "rate" is only the tick of a container without one
 # One packet makes one frame, so a packet without a frame is a frame that was lost.
 _ONE_TO_ONE = frozenset({"h264", "hevc", "av1", "libdav1d", "mjpeg", "ffv1", "prores"})
-
-
-@dataclass(frozen=True)
-class ReadOptions:
-    """How to read a video that does not say all of itself."""
-
-    assume: AssumedColor | None = None  # for the colour tags that it leaves out; None: the rule in video/color.py
-    deinterlace: bool = False  # frames that are marked as interlaced become whole ones
 
 
 @dataclass

@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
-from fractions import Fraction
 from pathlib import Path
 from typing import BinaryIO
 
 from runtime.errors import MissingExtra, SourceError, UsageError
-from video.sources.file import FileSource, ReadOptions
+from video.reading import ReadOptions
+from video.sources.file import FileSource
 
 try:
     import av
     from av.error import FFmpegError
-    from av.video.format import VideoFormat
 except ImportError as error:
     raise MissingExtra(error.name or "av", "cpu") from error
 
@@ -24,36 +22,16 @@ _Y4M = b"YUV4MPEG2 "
 _CHROMA = {"420": (2, 2), "411": (4, 1), "422": (2, 1), "444": (1, 1), "mono": (0, 0)}  # luma columns and lines to a chroma sample
 
 
-@dataclass(frozen=True)
-class RawFormat:
-    """What raw frames do not say themselves."""
-
-    width: int
-    height: int
-    pixel_format: str = "yuv420p"
-
-    @classmethod
-    def parse(cls, text: str) -> RawFormat:
-        match = re.fullmatch(r"([1-9]\d*)x([1-9]\d*)(?::(\w+))?", text)
-        if match is None:
-            raise UsageError(f"raw frames: WIDTHxHEIGHT or WIDTHxHEIGHT:FORMAT was expected (1280x720:bgr24), {text!r} came")
-        raw = cls(int(match[1]), int(match[2]), match[3] or cls.pixel_format)
-        try:
-            VideoFormat(raw.pixel_format, raw.width, raw.height)
-        except ValueError as error:
-            raise UsageError(f"raw frames: a pixel format of FFmpeg's was expected (yuv420p, bgr24, …), {match[3]!r} came") from error
-        return raw
-
-
-def open_pipe(stream: BinaryIO, options: ReadOptions, *, raw: RawFormat | None = None, rate: Fraction | None = None) -> FileSource:
-    """`raw` frames come at `rate`; anything else says its rate itself."""
+def open_pipe(stream: BinaryIO, options: ReadOptions) -> FileSource:
+    """Raw frames come at the rate of the options; anything else says its rate itself."""
+    raw, rate = options.raw, options.rate
     if raw is not None and rate is None:
-        raise UsageError("raw frames: their rate was expected with them; add --fps 25, or --fps 30000/1001")
+        raise UsageError("--raw: the rate of the frames was expected with it; add --fps 25, or --fps 30000/1001")
     kind, facts = None, {}
     if raw is not None:
         kind, facts = "rawvideo", {"video_size": f"{raw.width}x{raw.height}", "pixel_format": raw.pixel_format, "framerate": str(rate)}
     try:
-        container = av.open(_Followed(stream), format=kind, options=facts, buffer_size=_BUFFER)
+        container = av.open(_Followed(stream), "r", format=kind, options=facts, buffer_size=_BUFFER)
     except FFmpegError as error:
         expected = "a video was expected on standard input (Y4M, or raw frames with --raw and --fps)"
         raise SourceError(f"{PIPE}: {expected}, it cannot be read: {error.strerror}; check the program before the pipe") from error
