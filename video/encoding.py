@@ -92,7 +92,8 @@ def chroma_kept(info: VideoInfo) -> str:
         return "yuv444p"
     if len(source.components) < 3:  # grey
         return "yuv420p"
-    halves = (info.width // source.chroma_width(info.width), info.height // source.chroma_height(info.height))
+    # Rounded up, since half of an odd side is.
+    halves = (-(-info.width // source.chroma_width(info.width)), -(-info.height // source.chroma_height(info.height)))
     return {(1, 1): "yuv444p", (2, 1): "yuv422p"}.get(halves, "yuv420p")
 
 

@@ -68,10 +68,12 @@ def is_file(path: Path) -> bool:
 
 def check_ends(source: Path, target: Path, options: EncodeOptions, read: ReadOptions, *, overwrite: bool) -> None:
     """All that is wrong with the names and what was said of them, before any work."""
-    if is_file(source) and read.rate is not None:
-        raise UsageError(f"--fps: numbered pictures or raw frames were expected with it, {source} has times of its own; leave it out")
     if read.raw is not None and source != PIPE:
         raise UsageError(f"--raw: standard input (-) was expected with it, {source} came; leave it out")
+    if read.raw is not None or Numbered.parse(source) is not None:
+        read.rate_of(source)
+    elif read.rate is not None:
+        raise UsageError(f"--fps: numbered pictures or raw frames were expected with it, {source} says its times itself; leave it out")
     if is_file(target):
         check_target(target, CONTAINERS, source=source, overwrite=overwrite)
         check_encoder(options, [target.suffix.lower()])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from fractions import Fraction
+from pathlib import Path
 
 from runtime.errors import MissingExtra, UsageError
 from video.color import AssumedColor
@@ -44,6 +45,11 @@ class ReadOptions:
     deinterlace: bool = False  # frames that are marked as interlaced become whole ones
     rate: Fraction | None = None  # frames a second of numbered pictures and of raw frames; files have times of their own
     raw: RawFormat | None = None  # standard input is raw frames, and so is standard output
+
+    def rate_of(self, path: Path) -> Fraction:
+        if self.rate is None:
+            raise UsageError(f"{path}: pictures and raw frames have no times; say their rate with --fps 25, or --fps 30000/1001")
+        return self.rate
 
 
 def parse_rate(text: str) -> Fraction:

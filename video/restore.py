@@ -302,7 +302,7 @@ def is_picture(path: Path) -> bool:
 
 def goal_of(name: Path, options: EncodeOptions) -> Path:
     """The same name; a container that is not written, or cannot hold what the encoder makes, becomes Matroska: a.avi → a.avi.mkv."""
-    if is_picture(name) or name.suffix.lower() in options.facts.containers:
+    if is_picture(name) or not is_file(name) or name.suffix.lower() in options.facts.containers:
         return name
     return name.with_name(f"{name.name}.mkv")
 

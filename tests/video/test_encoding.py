@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from fractions import Fraction
 from pathlib import Path
 
 import av
@@ -10,7 +11,7 @@ import numpy as np
 import pytest
 
 from runtime.errors import SinkError, UsageError
-from tests.video.clips import MS, UNSTEADY, Clip, order_of, read
+from tests.video.clips import MS, STEADY, UNSTEADY, Clip, order_of, read
 from video.encoders import ENCODERS
 from video.encoding import EncodeOptions, check_encoder
 from video.sinks.file import VideoSink
@@ -42,6 +43,18 @@ def test_times_order_and_tags_come_back(tmp_path: Path, capfd: pytest.CaptureFix
         assert container.streams.video[0].codec_context.codec.name in DECODERS[name]
         assert (frame.colorspace, frame.color_primaries, frame.color_trc) == (6, 6, 6)
         assert len(container.streams.audio) == 1
+
+
+@pytest.mark.parametrize(("name", "suffix"), SOFTWARE)
+def test_the_shape_of_pixels_is_kept_or_told(tmp_path: Path, name: str, suffix: str) -> None:
+    source = Clip(pts=STEADY[:3], sample_aspect_ratio=Fraction(4, 3)).make(tmp_path / "in.mp4")
+    with open_video(source) as video, VideoSink(tmp_path / f"out{suffix}", video.info, EncodeOptions(name)) as sink:
+        for frame in video:
+            sink.write(frame)
+    with open_video(sink.path) as after:
+        kept = after.info.sample_aspect_ratio == Fraction(4, 3)
+    assert sink.left_out == ([] if kept else ["the shape of the pixels, 4/3 (.mp4 or .mov keeps it)"])
+    assert kept or suffix == ".mkv"
 
 
 @pytest.mark.parametrize("name", ["h264", "h265", "av1", "prores"])

@@ -65,7 +65,7 @@ class VideoSink:
     ) -> None:
         self.path = path
         self.info = info
-        self.left_out: list[str] = []  # data streams
+        self.left_out: list[str] = []  # what the container cannot hold, in words
         self.retimed = 0  # copied packets whose time was not after the one before
         self.rounded = 0  # frames whose time the container cannot say exactly
         check_target(path, CONTAINERS, source=copy_from.path if copy_from else None, overwrite=overwrite)
@@ -163,6 +163,13 @@ class VideoSink:
             context.gop_size = max(1, round(_KEYFRAMES_S * (info.average_rate or 25)))
         if info.sample_aspect_ratio is not None:
             context.sample_aspect_ratio = info.sample_aspect_ratio
+            # PyAV cannot set it on the stream, from where Matroska would have it; these two say it in every keyframe.
+            if (
+                self.path.suffix.lower() == ".mkv"
+                and context.codec.canonical_name not in ("h264", "hevc")
+                and info.sample_aspect_ratio != 1
+            ):
+                self.left_out.append(f"the shape of the pixels, {info.sample_aspect_ratio} (.mp4 or .mov keeps it)")
         context.colorspace, context.color_range = info.color.matrix, info.color.range
         context.color_primaries, context.color_trc = info.color.primaries, info.color.transfer
         if info.display_matrix:

@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 from typing import BinaryIO
 
-from runtime.errors import MissingExtra, SourceError, UsageError
+from runtime.errors import MissingExtra, SourceError
 from video.reading import ReadOptions
 from video.sources.file import FileSource
 
@@ -24,12 +24,10 @@ _CHROMA = {"420": (2, 2), "411": (4, 1), "422": (2, 1), "444": (1, 1), "mono": (
 
 def open_pipe(stream: BinaryIO, options: ReadOptions) -> FileSource:
     """Raw frames come at the rate of the options; anything else says its rate itself."""
-    raw, rate = options.raw, options.rate
-    if raw is not None and rate is None:
-        raise UsageError("--raw: the rate of the frames was expected with it; add --fps 25, or --fps 30000/1001")
-    kind, facts = None, {}
+    raw, kind, facts = options.raw, None, {}
     if raw is not None:
-        kind, facts = "rawvideo", {"video_size": f"{raw.width}x{raw.height}", "pixel_format": raw.pixel_format, "framerate": str(rate)}
+        rate = str(options.rate_of(PIPE))
+        kind, facts = "rawvideo", {"video_size": f"{raw.width}x{raw.height}", "pixel_format": raw.pixel_format, "framerate": rate}
     try:
         container = av.open(_Followed(stream), "r", format=kind, options=facts, buffer_size=_BUFFER)
     except FFmpegError as error:

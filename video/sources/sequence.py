@@ -32,8 +32,7 @@ class SequenceSource:
         numbered = Numbered.parse(path)
         if numbered is None:
             raise UsageError(f"{path}: a name with a number in it was expected (frames/%05d.png)")
-        if options.rate is None:
-            raise UsageError(f"{path}: pictures have no times; say their rate with --fps 25, or --fps 30000/1001")
+        self._rate = options.rate_of(path)
         numbers = numbered.there()
         if not numbers:
             raise SourceError(f"{path}: numbered pictures were expected, there are none; check the folder and the name")
@@ -47,7 +46,6 @@ class SequenceSource:
         self.options = options
         self.damage = Damage()
         self.first = numbers[0]
-        self._rate = options.rate
         self._files = [numbered.path(number) for number in numbers]
         self.info = self._describe(read_picture(self._files[0]))
 
