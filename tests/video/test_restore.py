@@ -172,6 +172,14 @@ def test_interlaced_video_is_named_and_made_whole_on_request(tmp_path: Path) -> 
     assert "no frame of the source is marked as interlaced; nothing was deinterlaced" in again.notes
 
 
+def test_high_dynamic_range_is_refused_before_anything_is_written(tmp_path: Path) -> None:
+    tags = {"colorspace": 9, "color_primaries": 9, "color_trc": 18, "color_range": 1}
+    clip = Clip(codec="libx265", pixel_format="yuv420p10le", options={"x265-params": "log-level=none"}, tags=tags)
+    with pytest.raises(SourceError, match=r"HLG came.*ffmpeg -i IN -vf"):
+        restore_video(clip.make(tmp_path / "in.mp4"), tmp_path / "out.mp4", restorer(), show_removed=tmp_path / "removed.mp4")
+    assert names(tmp_path) == ["in.mp4"]
+
+
 def failing(at: int, error: BaseException) -> Restorer:
     count = iter(range(1000))
 
