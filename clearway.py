@@ -17,7 +17,7 @@ import threading
 from collections.abc import Sequence
 from pathlib import Path
 from types import FrameType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from runtime.errors import ClearwayError
 
@@ -54,11 +54,24 @@ def load(
     threads: int | None = None,
     mode: str = "latency",
     exact: bool = False,
+    tile: int | Literal["auto"] | None = "auto",
+    guard: str = "repair",
+    guard_every: int = 1,
 ) -> Restorer:
     """Opens a shipped model by name, or a bundle by path; docs/runtime.md has what may be asked of it."""
     from runtime.restorer import load as load_restorer
 
-    return load_restorer(model, backend, interference=interference, threads=threads, mode=mode, exact=exact)
+    return load_restorer(
+        model,
+        backend,
+        interference=interference,
+        threads=threads,
+        mode=mode,
+        exact=exact,
+        tile=tile,
+        guard=guard,
+        guard_every=guard_every,
+    )
 
 
 def restore_video(

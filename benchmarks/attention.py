@@ -28,12 +28,12 @@ from benchmarks.bench import write_record
 from benchmarks.exports import SIZES, TARGET
 from benchmarks.machine import describe_machine
 from export.attention import ExplicitAttention
-from export.engine import GRAPHS, Order, build_engine
+from export.engine import Order, build_engine
 from export.graph import facts_of, fp32_of, traced
 from export.precision import TypedFp16
 from runtime.backend import Picture
 from runtime.backends.openvino import shared_core
-from runtime.bundle import Bundle
+from runtime.bundle import GRAPHS, Bundle
 from runtime.engines import EngineCache
 from runtime.errors import ClearwayError
 from runtime.manifest import SCHEMA, ModelCard, ModelManifest, NetworkFacts, PrecisionFacts

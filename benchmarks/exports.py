@@ -25,11 +25,11 @@ from torch import nn
 from benchmarks.bench import write_record
 from benchmarks.machine import describe_machine
 from export.bundle_writer import ExportOptions, write_bundle
-from export.engine import GRAPHS, Order, build_engine
+from export.engine import Order, build_engine
 from export.profiles import engines_for
 from export.trained import trained
 from export.verify import verify_bundle
-from runtime.bundle import Bundle, open_bundle
+from runtime.bundle import GRAPHS, Bundle, open_bundle
 from runtime.engines import EngineCache
 from runtime.errors import ClearwayError
 from runtime.manifest import ModelCard

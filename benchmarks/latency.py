@@ -47,7 +47,7 @@ def measure_latency(bundle: Bundle, height: int, width: int, seconds: float) -> 
             yield Latency(name, "", str(error))
             continue
         with contextlib.closing(backend):
-            yield _measure(name, backend.facts.precision, backend.facts.detail, _of_one(backend), frame, seconds)
+            yield measure(name, backend.facts.precision, backend.facts.detail, _of_one(backend), frame, seconds)
     for contender in (_bare_onnxruntime, _pytorch_fp32, _pytorch_bf16):
         yield contender(bundle, frame, seconds)
 
@@ -56,7 +56,7 @@ def measure_backend(bundle: Bundle, name: str, height: int, width: int, seconds:
     """One backend alone, by name or "auto"."""
     with contextlib.closing(open_backend(bundle, name).backend) as backend:
         facts = backend.facts
-        return _measure(facts.name, facts.precision, facts.detail, _of_one(backend), rainy_frame(height, width), seconds)
+        return measure(facts.name, facts.precision, facts.detail, _of_one(backend), rainy_frame(height, width), seconds)
 
 
 def _of_one(backend: Backend) -> Run:
@@ -67,7 +67,7 @@ def rainy_frame(height: int, width: int, index: int = 40) -> Picture:
     return Weather(1, height, width)(Street(1, height, width).frame(index), index)
 
 
-def _measure(contender: str, precision: str, note: str, run: Run, frame: Picture, seconds: float) -> Latency:
+def measure(contender: str, precision: str, note: str, run: Run, frame: Picture, seconds: float) -> Latency:
     for _ in range(_WARM_UP):
         run(frame)
     durations, ends = Durations(), time.perf_counter() + seconds
@@ -87,7 +87,7 @@ def _bare_onnxruntime(bundle: Bundle, frame: Picture, seconds: float) -> Latency
     except ModuleNotFoundError:
         return Latency(name, "fp32", "onnxruntime is not installed")
     session = onnxruntime.InferenceSession(str(bundle.onnx_path), providers=["CPUExecutionProvider"])
-    return _measure(name, "fp32", onnxruntime.__version__, lambda picture: session.run(None, {"frame": picture[None]}), frame, seconds)
+    return measure(name, "fp32", onnxruntime.__version__, lambda picture: session.run(None, {"frame": picture[None]}), frame, seconds)
 
 
 def _pytorch_fp32(bundle: Bundle, frame: Picture, seconds: float) -> Latency:
@@ -109,4 +109,4 @@ def _pytorch(name: str, precision: str, bundle: Bundle, frame: Picture, seconds:
     if not (bundle.folder / WEIGHTS).is_file():
         return Latency(name, precision, f"the bundle has no {WEIGHTS}")
     restore = checkpoint_restore(load_checkpoint(bundle.folder / WEIGHTS), bf16=precision == "bf16")
-    return _measure(name, precision, f"torch {torch.__version__}, {torch.get_num_threads()} threads", restore, frame, seconds)
+    return measure(name, precision, f"torch {torch.__version__}, {torch.get_num_threads()} threads", restore, frame, seconds)

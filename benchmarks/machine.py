@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import ctypes
+import os
 import platform
+import subprocess
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 from runtime.machine import memory, processor
 
 _RUNTIME = ("clearway", "numpy", "onnxruntime", "onnxruntime-gpu", "openvino", "opencv-python", "av")
-_PACKAGES = (*_RUNTIME, "torch", "onnx", "tensorrt", "tensorrt_rtx_cu13")
+_CUDA = ("tensorrt", "tensorrt_rtx_cu13", "pycuda", "cuda-bindings", "triton")
+_PACKAGES = (*_RUNTIME, "torch", "onnx", *_CUDA)
+_CARD = {"name": "name", "driver": "driver_version", "memory_mib": "memory.total", "compute_capability": "compute_cap"}
 
 
 def describe_machine() -> dict[str, Any]:
@@ -19,10 +24,36 @@ def describe_machine() -> dict[str, Any]:
         "cores": cpu.cores,
         "features": list(cpu.features),
         "memory_gib": memory().total,
+        "gpus": gpus(),
         "system": f"{platform.system()} {platform.release()}",
         "python": platform.python_version(),
         "packages": {name: found for name in _PACKAGES if (found := _version(name)) is not None},
     }
+
+
+def gpus() -> list[dict[str, str]]:
+    """Every NVIDIA card as its driver describes it, and the newest CUDA that this driver runs."""
+    rows = ask_driver(*_CARD.values())
+    return [dict(zip(_CARD, row, strict=True)) | {"cuda": _cuda_of_driver()} for row in rows]
+
+
+def ask_driver(*questions: str) -> list[list[str]]:
+    """A row of answers for each card; none where there is no driver or it finds no card."""
+    command = ["nvidia-smi", f"--query-gpu={','.join(questions)}", "--format=csv,noheader,nounits"]
+    try:
+        said = subprocess.run(command, capture_output=True, text=True, check=True, timeout=20).stdout
+    except (OSError, subprocess.SubprocessError):
+        return []
+    return [[answer.strip() for answer in line.split(",")] for line in said.splitlines() if line]
+
+
+def _cuda_of_driver() -> str:
+    number = ctypes.c_int()
+    try:
+        ctypes.CDLL("nvcuda.dll" if os.name == "nt" else "libcuda.so.1").cuDriverGetVersion(ctypes.byref(number))
+    except OSError:
+        return "unknown"
+    return f"{number.value // 1000}.{number.value % 1000 // 10}"
 
 
 def _version(package: str) -> str | None:

@@ -33,11 +33,12 @@ Attributes = dict[str, Any]
 
 @dataclass(frozen=True)
 class Step:
-    """One node, what it was given, and what it made."""
+    """One node, what it was given, what it made, and how much is held meanwhile."""
 
     node: NodeProto
     inputs: tuple[Array | None, ...]
     outputs: tuple[Array, ...]
+    held: int  # bytes of all tensors that are still wanted, its inputs and outputs among them, constants not
 
 
 class Arithmetic:
@@ -64,7 +65,8 @@ class Arithmetic:
             inputs = tuple(self._constants.get(name, values.get(name)) if name else None for name in node.input)
             with np.errstate(all="ignore"):  # infinities are what is looked for, not a mistake
                 outputs = run(*inputs)
-            yield Step(node, inputs, outputs)
+            held = sum(array.nbytes for array in (*values.values(), *outputs))
+            yield Step(node, inputs, outputs, held)
             values |= dict(zip(node.output, outputs, strict=True))
             left.subtract(node.input)
             for name in {*node.input, *node.output}:

@@ -13,8 +13,8 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 from export.kernels import Kernel, onnx_nodes
-from export.tensorrt_api import ILayer, INetworkDefinition, ITensor
 from runtime.engine_record import AttentionAudit
+from runtime.tensorrt_api import ILayer, INetworkDefinition, ITensor
 
 PRECISIONS = {"FLOAT": "fp32", "HALF": "fp16", "BF16": "bf16"}  # of DataType
 COMPUTING = {"CONVOLUTION", "DECONVOLUTION", "MATRIX_MULTIPLY", "EINSUM", "ATTENTION_INPUT"}  # of LayerType

@@ -9,11 +9,11 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from export.engine import GRAPHS, Built, Order, build_engine
+from export.engine import Built, Order, build_engine
 from export.profiles import BUCKETS, engines_for
 from export.progress import Say
 from export.targets import TARGETS
-from runtime.bundle import open_bundle
+from runtime.bundle import GRAPHS, open_bundle
 from runtime.engine_record import ANY_CARD
 from runtime.engines import EngineCache
 from runtime.zoo import find

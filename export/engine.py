@@ -7,11 +7,10 @@ that FP16 is what the graph says and nothing that a builder may or may not do; w
 from __future__ import annotations
 
 import hashlib
-import json
 import re
 import time
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -19,13 +18,12 @@ from export.audit import ParsedNetwork, module_of
 from export.profiles import fixed_shape
 from export.progress import Say, monitored_build
 from export.targets import Toolchain, open_toolchain
-from export.tensorrt_api import Builder, IBuilderConfig, INetworkDefinition, OnnxParser
-from runtime.bundle import MODEL, MODEL_FP16, Bundle
-from runtime.engine_record import ENGINE_SCHEMA, EngineKey, EngineRecord, Profile, Size
+from runtime.bundle import GRAPHS, Bundle
+from runtime.engine_record import ENGINE_SCHEMA, EngineKey, EngineRecord, Profile, Size, precision_map
 from runtime.engines import EngineCache
 from runtime.errors import BackendError, ExportError
+from runtime.tensorrt_api import Builder, IBuilderConfig, INetworkDefinition, OnnxParser
 
-GRAPHS = {"fp16": MODEL_FP16, "fp32": MODEL}
 _INPUT = "frame"
 _REASON_LENGTH = 300  # characters of what TensorRT says that still make one line
 
@@ -64,7 +62,7 @@ def build_engine(bundle: Bundle, order: Order, cache: EngineCache, say: Say) -> 
         compute_capability=tools.compute_capability,
         profiles=order.profiles,
         precision=order.precision,
-        precision_map=_precision_map(bundle) if order.precision == "fp16" else "",
+        precision_map=precision_map(bundle.manifest.precision, order.precision),
     )
     with cache.building(key, waiting=lambda: say("another process is building the same engine")):
         found = None if order.force else cache.find(key)
@@ -73,11 +71,6 @@ def build_engine(bundle: Bundle, order: Order, cache: EngineCache, say: Say) -> 
         record, plan = _build(bundle, model, key, tools, say)
         cache.store(record, plan)
     return Built(record, found=False)
-
-
-def _precision_map(bundle: Bundle) -> str:
-    facts = json.dumps(asdict(bundle.manifest.precision), sort_keys=True)
-    return hashlib.sha256(facts.encode()).hexdigest()
 
 
 def _build(bundle: Bundle, model: Path, key: EngineKey, tools: Toolchain, say: Say) -> tuple[EngineRecord, bytes]:

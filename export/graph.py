@@ -28,6 +28,7 @@ from torch.nn import functional as F
 from torch.utils.flop_counter import FlopCounterMode
 
 from export.attention import TRANSLATION, ExplicitAttention, as_single_nodes
+from export.memory import bytes_a_pixel
 from export.names import name_by_module
 from runtime.backend import Picture, Tensors
 from runtime.errors import ExportError
@@ -190,6 +191,7 @@ def facts_of(network: nn.Module, model: bytes) -> GraphFacts:
         outputs=tuple(output.name for output in read.graph.output),
         sees_whole_picture=traits.sees_whole_picture,
         receptive_field=traits.receptive_field,
+        bytes_a_pixel=bytes_a_pixel(read, traits.stride, traits.scale),
     )
 
 

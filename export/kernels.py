@@ -6,8 +6,8 @@ import json
 import re
 from dataclasses import dataclass
 
-from export.build_log import Log
-from export.tensorrt_api import TensorRT
+from runtime.tensorrt_api import TensorRT
+from runtime.tensorrt_log import Log
 
 _LINE = re.compile(r"Name: (?P<name>.*?), LayerType: .*, Metadata: (?P<nodes>.*)")
 _NODE = re.compile(r"\[ONNX Layer: ([^\]]*)\]")

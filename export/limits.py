@@ -42,6 +42,8 @@ _HALF = Limits(psnr_db=50.0, psnr_worst_db=35.0, task_psnr_drop_db=0.02)
 
 LIMITS: dict[tuple[str, str], Limits] = {
     ("onnxruntime", "fp32"): _EXACT,
+    ("onnxruntime-cuda", "fp32"): _EXACT,  # with TF32 off
+    ("onnxruntime-cuda", "fp16"): _HALF,
     ("openvino", "fp32"): _EXACT,
     ("openvino", "bf16"): _BF16,
     ("openvino", "bf16+fp32"): _BF16,  # it has no bf16 for some layers

@@ -12,9 +12,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from export.cases import read_proof
+from export.engine_parity import EngineCheck, engine_checks
 from export.parity import Case, Comparison, Verdict, Way
 from runtime.backend import PREFERENCE, open_backend
 from runtime.bundle import PROOF, WEIGHTS, Bundle, open_bundle
+from runtime.engine_record import TARGETS
 from runtime.errors import BackendError, ExportError, MissingExtra
 
 NODE_BY_NODE = "node-by-node"  # a way of running for verdicts only, not for video
@@ -40,14 +42,14 @@ def verify_bundle(folder: Path, backends: Sequence[str] = (), pictures: Path | N
     proof = read_proof(folder / PROOF)
     new, described, proof_only = _new_cases(bundle, pictures)
     with contextlib.ExitStack() as opened:
-        running, not_opened = _open(bundle, backends, opened)
+        running, engines, not_opened = _open(bundle, backends, opened)
         comparisons = [Comparison(backend) for backend in running]
         for number, case in enumerate(itertools.chain(proof, new), start=1):
             for comparison in comparisons:
                 comparison.add(case)
             progress(number)
         on = f"{len(proof)} drawn pictures of the proof{described}"
-        verdicts = tuple(comparison.verdict(on) for comparison in comparisons)
+        verdicts = (*(comparison.verdict(on) for comparison in comparisons), *(engine.verdict(proof) for engine in engines))
     return Report(folder, f"{bundle.manifest.name} {bundle.manifest.version}", verdicts, not_opened, proof_only)
 
 
@@ -69,20 +71,27 @@ def _new_cases(bundle: Bundle, pictures: Path | None) -> tuple[Iterable[Case], s
     return cases, f", {described}", ""
 
 
-def _open(bundle: Bundle, names: Sequence[str], opened: contextlib.ExitStack) -> tuple[list[Way], tuple[tuple[str, str], ...]]:
+def _open(
+    bundle: Bundle, names: Sequence[str], opened: contextlib.ExitStack
+) -> tuple[list[Way], list[EngineCheck], tuple[tuple[str, str], ...]]:
+    """What takes pictures of every size; stored engines, which do not; and what cannot be opened, with why."""
     running: list[Way] = []
+    engines: list[EngineCheck] = []
     not_opened: list[tuple[str, str]] = []
     for name in dict.fromkeys(names) or (*PREFERENCE, NODE_BY_NODE):
         try:
+            if name in TARGETS:
+                engines += [opened.enter_context(contextlib.closing(check)) for check in engine_checks(bundle, name)]
+                continue
             backend: Way = _node_by_node(bundle) if name == NODE_BY_NODE else open_backend(bundle, name).backend
             running.append(opened.enter_context(contextlib.closing(backend)))
         except (BackendError, MissingExtra) as error:
             if names:
                 raise
             not_opened.append((name, str(error)))
-    if not running:
+    if not running and not engines:
         raise BackendError(f"no backend could be opened on this machine: {'; '.join(f'{name}: {why}' for name, why in not_opened)}")
-    return running, tuple(not_opened)
+    return running, engines, tuple(not_opened)
 
 
 def _node_by_node(bundle: Bundle) -> Way:

@@ -6,7 +6,7 @@ import argparse
 import dataclasses
 import json
 import sys
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 
 from export.report_page import check_target, write_page
@@ -68,7 +68,7 @@ def _lines(report: Report) -> Iterator[str]:
     measured = [verdict for verdict in report.verdicts if verdict.compared]
     if measured:
         yield from table((verdict.record, "holds" if verdict.holds else "DOES NOT HOLD") for verdict in measured)
-        yield f"on {measured[0].record.pictures}; PSNR in dB, shift in grey levels"
+        yield from _compared_on([verdict.record for verdict in measured])
     for verdict in report.verdicts:
         if not verdict.compared:
             yield f"{verdict.record.backend} {verdict.record.precision}: DOES NOT HOLD, not one picture could be compared"
@@ -76,6 +76,14 @@ def _lines(report: Report) -> Iterator[str]:
     yield from (f"{name}: not checked, {why}" for name, why in report.not_opened)
     if report.proof_only:
         yield f"only the proof was compared: {report.proof_only}"
+
+
+def _compared_on(records: Sequence[ParityRecord]) -> Iterator[str]:
+    """The pictures, and of what they are where not all had the same."""
+    sets = dict.fromkeys(record.pictures for record in records)
+    for pictures in sets:
+        of = ", ".join(dict.fromkeys(f"{record.backend} {record.precision}" for record in records if record.pictures == pictures))
+        yield f"{'' if len(sets) == 1 else f'{of}: '}on {pictures}; PSNR in dB, shift in grey levels"
 
 
 def _for_machines(report: Report) -> dict[str, object]:

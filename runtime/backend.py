@@ -9,7 +9,8 @@ from __future__ import annotations
 import difflib
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from functools import partial
+from typing import TYPE_CHECKING, Protocol, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -86,6 +87,21 @@ class BackendChoice:
         return said + "".join(f"; passed over {name}: {reason}" for name, reason in self.passed_over)
 
 
+def _tensorrt(bundle: Bundle, options: EngineOptions, target: str, *, proven: bool = False) -> Backend:
+    from runtime.backends.tensorrt import TensorRtBackend
+
+    return TensorRtBackend(bundle, target, options, proven=proven)
+
+
+def _onnxruntime_cuda(bundle: Bundle, options: EngineOptions) -> Backend:
+    from runtime.backends.onnxruntime_build import require_gpu_build
+
+    require_gpu_build()  # before anything heavy is loaded
+    from runtime.backends.onnxruntime_cuda import OnnxRuntimeCudaBackend
+
+    return OnnxRuntimeCudaBackend(bundle, options)
+
+
 def _openvino(bundle: Bundle, options: EngineOptions) -> Backend:
     from runtime.backends.openvino import OpenVinoBackend
 
@@ -98,8 +114,20 @@ def _onnxruntime(bundle: Bundle, options: EngineOptions) -> Backend:
     return OnnxRuntimeBackend(bundle, options)
 
 
+_Opener: TypeAlias = "Callable[[Bundle, EngineOptions], Backend]"
 # From the fastest to the most common. A row imports its engine only when it is called.
-_OPENERS: dict[str, Callable[[Bundle, EngineOptions], Backend]] = {"openvino": _openvino, "onnxruntime": _onnxruntime}
+_OPENERS: dict[str, _Opener] = {
+    "tensorrt": partial(_tensorrt, target="tensorrt"),
+    "tensorrt-rtx": partial(_tensorrt, target="tensorrt-rtx"),
+    "onnxruntime-cuda": _onnxruntime_cuda,
+    "openvino": _openvino,
+    "onnxruntime": _onnxruntime,
+}
+# `auto` takes no engine that was never compared with the reference on this card; who asks for one by name gets it.
+_OPENERS_OF_AUTO: dict[str, _Opener] = _OPENERS | {
+    "tensorrt": partial(_tensorrt, target="tensorrt", proven=True),
+    "tensorrt-rtx": partial(_tensorrt, target="tensorrt-rtx", proven=True),
+}
 PREFERENCE = tuple(_OPENERS)
 
 
@@ -115,7 +143,7 @@ def open_backend(bundle: Bundle, name: str = "auto", options: EngineOptions = DE
 
 def _first_that_opens(bundle: Bundle, options: EngineOptions) -> BackendChoice:
     passed_over: list[tuple[str, str]] = []
-    for name, opener in _OPENERS.items():
+    for name, opener in _OPENERS_OF_AUTO.items():
         try:
             backend = opener(bundle, options)
         except (MissingExtra, BackendError) as error:

@@ -14,6 +14,7 @@ from runtime.errors import BundleError
 from runtime.manifest import ModelManifest
 
 MANIFEST, MODEL, MODEL_FP16, PROOF = "manifest.json", "model.onnx", "model.fp16.onnx", "proof.npz"
+GRAPHS = {"fp16": MODEL_FP16, "fp32": MODEL}  # which of them engines of a precision are built from
 WEIGHTS = "weights.safetensors"  # for training on and for other exports; nothing in this room reads it
 
 

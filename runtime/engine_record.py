@@ -14,10 +14,10 @@ from datetime import datetime, timedelta
 from typing import NamedTuple
 
 from runtime.errors import BackendError, UsageError
-from runtime.manifest import MINIMUM_SIDE, ParityRecord
+from runtime.manifest import MINIMUM_SIDE, ParityRecord, PrecisionFacts
 from runtime.strict_json import decode, encode, parse
 
-ENGINE_SCHEMA = 1  # raised whenever a field changes its meaning; engines of another schema are built again
+ENGINE_SCHEMA = 2  # raised whenever a field changes its meaning; engines of another schema are built again
 TARGETS = ("tensorrt-rtx", "tensorrt")
 PRECISIONS = ("fp16", "fp32")
 ANY_CARD = "any"  # the compute capability of an engine that TensorRT-RTX fits to whichever card it meets
@@ -60,6 +60,14 @@ class Profile:
     def contains(self, size: Size) -> bool:
         return all(a <= b <= c for a, b, c in zip(self.least, size, self.most, strict=True))
 
+    def padded(self, size: Size) -> Size | None:
+        """The smallest size of the profile that holds a picture of this one, itself if it can be; None where there is none.
+
+        Frames are never added: they would be computed for nobody.
+        """
+        held = Size(size.batch, max(size.height, self.least.height), max(size.width, self.least.width))
+        return held if self.contains(held) else None
+
     def __str__(self) -> str:
         (fewest, low, narrow), (most, high, wide) = self.least, self.most
         frames = f"batch {fewest}" if fewest == most else f"batch {fewest} to {most}"
@@ -100,6 +108,25 @@ class EngineKey:
         return hashlib.sha256(json.dumps(asdict(self), sort_keys=True, separators=(",", ":")).encode()).hexdigest()
 
 
+def precision_map(facts: PrecisionFacts, precision: str) -> str:
+    """What a key holds of how the FP16 graph is typed; the FP32 graph has nothing of the kind."""
+    return "" if precision == "fp32" else hashlib.sha256(json.dumps(asdict(facts), sort_keys=True).encode()).hexdigest()
+
+
+@dataclass(frozen=True)
+class Card:
+    name: str  # "NVIDIA GeForce RTX 4090"
+    compute_capability: str  # "8.9"
+
+
+@dataclass(frozen=True)
+class EngineParity:
+    """How far an engine was from the reference on one card."""
+
+    card: Card
+    found: ParityRecord
+
+
 @dataclass(frozen=True)
 class AttentionAudit:
     """Whether one attention block became one fused kernel."""
@@ -122,7 +149,7 @@ class EngineRecord:
     build_s: float
     layers: dict[str, int]  # computing layers by the precision that was read back
     attention: tuple[AttentionAudit, ...]
-    parity: tuple[ParityRecord, ...]  # empty: it never ran on a card
+    parity: tuple[EngineParity, ...]  # of every card on which it was compared and held; empty: it never ran on one
 
     def __post_init__(self) -> None:
         _check_schema(self.schema)
@@ -138,6 +165,9 @@ class EngineRecord:
             return datetime.fromisoformat(self.built)
         except ValueError as error:
             raise BackendError(f"{self.model}: a build time in UTC was expected, {self.built!r} came; build it again") from error
+
+    def verified_on(self, card: Card) -> bool:
+        return any(parity.card == card for parity in self.parity)
 
     def to_json(self) -> str:
         return encode(self)

@@ -1,6 +1,5 @@
 """Owns the word `engines`: arguments into one call of the cache, the answer into text; knows nothing of files or hashes."""
 
-
 from __future__ import annotations
 
 import argparse
@@ -10,10 +9,9 @@ import re
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
-from runtime.engine_record import EngineRecord
+from runtime.engine_record import EngineParity, EngineRecord
 from runtime.engines import EngineCache, Stored
 from runtime.errors import UsageError
-from runtime.manifest import ParityRecord
 
 _UNITS = {"": 1, "K": 10**3, "M": 10**6, "G": 10**9, "T": 10**12}
 _HEADINGS = ("engine", "model", "target", "precision", "profiles", "card", "size", "age", "state")
@@ -95,10 +93,10 @@ def _row(entry: Stored) -> tuple[str, ...]:
     return name, *facts, _size(entry.bytes), _age(entry.record), "bad: see below" if entry.fault else _state(entry.record.parity)
 
 
-def _state(parity: Sequence[ParityRecord]) -> str:
+def _state(parity: Sequence[EngineParity]) -> str:
     if not parity:
         return "never run here"
-    worst = [record.psnr_worst_db for record in parity if record.psnr_worst_db is not None]
+    worst = [of_card.found.psnr_worst_db for of_card in parity if of_card.found.psnr_worst_db is not None]
     return f"compared: worst {min(worst):.1f} dB" if worst else "compared: identical"
 
 

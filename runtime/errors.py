@@ -6,6 +6,7 @@
     ├── PictureError              a picture that cannot be read, written, or handed to a network
     ├── BundleError               a bundle that is absent, incomplete, changed, or from a newer Clearway
     ├── BackendError              an engine that was asked for and cannot be had, or that failed
+    │   └── DeviceLost            the card no longer answers: what ran on it is closed
     ├── VideoError
     │   ├── SourceError           a video that cannot be read
     │   └── SinkError             a video, or a folder of results, that cannot be written
@@ -48,6 +49,10 @@ class BundleError(ClearwayError):
 
 
 class BackendError(ClearwayError):
+    pass
+
+
+class DeviceLost(BackendError):
     pass
 
 

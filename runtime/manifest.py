@@ -39,13 +39,21 @@ class GraphFacts:
     scale: int  # output side ÷ input side
     outputs: tuple[str, ...]  # "restored", "health", and "interference" where the network separates it
     sees_whole_picture: bool  # an operation averages over the whole picture, so tiles would change the result
-    receptive_field: int | None  # pixels that one output pixel depends on, across; None where it is the whole picture
+    # Pixels that one output pixel depends on, across, no more than half of them on either side of its cell of stride × stride; None where
+    # it is the whole picture.
+    receptive_field: int | None
+    bytes_a_pixel: int  # the most that the graph's tensors take at once in FP32, for each pixel of its input; constants not counted
 
     def __post_init__(self) -> None:
         if self.contract != GRAPH_CONTRACT:
             raise BundleError(f"graph contract {GRAPH_CONTRACT} was expected, the manifest says {self.contract}; export the model again")
         if self.stride < 1 or self.scale < 1:
             raise BundleError(f"stride and scale are at least 1, the manifest says {self.stride} and {self.scale}")
+        if self.sees_whole_picture != (self.receptive_field is None):
+            said = f"the manifest says {self.receptive_field}"
+            raise BundleError(f"a receptive field was expected unless the whole picture is seen, {said}; export the model again")
+        if self.bytes_a_pixel < 1:
+            raise BundleError(f"bytes_a_pixel is at least 1, the manifest says {self.bytes_a_pixel}; export the model again")
         for needed in ("restored", "health"):
             if needed not in self.outputs:
                 raise BundleError(f"the graph must have an output {needed!r}, the manifest lists {', '.join(self.outputs)}")

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from types import TracebackType
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,8 +15,10 @@ from runtime.backend import BackendChoice, BackendFacts, EngineOptions, Picture,
 from runtime.bicubic import enlarged
 from runtime.bundle import open_bundle
 from runtime.errors import BackendError, PictureError, UsageError
+from runtime.guard import Guard, GuardOptions, open_guard
 from runtime.in_order import in_order
 from runtime.manifest import MINIMUM_SIDE, ModelManifest
+from runtime.tiled import Tile, Tiled, check_tile
 from runtime.timing import StageTimes
 from runtime.zoo import find
 
@@ -44,14 +47,17 @@ class Restorer:
     holds any more is used for a later one, so that a video of any length takes no more than a few frames.
     """
 
-    def __init__(self, manifest: ModelManifest, choice: BackendChoice, *, interference: bool = False) -> None:
+    def __init__(
+        self, manifest: ModelManifest, choice: BackendChoice, tiled: Tiled, guard: Guard, *, interference: bool = False
+    ) -> None:
         if interference and "interference" not in manifest.graph.outputs:
             raise UsageError(
                 f"{manifest.name} does not separate the interference; `removed` of a result has what any network took out, in that coding"
             )
-        self.manifest, self.choice = manifest, choice
-        self.times = StageTimes()  # "model": what the backend took for a picture, its copies included
+        self.manifest, self.choice, self.guard = manifest, choice, guard
+        self.times = StageTimes()  # "model": what the backend took for a picture, its copies included; "guard": looking at what came
         self._pictures = ("restored", "interference") if interference else ("restored",)
+        self._tiled = tiled
         self._open = True
 
     @property
@@ -75,6 +81,7 @@ class Restorer:
         if len(sizes := dict.fromkeys(picture.shape for picture in pictures)) > 1:
             came = ", ".join(f"{width}×{height}" for height, width, _ in sizes)
             raise PictureError(f"pictures of one size were expected in a batch, {came} came; make a batch of each, or take them one by one")
+        self._tiled.check(len(pictures), *pictures[0].shape[:2])  # what does not fit is said before it takes more
         frames = self.choice.backend.memory.array((len(pictures), *pictures[0].shape))
         return self._run(np.stack(pictures, out=frames), pictures, None)
 
@@ -100,31 +107,40 @@ class Restorer:
             raise BackendError(f"the model {self.manifest.name} was closed; load it again")
         backend, scale = self.choice.backend, self.manifest.graph.scale
         count, height, width, _ = frames.shape
+        self._tiled.check(count, height, width)
         shape = (count, height * scale, width * scale, 3)
         into: Tensors = {name: backend.memory.array(shape) for name in self._pictures}
         into["health"] = np.empty((count, 3), np.float32)
         if image is not None:
             into["restored"] = image
+        first = self.guard.begin(count)
         with self.times.stage("model"):
-            backend.run(frames, into)
+            self._tiled.run(frames, into)
+        with self.times.stage("guard"):
+            self.guard.look(first, frames, into)
         return [self._restored(source, {name: array[i] for name, array in into.items()}) for i, source in enumerate(sources)]
 
     def _restored(self, source: Picture, came: Tensors) -> Restored:
-        health = np.asarray(came["health"], np.float32)
-        if not np.isfinite(health).all():
-            cache = f", or delete {self.facts.cache} (compiled models)" if self.facts.cache else ""
-            name = self.manifest.name
-            raise BackendError(f"{name}: the network gave NaN or Inf for this picture; check the model with `clearway verify`{cache}")
         interference = came.get("interference")
         return Restored(
-            np.asarray(came["restored"], np.uint8), source, None if interference is None else np.asarray(interference, np.uint8), health
+            np.asarray(came["restored"], np.uint8),
+            source,
+            None if interference is None else np.asarray(interference, np.uint8),
+            np.asarray(came["health"], np.float32),
         )
+
+    def statistics(self) -> dict[str, Any]:
+        """Where the time went, what the guard saw, and what runs it: small, and fit for JSON."""
+        own: StageTimes | None = getattr(self.choice.backend, "times", None)  # an engine that moves bytes by itself has clocks for that
+        stages = self.times.as_dict() | ({} if own is None else own.as_dict())
+        return {"backend": asdict(self.facts), "stages": stages, "guard": self.guard.statistics()}
 
     def close(self) -> None:
         """Frees the engine. A second call does nothing."""
         if self._open:
             self._open = False
             self.choice.backend.close()
+            self.guard.close()
 
     def __enter__(self) -> Restorer:
         return self
@@ -141,10 +157,17 @@ def load(
     threads: int | None = None,
     mode: str = "latency",
     exact: bool = False,
+    tile: Tile = "auto",
+    guard: str = "repair",
+    guard_every: int = 1,
 ) -> Restorer:
     """Opens a shipped model by name, or a bundle by path, on the backend asked for; docs/runtime.md has what may be asked."""
+    engine, watch = EngineOptions(threads, mode, exact), GuardOptions(guard, guard_every)
     bundle = open_bundle(find(model))
-    return Restorer(bundle.manifest, open_backend(bundle, backend, EngineOptions(threads, mode, exact)), interference=interference)
+    check_tile(bundle.manifest.graph, tile)
+    choice = open_backend(bundle, backend, engine)
+    tiled = Tiled(bundle.manifest, choice.backend, tile, mode)
+    return Restorer(bundle.manifest, choice, tiled, open_guard(bundle, choice, engine, watch, tile), interference=interference)
 
 
 def _check(picture: object) -> None:

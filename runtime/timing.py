@@ -44,6 +44,11 @@ class Durations:
                 return float(_SHORTEST * _GROWTH ** (index + 0.5))
         return math.nan
 
+    def as_dict(self) -> dict[str, float]:
+        """{count, mean_ms, p50_ms, p95_ms, p99_ms}"""
+        percentiles = {f"p{percent}_ms": round(self.percentile(percent) * 1e3, 3) for percent in _PERCENTILES}
+        return {"count": self.count, "mean_ms": round(self.mean * 1e3, 3)} | percentiles
+
 
 class StageTimes:
     """One clock a stage. Any thread may time any stage, and read them all while others go on."""
@@ -68,8 +73,4 @@ class StageTimes:
     def as_dict(self) -> dict[str, dict[str, float]]:
         """{stage: {count, mean_ms, p50_ms, p95_ms, p99_ms}}"""
         with self._lock:
-            return {
-                name: {"count": durations.count, "mean_ms": round(durations.mean * 1e3, 3)}
-                | {f"p{percent}_ms": round(durations.percentile(percent) * 1e3, 3) for percent in _PERCENTILES}
-                for name, durations in self.durations.items()
-            }
+            return {name: durations.as_dict() for name, durations in self.durations.items()}

@@ -31,3 +31,8 @@ def find(model: str | Path) -> Path:
     close = difflib.get_close_matches(str(model), names, n=1)
     hint = f"did you mean {close[0]}? " if close else ""
     raise UsageError(f"no model is called {str(model)!r}, and no bundle is at that path; {hint}shipped models: {listed}")
+
+
+def name_of(folder: Path) -> str:
+    """What `find` would find it by."""
+    return folder.name if folder == _ZOO / folder.name else str(folder)

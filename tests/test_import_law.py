@@ -19,12 +19,16 @@ ROOMS = {
     "benchmarks": {"benchmarks", "export", "training", "video", "runtime"},
 }
 _TRAINING = {"torch", "lightning_fabric", "safetensors", "onnx", "onnx_ir", "onnxscript"}
-HEAVY = _TRAINING | {"tensorrt", "tensorrt_rtx", "pycuda", "openvino", "onnxruntime", "cv2", "av"}
+HEAVY = _TRAINING | {"tensorrt", "tensorrt_rtx", "pycuda", "cuda", "openvino", "onnxruntime", "cv2", "av"}
 # The only files of runtime that may import something heavy, and what.
 LEAVES = {
+    "runtime/cuda.py": {"pycuda"},
+    "runtime/cuda_graphs.py": {"cuda"},
     "runtime/pictures.py": {"cv2"},
     "runtime/doctor/codecs.py": {"av"},  # only where it is run as a program
     "runtime/backends/onnxruntime.py": {"onnxruntime"},
+    "runtime/backends/onnxruntime_card.py": {"onnxruntime"},
+    "runtime/backends/onnxruntime_cuda.py": {"onnxruntime"},
     "runtime/backends/openvino.py": {"openvino"},
 }
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import numpy as np
+import onnx
 import pytest
 
+from export.memory import bytes_a_pixel
 from export.verify import verify_bundle
 from runtime.backend import Picture
 from runtime.bundle import open_bundle
@@ -29,6 +31,13 @@ def test_every_engine_here_agrees_with_the_proof(name: str) -> None:
     report = verify_bundle(find(name), ())
     assert report.holds, [verdict.problems for verdict in report.verdicts]
     assert {verdict.record.backend for verdict in report.verdicts} >= {"onnxruntime", "openvino"}
+
+
+@pytest.mark.parametrize("name", shipped())
+def test_what_a_picture_takes_is_what_its_graph_holds(name: str) -> None:
+    bundle = open_bundle(find(name))
+    graph = bundle.manifest.graph
+    assert graph.bytes_a_pixel == bytes_a_pixel(onnx.load(bundle.onnx_path), graph.stride, graph.scale)
 
 
 @pytest.mark.parametrize("name", shipped())

@@ -13,14 +13,15 @@ from runtime.backend import Picture
 from runtime.bundle import MANIFEST, MODEL, MODEL_FP16, PROOF, sha256_of
 from runtime.manifest import GRAPH_CONTRACT, SCHEMA, GraphFacts, ModelCard, ModelManifest, NetworkFacts, PrecisionFacts
 
-_ADDED_LEVELS = {"identity": 0.0, "brighten": 10.0, "nan": float("nan"), "separate": 10.0, "enlarge": 0.0}
+_ADDED_LEVELS = {"identity": 0.0, "brighten": 10.0, "nan": float("nan"), "separate": 10.0, "enlarge": 0.0, "coarse": 0.0}
 _LEVELS = 256  # what stands for 1.0 in health (docs/bundle.md)
 
 
 def make_bundle(folder: Path, kind: str = "identity", name: str = "tiny") -> Path:
     """A bundle in `folder` whose graph adds a constant to the picture: `kind` is "identity", "brighten" (by 10) or "nan".
 
-    "separate" brightens and gives 255 − restored as its interference; "enlarge" repeats every pixel twice on both axes.
+    "separate" brightens and gives 255 − restored as its interference; "enlarge" repeats every pixel twice on both axes; "coarse" adds
+    2¹⁸ and takes it away again, which leaves the picture as it is in FP32 and nothing of it in bf16.
     """
     folder.mkdir(parents=True, exist_ok=True)
     for file in (MODEL, MODEL_FP16):  # the second is FP32 as well: only engines open it, and they look
@@ -34,7 +35,7 @@ def make_bundle(folder: Path, kind: str = "identity", name: str = "tiny") -> Pat
         task="test",
         summary=f"Tiny: {kind}",
         network=NetworkFacts("tiny", "tiny", {}, 0, 0.0),
-        graph=GraphFacts(GRAPH_CONTRACT, 20, 1, _scale(kind), _outputs(kind), sees_whole_picture=False, receptive_field=1),
+        graph=GraphFacts(GRAPH_CONTRACT, 20, 1, _scale(kind), _outputs(kind), False, receptive_field=1, bytes_a_pixel=40),
         precision=PrecisionFacts("nothing", (), {}, 0.0, 0, (), (), {}),
         card=ModelCard("derain", 1, 0, (), "none", ("everything",)),
         files=files,
@@ -73,7 +74,7 @@ def _graph(kind: str) -> onnx.ModelProto:
     nodes = [
         helper.make_node("Cast", ["frame"], ["levels"], to=TensorProto.FLOAT),
         helper.make_node("Transpose", ["levels"], ["planes"], perm=[0, 3, 1, 2]),
-        helper.make_node("Conv", ["planes", "kernel"], ["same"]),
+        *_convolutions(kind),
         helper.make_node("Add", ["same", "added"], ["brighter"]),
         helper.make_node("ReduceMean", ["brighter", "axes"], ["mean"], keepdims=0),
         helper.make_node("Div", ["mean", "levels_of_a_byte"], ["health"]),
@@ -89,7 +90,9 @@ def _graph(kind: str) -> onnx.ModelProto:
     # The kernel keeps every pixel. It is there so that an engine has a layer whose precision it chooses; whole numbers up to 256
     # are exact in bf16 too.
     kernel = np.eye(3, dtype=np.float32).reshape(3, 3, 1, 1)
+    far = np.full(3, 2.0**18, np.float32)
     constants = {name: np.float32(level) for name, level in levels.items()} | {"kernel": kernel, "axes": np.array([2, 3])}
+    constants |= {"there": far, "back_again": -far} if kind == "coarse" else {}
     constants["scales"] = np.array([1, 1, scale, scale], np.float32)
     outputs = {name: helper.make_tensor_value_info(name, TensorProto.UINT8, large) for name in ("restored", "interference")}
     outputs["health"] = helper.make_tensor_value_info("health", TensorProto.FLOAT, ["n", 3])
@@ -103,6 +106,13 @@ def _graph(kind: str) -> onnx.ModelProto:
         [numpy_helper.from_array(np.asarray(value), key) for key, value in constants.items()],
     )
     return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 20)], ir_version=10)
+
+
+def _convolutions(kind: str) -> list[onnx.NodeProto]:
+    if kind != "coarse":
+        return [helper.make_node("Conv", ["planes", "kernel"], ["same"])]
+    there, back = ["planes", "kernel", "there"], ["far", "kernel", "back_again"]
+    return [helper.make_node("Conv", there, ["far"]), helper.make_node("Conv", back, ["same"])]
 
 
 def _same(name: str, again: str) -> onnx.NodeProto:

@@ -10,7 +10,9 @@ import time
 from pathlib import Path
 
 from runtime.errors import SourceError, UsageError
+from runtime.guard import GUARDS
 from runtime.restorer import Restorer, load
+from runtime.tiled import Tile
 from video.color import ASSUMABLE, AssumedColor
 from video.encoders import ENCODERS, PRESETS
 from video.encoding import PRESET, QUALITY, EncodeOptions
@@ -51,7 +53,7 @@ def run(word: str, arguments: list[str]) -> int:
     else:
         target = target / goal_of(Path(source.name), options) if target.is_dir() else target
         check_file(source, target, options, read, show_removed=args.show_removed, overwrite=args.force)
-    with _load(args.model, args.backend, new) as restorer:
+    with _load(args, new) as restorer:
         if not args.quiet:
             print(f"{restorer.manifest.name} on {restorer.choice.describe()}", file=sys.stderr)
         with Bar(quiet=args.quiet) as bar:
@@ -66,10 +68,10 @@ def run(word: str, arguments: list[str]) -> int:
     return 0
 
 
-def _load(model: str, backend: str, new: list[Path]) -> Restorer:
+def _load(args: argparse.Namespace, new: list[Path]) -> Restorer:
     """The folders that were made for the results go again if there will be none."""
     try:
-        return load(model, backend)
+        return load(args.model, args.backend, tile=args.tile, guard=args.guard)
     except BaseException:
         with contextlib.suppress(OSError):
             for folder in new:
@@ -90,12 +92,29 @@ def _parser(word: str) -> argparse.ArgumentParser:
     )
     parser.add_argument("--model", default="derain", help="a shipped model's name, or the folder of a bundle (default: %(default)s)")
     parser.add_argument("--backend", default="auto", help="which engine runs it (default: the fastest that this machine has)")
+    parser.add_argument(
+        "--tile", type=_tile, default="auto", metavar="auto|none|SIDE", help="auto: in tiles what does not fit into memory (default)"
+    )
+    parser.add_argument(
+        "--guard",
+        default=GUARDS[0],
+        choices=GUARDS,
+        help="what to do about a result that cannot be right: run it again in FP32, stop, or only stop at NaN (default: %(default)s)",
+    )
     _add_treatment(parser)
     _add_encoding(parser)
     parser.add_argument("--force", action="store_true", help="replace files that exist")
     parser.add_argument("--json", action="store_true", help="print the report as one line of JSON")
     parser.add_argument("--quiet", action="store_true", help="say nothing but errors")
     return parser
+
+
+def _tile(text: str) -> Tile:
+    if text in ("auto", "none"):
+        return "auto" if text == "auto" else None
+    if not text.isascii() or not text.isdigit():
+        raise argparse.ArgumentTypeError(f"auto, none, or the longest side of a tile in pixels was expected, {text!r} came")
+    return int(text)
 
 
 def _add_treatment(parser: argparse.ArgumentParser) -> None:

@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -97,29 +98,22 @@ def restore_video(
     progress: Progress | None = None,
 ) -> VideoReport:
     """`show_removed` names a second video of the same times: what was taken out of each frame of the first, around mid-grey."""
-    times = StageTimes()
-    started = time.perf_counter()
+    times, before, started = StageTimes(), restorer.guard.done(), time.perf_counter()
     options, read = options or EncodeOptions(), read or ReadOptions()
     check_strength(strength)
     check_file(source, target, options, read, show_removed=show_removed, overwrite=overwrite)
     with open_source(source, read, copies=is_file(target)) as video, contextlib.ExitStack() as sinks:
-        written = _enlarged(video, restorer.manifest.graph.scale)
+        open_ = partial(open_sink, info=_enlarged(video, restorer.manifest.graph.scale), options=options, source=video, overwrite=overwrite)
         said = processed_by(restorer.manifest, strength)
-
-        def opened(path: Path, *, copies: bool, comment: str) -> FrameSink:
-            to = open_sink(path, written, options, source=video, copies=copies, comment=comment, overwrite=overwrite)
-            return sinks.enter_context(to)
-
-        layer = None
+        layers = []
         if show_removed is not None:
-            layer = opened(show_removed, copies=False, comment=f"{_LAYER}. {said}")
-        sink = opened(target, copies=True, comment=said)
+            layers.append(sinks.enter_context(open_(show_removed, copies=False, comment=f"{_LAYER}. {said}")))
+        sink = sinks.enter_context(open_(target, copies=True, comment=said))
         done = 0
 
-        def write(frames: tuple[Frame, Frame | None]) -> None:
-            sink.write(frames[0])
-            if layer is not None and frames[1] is not None:
-                layer.write(frames[1])
+        def write(frames: tuple[Frame, ...]) -> None:
+            for to, frame in zip((sink, *layers), frames, strict=True):
+                to.write(frame)
 
         def count(frames: int) -> None:
             nonlocal done
@@ -127,20 +121,20 @@ def restore_video(
             if progress is not None:
                 progress(frames, video.info.frames)
 
-        work = _restoring(source, restorer, strength, removed=layer is not None)
+        work = _restoring(source, restorer, strength, removed=show_removed is not None)
         run_pipeline(video, work, write, workers=restorer.choice.backend.depth, times=times, progress=count)
-    seconds = time.perf_counter() - started
-    return _report(video, sink, restorer, strength=strength, frames=done, seconds=seconds, times=times)
+    report = _report(video, sink, restorer, strength=strength, frames=done, seconds=time.perf_counter() - started, times=times)
+    return dataclasses.replace(report, notes=(*report.notes, *restorer.guard.notes(before)))
 
 
-def _restoring(source: Path, restorer: Restorer, strength: float, *, removed: bool) -> Callable[[Frame], tuple[Frame, Frame | None]]:
-    """Frame → the restored one, and what was removed if that is wanted: it costs a pass over the picture."""
+def _restoring(source: Path, restorer: Restorer, strength: float, *, removed: bool) -> Callable[[Frame], tuple[Frame, ...]]:
+    """Frame → the restored one, and after it what was `removed` if that is wanted: it costs a pass over the picture."""
 
-    def work(frame: Frame) -> tuple[Frame, Frame | None]:
+    def work(frame: Frame) -> tuple[Frame, ...]:
         with _named(f"{source}, frame {frame.index}"):
             restored = at_strength(restorer(frame.image), strength)
-        layer = dataclasses.replace(frame, image=restored.removed) if removed else None
-        return dataclasses.replace(frame, image=restored.image), layer
+        images = (restored.image, restored.removed) if removed else (restored.image,)
+        return tuple(dataclasses.replace(frame, image=image) for image in images)
 
     return work
 
@@ -194,7 +188,7 @@ def restore_picture(
     show_removed: Path | None = None,
     overwrite: bool = False,
 ) -> PictureReport:
-    started = time.perf_counter()
+    started, before = time.perf_counter(), restorer.guard.done()
     check_strength(strength)
     check_file(source, target, show_removed=show_removed, overwrite=overwrite)
     picture = read_picture(source)
@@ -216,7 +210,7 @@ def restore_picture(
         strength=strength,
         model=restorer.manifest.name,
         backend=restorer.choice.describe(),
-        notes=tuple(notes),
+        notes=(*notes, *restorer.guard.notes(before)),
     )
 
 

@@ -10,7 +10,11 @@ from pathlib import Path
 from runtime.cache_folder import cache_folder, check_private
 from runtime.errors import BackendError
 
-_HOLDS = {"openvino": "models compiled for a picture's size", "engines": "TensorRT engines"}
+_HOLDS = {
+    "openvino": "models compiled for a picture's size",
+    "engines": "TensorRT engines",
+    "tensorrt-rtx": "kernels that TensorRT-RTX compiled for this card",
+}
 
 
 @dataclass(frozen=True)

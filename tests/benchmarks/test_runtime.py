@@ -19,8 +19,8 @@ from tests.tiny import make_bundle
 @pytest.fixture(scope="module")
 def record(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(runtime, "HEIGHT", 96)
-        patch.setattr(runtime, "WIDTH", 128)
+        patch.setattr(runtime, "HEIGHT", 240)
+        patch.setattr(runtime, "WIDTH", 320)
         patch.setattr(runtime, "_TURNS", 12)
         patch.setenv("CLEARWAY_CACHE", str(tmp_path_factory.mktemp("cache")))
         return measure(str(make_bundle(tmp_path_factory.mktemp("bundles") / "tiny")), frames=1000)

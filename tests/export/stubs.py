@@ -32,6 +32,7 @@ def fake_driver(folder: Path, *, major: int = 0, minor: int = 0, code: int = 0) 
     source = f"""
         int cuInit(unsigned flags) {{ return {code}; }}
         int cuDeviceGet(int *device, int ordinal) {{ *device = ordinal; return 0; }}
+        int cuDeviceGetName(char *name, int length, int device) {{ const char *its = "Paper GPU"; while ((*name++ = *its++)); return 0; }}
         int cuDeviceGetAttribute(int *value, int attribute, int device) {{ *value = attribute == 75 ? {major} : {minor}; return 0; }}
     """
     return compiled(folder / "libcuda.so.1", source)

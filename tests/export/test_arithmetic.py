@@ -149,7 +149,7 @@ def test_multiply_adds_are_those_that_pytorch_counts() -> None:
 def test_multiply_adds_of_what_no_preset_has(operation: str, shapes: list[tuple[int, ...]], expected: int) -> None:
     arrays = tuple(np.zeros(shape, np.float32) for shape in shapes)
     out = {"ConvTranspose": (1, 3, 10, 12), "Gemm": (2, 5), "MatMul": (3, 2, 5), "Attention": (2, 2, 9, 16)}[operation]
-    step = Step(helper.make_node(operation, ["a", "b", "c"], ["y"]), arrays, (np.zeros(out, np.float32),))
+    step = Step(helper.make_node(operation, ["a", "b", "c"], ["y"]), arrays, (np.zeros(out, np.float32),), held=0)
     assert multiply_adds(step) == expected
 
 

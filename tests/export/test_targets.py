@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import importlib
 import sys
+from dataclasses import replace
 from types import SimpleNamespace
 
 import pytest
 
 from export import targets
-from export.targets import TARGETS, open_toolchain
+from export.targets import open_toolchain
 from runtime.engine_record import ANY_CARD
 from runtime.errors import BackendError, MissingExtra, UsageError
+from runtime.tensorrt_package import PACKAGES
 
 
 class _Logger:
@@ -20,8 +22,8 @@ class _Logger:
 
 def _installed(monkeypatch: pytest.MonkeyPatch, version: str, capability: str = "8.6") -> None:
     monkeypatch.setitem(sys.modules, "tensorrt", SimpleNamespace(__version__=version, ILogger=_Logger))
-    target = TARGETS["tensorrt"]
-    monkeypatch.setitem(targets.TARGETS, "tensorrt", type(target)(**{**vars(target), "capability": lambda: capability}))
+    target = replace(targets.TARGETS["tensorrt"], capability=lambda: capability)
+    monkeypatch.setitem(targets.TARGETS, "tensorrt", target)
 
 
 def test_tensorrt_rtx_opens_without_a_card_and_builds_for_any() -> None:
@@ -49,7 +51,7 @@ def test_another_version_is_refused_with_the_range(version: str, monkeypatch: py
 
 @pytest.mark.parametrize(("target", "extra"), [("tensorrt", "gpu"), ("tensorrt-rtx", "rtx")])
 def test_a_package_that_is_not_there_is_named_with_its_extra(target: str, extra: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    module = TARGETS[target].module
+    module = PACKAGES[target].module
     monkeypatch.setitem(sys.modules, module, None)
     with pytest.raises(MissingExtra, match=rf"{module} is not installed; it comes with: pip install 'clearway\[{extra}\]'"):
         open_toolchain(target)

@@ -1,8 +1,9 @@
-"""Every name of TensorRT that this room uses exists in the real packages, and takes as many arguments as it is given.
+"""Every name of TensorRT that this house uses exists in the real packages, and takes as many arguments as it is given.
 
 TensorRT-RTX is installed. Of full TensorRT the package index holds the real bindings without their libraries, for the oldest and the newest
 version that is supported; with libraries compiled here they can be imported, and everything up to the first Builder runs.
-`export/tensorrt_api.py` states what is used: mypy refuses any other name in the sources, and here each stated one is looked up.
+`runtime/tensorrt_api.py` states what is used, and runtime/tensorrt_rtx_api.py what only TensorRT-RTX has: mypy refuses any other name in
+the sources, and here each stated one is looked up.
 """
 
 from __future__ import annotations
@@ -19,19 +20,26 @@ import typing
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 
-from export import tensorrt_api
+from runtime import tensorrt_api, tensorrt_rtx_api
 from tests.export.engine_bundles import engine_bundle, graph_of
 from tests.export.stubs import fake_driver, fake_tensorrt_libraries
 
 ROOT = Path(__file__).parents[2]
 WHEELS = ROOT / ".wheels"
 VERSIONS = ("10.8.0.43", "11.4.0.106")
+APIS = (tensorrt_api, tensorrt_rtx_api)
 # Members of enumerations that the oldest version does not have: it knows no attention layer, so that none is ever met there.
 LATER: dict[str, set[str]] = {"10.8.0.43": {"ATTENTION_INPUT", "ATTENTION_OUTPUT"}, "11.4.0.106": set()}
-SOURCES = [path for path in sorted((ROOT / "export").glob("*.py")) if "tensorrt_api" in path.read_text() or path.stem == "build_log"]
+SOURCES = [
+    path
+    for room in ("export", "runtime")
+    for path in sorted((ROOT / room).rglob("*.py"))
+    if "tensorrt_api" in path.read_text() or path.stem.startswith("tensorrt_")
+]
 TREES = [ast.parse(path.read_text(encoding="utf-8")) for path in SOURCES]
 
 # Run where the package can be imported: the documentation of everything that is asked for and there, as JSON. The signatures stand in
@@ -48,13 +56,13 @@ print(json.dumps([found, [name for kind in (trt.DataType, trt.LayerType, trt.ILo
 """
 
 
-def _stated() -> dict[str, int | None]:
-    """Each name that export/tensorrt_api.py states → how many arguments it is given; None for what is not called."""
+def _stated(api: ModuleType) -> dict[str, int | None]:
+    """Each name that such a module states → how many arguments it is given; None for what is not called."""
     stated: dict[str, int | None] = {}
-    kinds = [kind for kind in vars(tensorrt_api).values() if inspect.isclass(kind) and kind.__module__ == tensorrt_api.__name__]
+    kinds = [kind for kind in vars(api).values() if inspect.isclass(kind) and kind.__module__ == api.__name__]
     for kind in (kind for kind in kinds if kind.__name__ != "EnumMember"):
-        prefix = "" if kind is tensorrt_api.TensorRT else f"{kind.__name__}."
-        for member, annotation in inspect.get_annotations(kind, eval_str=True, locals=vars(tensorrt_api)).items():
+        prefix = "" if kind.__name__ == "TensorRT" else f"{kind.__name__}."
+        for member, annotation in inspect.get_annotations(kind, eval_str=True, locals=vars(api)).items():
             origin: object = typing.get_origin(annotation)
             if origin is Callable:  # a class that is made by calling it
                 stated[f"{member}.__init__"] = len(typing.get_args(annotation)[0])
@@ -91,15 +99,19 @@ def _takes(documentation: str, given: int) -> bool:
     return False
 
 
-def _problems(found: dict[str, str]) -> list[str]:
-    wanted = _stated() | _overridden()
+def _wanted(*apis: ModuleType) -> dict[str, int | None]:
+    return {name: given for api in apis for name, given in _stated(api).items()} | _overridden()
+
+
+def _problems(found: dict[str, str], *apis: ModuleType) -> list[str]:
+    wanted = _wanted(*apis)
     absent = [f"{name} is not there" for name in wanted if name not in found]
     called = {name: given for name, given in wanted.items() if given is not None and name in found}
     return absent + [f"{name} takes no {given}: {found[name].strip()}" for name, given in called.items() if not _takes(found[name], given)]
 
 
 def _looked_up(module: str, environment: dict[str, str]) -> tuple[dict[str, str], set[str]]:
-    asked = json.dumps([*_stated(), *_overridden()])
+    asked = json.dumps([*_wanted(*APIS)])
     said = subprocess.run([sys.executable, "-c", LOOK, module, asked], env=environment, capture_output=True, text=True, check=True).stdout
     found, members = json.loads(said)
     return found, set(members)
@@ -125,7 +137,7 @@ def full(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
 
 def test_the_test_itself_sees_what_it_should() -> None:
     """What it would say of names that are not there and of calls that do not fit."""
-    stated, overridden = _stated(), _overridden()
+    stated, overridden = _stated(tensorrt_api), _overridden()
     assert stated["Builder.create_network"] == 1
     assert stated["OnnxParser.__init__"] == 2
     assert stated["ILayer.name"] is None
@@ -140,26 +152,27 @@ def test_the_test_itself_sees_what_it_should() -> None:
     assert _takes("f(*args)\n1. f(self: a.B) -> None\n2. f(self: a.B, x: typing.List[int, int], y: int) -> None", 2)
     assert not _takes("f(self: a.B, x: c.D, y: int = 0) -> None", 0)
     assert not _takes("f(self: a.B, x: c.D, y: int = 0) -> None", 3)
-    assert "ILayer.name is not there" in _problems({})
+    assert "ILayer.name is not there" in _problems({}, tensorrt_api)
+    assert "IRuntimeConfig.create_runtime_cache is not there" in _problems({}, *APIS)
 
 
 def test_every_stated_name_is_used() -> None:
     used = {node.attr for tree in TREES for node in ast.walk(tree) if isinstance(node, ast.Attribute)}
-    parts = {part for name in _stated() for part in name.removesuffix(".__init__").split(".")[-1:]}
+    parts = {part for api in APIS for name in _stated(api) for part in name.removesuffix(".__init__").split(".")[-1:]}
     assert parts - used == set()
 
 
 def test_tensorrt_rtx_has_them_all() -> None:
     pytest.importorskip("tensorrt_rtx", reason="tensorrt-rtx-cu13 is not installed")
     found, members = _looked_up("tensorrt_rtx", dict(os.environ))
-    assert _problems(found) == []
+    assert _problems(found, *APIS) == []
     assert _members_of_enumerations() - members == set()
 
 
 def test_full_tensorrt_has_them_all(full: tuple[str, dict[str, str]]) -> None:
     version, environment = full
     found, members = _looked_up("tensorrt", environment)
-    assert _problems(found) == []
+    assert _problems(found, tensorrt_api) == []
     assert _members_of_enumerations() - members == LATER[version]
 
 

@@ -21,6 +21,7 @@ from export.cli import run
 from export.parity import compare
 from export.report_page import page_of
 from export.verify import Report, verify_bundle
+from runtime import nvidia
 from runtime.bundle import open_bundle, sha256_of
 from runtime.errors import BackendError, ExportError, MissingExtra, PictureError, UsageError
 from tests.export.toys import a_checkpoint, in_speckles
@@ -32,6 +33,7 @@ SMALL = ((33, 47), (17, 19))
 
 @pytest.fixture(autouse=True)
 def _small_pictures(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(nvidia, "_looked", lambda: "no NVIDIA driver")
     for module in (bundle_writer, cases, answers):
         monkeypatch.setattr(module, "SIZES", SMALL)
     monkeypatch.setattr(bundle_writer, "PROOF_SIZES", SMALL)
@@ -156,7 +158,7 @@ def test_a_backend_that_does_not_open_is_listed_or_raises(bundle: Path, monkeypa
     monkeypatch.delitem(sys.modules, "runtime.backends.openvino", raising=False)
     monkeypatch.setitem(sys.modules, "openvino", None)
     report = verify_bundle(bundle)
-    assert [name for name, _ in report.not_opened] == ["openvino"]
+    assert "openvino" in dict(report.not_opened)
     assert report.holds
     with pytest.raises((BackendError, MissingExtra)):
         verify_bundle(bundle, ("openvino",))

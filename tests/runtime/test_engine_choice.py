@@ -11,9 +11,9 @@ import pytest
 from runtime.engine_choice import Wanted, choose
 from runtime.engine_record import ANY_CARD, EngineRecord, Size
 from runtime.errors import BackendError
-from tests.runtime.stored_engines import KEY, PARITY, WIDE, key, record, static
+from tests.runtime.stored_engines import CARD, KEY, PARITY, WIDE, key, record, static
 
-WANTED = Wanted("derain", KEY.model_sha256, KEY.target, KEY.builder, KEY.compute_capability, KEY.precision, KEY.precision_map)
+WANTED = Wanted("derain", KEY.model_sha256, KEY.target, KEY.builder, CARD, KEY.precision, KEY.precision_map)
 HD = Size(1, 720, 1280)
 
 

@@ -129,7 +129,7 @@ def test_a_build_time_is_in_utc(built: str) -> None:
         (("key", "profiles", 0, "most"), [1, 2], "sidecar.key.profiles[0].most: batch, height, width were expected"),
         (("key", "target"), "cuda", "a sound target"),
         (("attention", 0, "fused"), 1, "sidecar.attention[0].fused: bool was expected"),
-        (("parity", 0, "max_levels"), None, "sidecar.parity[0].max_levels: int was expected"),
+        (("parity", 0, "found", "max_levels"), None, "sidecar.parity[0].found.max_levels: int was expected"),
     ],
 )
 def test_what_does_not_fit_is_named(path: tuple[Any, ...], value: Any, said: str) -> None:

@@ -16,6 +16,7 @@ from pathlib import Path
 
 import pytest
 
+from runtime.engine_record import ENGINE_SCHEMA
 from runtime.engines import EngineCache
 from runtime.errors import BackendError
 from tests.runtime.stored_engines import KEY, PARITY, key, record
@@ -194,8 +195,9 @@ def test_a_plan_under_a_name_of_its_own_is_told_and_left_to_whoever_put_it_there
 
 
 def test_a_sidecar_of_another_clearway(stored: EngineCache, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("runtime.engine_record.ENGINE_SCHEMA", 2)
-    with pytest.raises(BackendError, match=r"\.json: .*engine schema 2 was expected, 1 \(older\) came.*clearway engines prune, then"):
+    monkeypatch.setattr("runtime.engine_record.ENGINE_SCHEMA", ENGINE_SCHEMA + 1)
+    said = rf"\.json: .*engine schema {ENGINE_SCHEMA + 1} was expected, {ENGINE_SCHEMA} \(older\) came.*clearway engines prune, then"
+    with pytest.raises(BackendError, match=said):
         stored.read(KEY)
 
 
@@ -235,7 +237,7 @@ def _ours_but_not_writable() -> Iterator[Path]:
     parent = Path(tempfile.mkdtemp())
     folder = parent / "engines"
     folder.mkdir(mode=0o500)
-    if (root := os.geteuid() == 0):
+    if root := os.geteuid() == 0:
         parent.chmod(0o711)
         os.chown(folder, 65534, -1)
         os.seteuid(65534)

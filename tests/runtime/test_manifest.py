@@ -24,7 +24,7 @@ from runtime.manifest import (
     Score,
 )
 
-GRAPH = GraphFacts(GRAPH_CONTRACT, 20, 2, 1, ("restored", "health"), sees_whole_picture=True, receptive_field=None)
+GRAPH = GraphFacts(GRAPH_CONTRACT, 20, 2, 1, ("restored", "health"), sees_whole_picture=True, receptive_field=None, bytes_a_pixel=60)
 MANIFEST = ModelManifest(
     schema=SCHEMA,
     name="derain",
@@ -79,6 +79,9 @@ def _set(*path: str | int) -> Callable[[Any, Any], None]:
         (_set("graph", "scale"), 0, "at least 1"),
         (_set("graph", "stride"), True, "manifest.graph.stride: int was expected, bool came"),
         (_set("graph", "receptive_field"), "all", "manifest.graph.receptive_field: int was expected, str came"),
+        (_set("graph", "receptive_field"), 9, "unless the whole picture is seen, the manifest says 9"),
+        (_set("graph", "sees_whole_picture"), False, "unless the whole picture is seen, the manifest says None"),
+        (_set("graph", "bytes_a_pixel"), 0, "bytes_a_pixel is at least 1, the manifest says 0"),
         (_set("colour"), "blue", "manifest: colour is unknown"),
         (_set("card", "licence"), 3, "manifest.card.licence: str was expected, int came"),
         (_set("card", "data"), "photographs", "manifest.card.data: a list was expected, str came"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import json
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,11 +11,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from runtime.backend import MODES, PREFERENCE, Picture
+from runtime.backend import MODES, Picture
 from runtime.bicubic import enlarged
 from runtime.bundle import open_bundle
 from runtime.errors import BackendError, BundleError, PictureError, UsageError
 from runtime.restorer import Restored, Restorer, load
+from runtime.timing import StageTimes
+from tests.engines import ENGINES
 from tests.tiny import make_bundle
 
 
@@ -82,6 +85,21 @@ def test_it_says_what_it_is_and_how_long_it_took(restorer: Restorer, folder: Pat
     assert restorer.times.as_dict()["model"]["count"] == 2
 
 
+def test_statistics_have_the_clocks_of_the_engine_too(restorer: Restorer) -> None:
+    restorer(picture())
+    said = restorer.statistics()
+    assert said.keys() == {"backend", "stages", "guard"}
+    assert list(said["stages"]) == ["model", "guard"]
+    assert said["backend"]["name"] == "onnxruntime"
+    assert said["guard"]["pictures"] == 1
+    own = StageTimes()
+    own.add("upload", 0.001)
+    restorer.choice.backend.times = own  # type: ignore[attr-defined]  # as an engine has that moves the bytes by itself
+    said = restorer.statistics()
+    assert list(said["stages"]) == ["model", "guard", "upload"]
+    assert json.loads(json.dumps(said)) == said
+
+
 def test_use_after_close(restorer: Restorer) -> None:
     restorer.close()
     restorer.close()
@@ -124,7 +142,7 @@ def test_nan_is_an_error_and_never_a_white_picture(tmp_path: Path) -> None:
         restorer(np.zeros((20, 24, 3), np.uint8))
 
 
-@pytest.fixture(params=PREFERENCE)
+@pytest.fixture(params=ENGINES)
 def separating(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Restorer]:
     with load(make_bundle(tmp_path / "separating", "separate"), request.param, interference=True) as opened:
         yield opened
@@ -144,7 +162,7 @@ def test_what_separates_nothing_says_so_when_it_is_loaded(folder: Path) -> None:
         load(folder, interference=True)
 
 
-@pytest.mark.parametrize("name", PREFERENCE)
+@pytest.mark.parametrize("name", ENGINES)
 def test_an_enlarging_network(tmp_path: Path, name: str) -> None:
     with load(make_bundle(tmp_path / "twice", "enlarge"), name) as restorer:
         source = picture(24, 32)
@@ -152,7 +170,7 @@ def test_an_enlarging_network(tmp_path: Path, name: str) -> None:
         assert restorer.batch([source, source])[1].image.shape == (48, 64, 3)
 
 
-@pytest.mark.parametrize("name", PREFERENCE)
+@pytest.mark.parametrize("name", ENGINES)
 def test_an_array_of_the_callers(folder: Path, name: str) -> None:
     with load(folder, name) as restorer:
         mine = np.zeros((24, 32, 3), np.uint8)
@@ -196,7 +214,7 @@ def test_a_batch_that_is_none(restorer: Restorer) -> None:
         restorer.batch([picture(), np.zeros((24, 32, 3), np.float32)])
 
 
-@pytest.mark.parametrize("name", PREFERENCE)
+@pytest.mark.parametrize("name", ENGINES)
 def test_a_stream_keeps_the_order(folder: Path, name: str) -> None:
     pictures = [picture(24 + number % 3, 32) // 8 + number for number in range(40)]
     with load(folder, name) as restorer:
@@ -231,7 +249,7 @@ def test_a_stream_ends_with_the_error_of_its_picture(restorer: Restorer) -> None
     assert np.array_equal(restorer(picture()).image, picture() + 10)
 
 
-@pytest.mark.parametrize("name", PREFERENCE)
+@pytest.mark.parametrize("name", ENGINES)
 @pytest.mark.parametrize("mode", MODES)
 def test_either_mode_and_exact(folder: Path, name: str, mode: str) -> None:
     with load(folder, name, mode=mode, exact=True) as restorer:
@@ -239,7 +257,7 @@ def test_either_mode_and_exact(folder: Path, name: str, mode: str) -> None:
         assert [restored.image.mean() for restored in restorer.stream([picture()] * 6)] == [(picture() + 10).mean()] * 6
 
 
-@pytest.mark.parametrize("name", PREFERENCE)
+@pytest.mark.parametrize("name", ENGINES)
 def test_the_memory_of_results_is_used_again(folder: Path, name: str) -> None:
     with load(folder, name) as restorer:
         places = {restorer(picture()).image.ctypes.data for _ in range(20)}

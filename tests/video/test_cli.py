@@ -14,7 +14,11 @@ import cv2
 import numpy as np
 import pytest
 
-from runtime.errors import SinkError, SourceError, UsageError
+from runtime.backend import Picture, Tensors
+from runtime.backends.onnxruntime import OnnxRuntimeBackend
+from runtime.errors import BackendError, SinkError, SourceError, UsageError
+from runtime.pictures import read_picture
+from runtime.restorer import load
 from tests.tiny import make_bundle
 from tests.video.clips import STEADY, Clip, moving, order_of, packets, read
 from video.cli import Bar, bar_line, run
@@ -172,6 +176,22 @@ def test_a_picture_and_a_folder(tmp_path: Path, bundle: str, capsys: pytest.Capt
     assert err.count("two.png") == 1
 
 
+def test_the_guard_stops_or_says_what_was_repaired(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    bundle = str(make_bundle(tmp_path / "coarse", "coarse"))
+    with load(bundle, "openvino") as restorer:
+        if restorer.facts.precision == "fp32":
+            pytest.skip("this CPU computes no bf16, so nothing is wrong")
+    ramp = np.broadcast_to(np.linspace(20, 200, 31)[None, :, None], (20, 31, 3)).astype(np.uint8)
+    cv2.imwrite(str(tmp_path / "one.png"), ramp)
+    words = [str(tmp_path / "one.png"), "-o", str(tmp_path / "out.png"), "--model", bundle, "--backend", "openvino", "--guard"]
+    with pytest.raises(BackendError, match=r"one\.png: tiny: what the network gave for picture 0 cannot be right"):
+        run("restore", [*words, "strict"])
+    assert not (tmp_path / "out.png").exists()
+    assert run("restore", [*words, "repair"]) == 0
+    assert np.all(cv2.imread(str(tmp_path / "out.png")) == ramp)
+    assert "note: 1 picture that came out wrong was run again with openvino in fp32" in capsys.readouterr().out
+
+
 @pytest.mark.parametrize(
     ("source", "target", "more", "kind", "message"),
     [
@@ -217,6 +237,31 @@ def test_wrong_use(
         restore(tmp_path / source, tmp_path / target, bundle, *more)
     assert "\n" not in str(caught.value)
     assert sorted(path.name for path in tmp_path.iterdir()) == before
+
+
+def test_tiles(tmp_path: Path, bundle: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    source = tmp_path / "one.png"
+    picture = np.random.default_rng(0).integers(0, 246, (70, 90, 3), np.uint8)
+    cv2.imwrite(str(source), picture)
+    sizes: list[tuple[int, ...]] = []
+    unseen = OnnxRuntimeBackend.run
+
+    def seen(self: OnnxRuntimeBackend, frames: Picture, into: Tensors | None = None) -> Tensors:
+        sizes.append(frames.shape)
+        return unseen(self, frames, into)
+
+    monkeypatch.setattr(OnnxRuntimeBackend, "run", seen)
+    for tile in ("40", "auto", "none"):
+        assert restore(source, tmp_path / f"{tile}.png", bundle, "--tile", tile) == 0
+        assert np.array_equal(read_picture(tmp_path / f"{tile}.png"), picture + 10)
+    assert sizes == [(1, 35, 30, 3)] * 6 + [(1, 70, 90, 3)] * 2
+    with pytest.raises(UsageError, match="tiles of at least 16 pixels"):
+        restore(source, tmp_path / "small.png", bundle, "--tile", "15")
+    for wrong in ("large", "-4", "1.5"):
+        with pytest.raises(SystemExit) as caught:
+            restore(source, tmp_path / "wrong.png", bundle, f"--tile={wrong}")
+        assert caught.value.code == 2
+        assert f"auto, none, or the longest side of a tile in pixels was expected, '{wrong}' came" in capsys.readouterr().err
 
 
 def test_a_mistyped_model_leaves_no_folder(tmp_path: Path) -> None:

@@ -32,6 +32,7 @@ def restorer(work: Callable[[Picture], Picture] = lambda picture: picture, scale
     class Fake:
         manifest = SimpleNamespace(name="fake", version="1", graph=SimpleNamespace(scale=scale))
         choice = SimpleNamespace(describe=lambda: "numpy, because it is a test", backend=SimpleNamespace(depth=1))
+        guard = SimpleNamespace(done=lambda: (), notes=lambda since: ())
 
         def __call__(self, picture: Picture) -> Restored:
             return Restored(work(picture), picture, None, np.zeros(3, np.float32))

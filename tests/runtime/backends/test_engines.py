@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
+from contextlib import nullcontext
+from pathlib import Path
 
 import numpy as np
 import pytest
 
-from runtime.backend import PREFERENCE, Backend, Picture, open_backend
+from runtime.backend import Backend, Picture, open_backend
 from runtime.bundle import Bundle, open_bundle
 from runtime.errors import BackendError
+from tests.engines import ENGINES
+from tests.runtime.paper_tensorrt import engine_for, paper_machine
 from tests.tiny import make_bundle
 
 
@@ -19,11 +23,18 @@ def bundle(tmp_path_factory: pytest.TempPathFactory) -> Bundle:
     return open_bundle(make_bundle(tmp_path_factory.mktemp("bundles") / "tiny", "brighten"))
 
 
-@pytest.fixture(params=PREFERENCE)
-def backend(request: pytest.FixtureRequest, bundle: Bundle) -> Iterator[Backend]:
-    opened = open_backend(bundle, request.param).backend
-    yield opened
-    opened.close()
+_ON_PAPER = ("tensorrt", "tensorrt-rtx")
+
+
+@pytest.fixture(params=[*ENGINES, *_ON_PAPER])
+def backend(request: pytest.FixtureRequest, bundle: Bundle, tmp_path: Path) -> Iterator[Backend]:
+    """What needs a card runs on one of paper, if it can."""
+    with paper_machine(tmp_path) if request.param in _ON_PAPER else nullcontext():
+        if request.param in _ON_PAPER:
+            engine_for(bundle, request.param)
+        opened = open_backend(bundle, request.param).backend
+        yield opened
+        opened.close()
 
 
 def frames(*shape: int, seed: int = 0) -> Picture:
@@ -102,7 +113,7 @@ def test_frames_of_another_layout_are_an_error(backend: Backend) -> None:
     assert backend.run(frames(1, 16, 16))["restored"].shape == (1, 16, 16, 3)
 
 
-@pytest.mark.parametrize("name", PREFERENCE)
+@pytest.mark.parametrize("name", ENGINES)
 def test_health_shows_what_bytes_cannot(name: str, tmp_path_factory: pytest.TempPathFactory) -> None:
     bundle = open_bundle(make_bundle(tmp_path_factory.mktemp("bundles") / "nan", "nan"))
     assert np.isnan(open_backend(bundle, name).backend.run(frames(1, 16, 16))["health"]).all()

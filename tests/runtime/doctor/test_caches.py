@@ -23,7 +23,7 @@ def _engines() -> Cache:
 
 
 def test_nothing_is_made_by_looking(root: Path) -> None:
-    expected = [(str(root / name), 0, "") for name in ("openvino", "engines")]
+    expected = [(str(root / name), 0, "") for name in ("openvino", "engines", "tensorrt-rtx")]
     assert [(cache.folder, cache.bytes, cache.fault) for cache in caches()] == expected
     assert not root.exists()
 

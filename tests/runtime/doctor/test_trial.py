@@ -52,7 +52,7 @@ def test_what_auto_passes_over(site: Site) -> None:
     found = try_model("tiny")
     assert found.measured is not None
     assert (found.measured.backend, found.measured.precision, found.fault) == ("onnxruntime", "fp32", "")
-    assert "pip install 'clearway[cpu]'" in _reasons(found)["openvino"]
+    assert "install it again: pip install --force-reinstall 'clearway[cpu]'" in _reasons(found)["openvino"]
 
 
 def test_an_engine_that_ends_its_process(site: Site) -> None:

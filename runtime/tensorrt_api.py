@@ -1,8 +1,8 @@
-"""Owns the part of TensorRT's Python interface that this room calls, as types; knows nothing of which package implements it.
+"""Owns the part of TensorRT's Python interface that this house calls, as types; knows nothing of which package implements it.
 
 `tensorrt` and `tensorrt_rtx` bring no types of their own. With these, mypy refuses a name that is not stated here, and
 tests/export/test_tensorrt_names.py refuses a name stated here that the real packages do not have. Enumerations are read by the
-names of their members: TensorRT 10.8 lacks some that 11 has.
+names of their members: TensorRT 10.8 lacks some that 11 has. What only TensorRT-RTX has is in runtime/tensorrt_rtx_api.py.
 """
 
 from __future__ import annotations
@@ -82,8 +82,18 @@ class EngineInspector(Protocol):
     def get_engine_information(self, layout: EnumMember, /) -> str: ...
 
 
+class IExecutionContext(Protocol):
+    def set_optimization_profile_async(self, index: int, stream: int, /) -> bool: ...
+    def set_input_shape(self, name: str, shape: tuple[int, ...], /) -> bool: ...
+    def set_tensor_address(self, name: str, address: int, /) -> bool: ...
+    def update_device_memory_size_for_shapes(self) -> int: ...
+    def set_device_memory(self, address: int, size: int, /) -> None: ...
+    def execute_async_v3(self, stream: int, /) -> bool: ...
+
+
 class ICudaEngine(Protocol):
     def create_engine_inspector(self) -> EngineInspector: ...
+    def create_execution_context(self, how: object, /) -> IExecutionContext | None: ...
 
 
 class Runtime(Protocol):
@@ -106,6 +116,10 @@ class LayerInformationFormat(Protocol):
     JSON: EnumMember
 
 
+class ExecutionContextAllocationStrategy(Protocol):
+    USER_MANAGED: EnumMember
+
+
 # Inside of the class below these names are its own attributes.
 _NewBuilder = Callable[[object], Builder]
 _NewParser = Callable[[INetworkDefinition, object], OnnxParser]
@@ -114,6 +128,7 @@ _Verbosity = ProfilingVerbosity
 _InformationFormat = LayerInformationFormat
 _NetworkFlags = NetworkDefinitionCreationFlag
 _BuilderFlags = BuilderFlag
+_Allocation = ExecutionContextAllocationStrategy
 
 
 class TensorRT(Protocol):
@@ -127,5 +142,6 @@ class TensorRT(Protocol):
     BuilderFlag: _BuilderFlags
     ProfilingVerbosity: _Verbosity
     LayerInformationFormat: _InformationFormat
+    ExecutionContextAllocationStrategy: _Allocation
     ILogger: Any  # a base class, with log(severity, message)
     IProgressMonitor: Any  # a base class, with phase_start, step_complete and phase_finish

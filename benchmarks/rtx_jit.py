@@ -1,0 +1,35 @@
+"""Owns the question whether TensorRT-RTX compiles an engine for the card that is here, with its own words where it refuses."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from benchmarks.machine import gpus
+from export.engine import Order, build_engine
+from export.profiles import engines_for
+from runtime.bundle import Bundle
+from runtime.engines import EngineCache
+from runtime.tensorrt_package import open_package
+
+_TARGET = "tensorrt-rtx"
+
+
+def measure_jit(bundle: Bundle, scratch: Path) -> dict[str, Any]:
+    """An engine is built, which needs no card, then loaded for this one: that is where its JIT starts."""
+    cache = EngineCache(scratch / "engines")
+    built = build_engine(bundle, Order(_TARGET, "fp16", engines_for([], ["640x360"], None)[0]), cache, lambda _: None)
+    _, plan = cache.read(built.record.key)
+    cards = gpus()
+    package = open_package(_TARGET)
+    package.log.take()
+    engine: Any = package.trt.Runtime(package.logger).deserialize_cuda_engine(plan)
+    context = engine.create_execution_context() if engine is not None else None
+    stopped_at = "deserialising the engine" if engine is None else "making an execution context" if context is None else ""
+    return {
+        "compute_capability": cards[0]["compute_capability"] if cards else "none, there is no card",
+        "builder": built.record.key.builder,
+        "accepted": context is not None,
+        "stopped_at": stopped_at,
+        "said": package.log.take(),
+    }

@@ -1,0 +1,327 @@
+"""ONNX Runtime on a card. What needs no card is asked of the same class on the CPU provider; tests marked gpu ask the card itself."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import threading
+from collections import defaultdict
+from collections.abc import Iterator
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import onnxruntime
+import pytest
+
+from export.verify import verify_bundle
+from runtime.backend import EngineOptions, Picture, Tensors, open_backend
+from runtime.backends import onnxruntime_card as card
+from runtime.backends import onnxruntime_cuda as leaf
+from runtime.backends.onnxruntime_cuda import OnnxRuntimeCudaBackend
+from runtime.bundle import Bundle, open_bundle
+from runtime.errors import BackendError
+from runtime.restorer import load
+from runtime.zoo import find
+from tests.engines import needs_cuda
+from tests.tiny import make_bundle
+
+ROOT = Path(__file__).parents[3]
+_NO_ROOM = "Failed to allocate memory for requested buffer of size 9437184"
+_LOST = "CUDA failure 700: an illegal memory access was encountered ; GPU=0 ; hostname=box"
+
+
+@pytest.fixture
+def on_cpu(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
+    monkeypatch.setattr(card, "PROVIDER", "CPUExecutionProvider")
+    monkeypatch.setattr(card, "DEVICE", "cpu")
+    monkeypatch.setattr(card, "provider_options", lambda *, fixed: {})
+    monkeypatch.setattr(card, "pinned", lambda size: np.empty(size, np.uint8).data)
+    return monkeypatch
+
+
+@pytest.fixture
+def bundle(tmp_path: Path) -> Bundle:
+    return open_bundle(make_bundle(tmp_path / "tiny", "separate"))
+
+
+@pytest.fixture
+def backend(on_cpu: pytest.MonkeyPatch, bundle: Bundle) -> Iterator[OnnxRuntimeCudaBackend]:
+    opened = OnnxRuntimeCudaBackend(bundle)
+    yield opened
+    opened.close()
+
+
+def frames(*shape: int, seed: int = 0) -> Picture:
+    return np.random.default_rng(seed).integers(0, 200, (*shape, 3), np.uint8)
+
+
+@pytest.mark.parametrize("shape", [(1, 16, 16), (2, 17, 33)])
+def test_every_output_at_any_size(backend: OnnxRuntimeCudaBackend, shape: tuple[int, int, int]) -> None:
+    for seed in range(3):  # loaded for the first time, for good, and as it stays
+        batch = frames(*shape, seed=seed)
+        came = backend.run(batch)
+        assert np.array_equal(came["restored"], batch + 10)
+        assert np.array_equal(came["interference"], 255 - came["restored"])
+        assert came["health"] == pytest.approx((batch + 10.0).mean((1, 2)) / 256, rel=1e-4)
+
+
+def test_an_enlarging_graph(on_cpu: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    batch = frames(1, 20, 24)
+    backend = OnnxRuntimeCudaBackend(open_bundle(make_bundle(tmp_path / "twice", "enlarge")))
+    assert np.array_equal(backend.run(batch)["restored"], batch.repeat(2, 1).repeat(2, 2))
+
+
+def test_strided_and_read_only_frames(backend: OnnxRuntimeCudaBackend) -> None:
+    strided, locked = frames(1, 16, 64)[:, :, ::2], frames(1, 16, 32)
+    locked.flags.writeable = False
+    for batch in (strided, locked):
+        assert np.array_equal(backend.run(batch)["restored"], batch + 10)
+
+
+def test_only_what_is_wanted_is_copied_back(backend: OnnxRuntimeCudaBackend, on_cpu: pytest.MonkeyPatch) -> None:
+    backend.run(frames(1, 16, 16))
+    copied: list[int] = []
+    real = onnxruntime.OrtValue.ortvalue_from_numpy
+    on_cpu.setattr(leaf._OrtValue, "ortvalue_from_numpy", lambda array: copied.append(array.nbytes) or real(array))  # type: ignore[func-returns-value]
+    into: Tensors = {"restored": np.empty((1, 16, 16, 3), np.uint8)}
+    backend.run(frames(1, 16, 16), into)
+    backend.run(frames(1, 16, 16), into)
+    assert copied == [16 * 16 * 3] * 2
+
+
+class _Opened:
+    """Notes how each session is opened, and which threads use it."""
+
+    def __init__(self, patch: pytest.MonkeyPatch) -> None:
+        self.fixed: list[tuple[tuple[int, ...], bool]] = []
+        self.threads: dict[int, set[int]] = defaultdict(set)
+        self._real = card.open_session
+        patch.setattr(card, "open_session", self._open)
+
+    def _open(self, path: Path, names: Any, shape: Any, *, fixed: bool, profile: Path | None = None) -> Any:
+        self.fixed.append((tuple(shape), fixed))
+        session = self._real(path, names, shape, fixed=fixed, profile=profile)
+        run, number = session.run_with_iobinding, len(self.fixed)
+
+        def noted(binding: Any) -> None:
+            self.threads[number].add(threading.get_ident())
+            run(binding)
+
+        session.run_with_iobinding = noted
+        return session
+
+
+def test_a_size_that_comes_again_is_loaded_for_good(on_cpu: pytest.MonkeyPatch, bundle: Bundle) -> None:
+    opened, backend, photo = _Opened(on_cpu), OnnxRuntimeCudaBackend(bundle), frames(1, 16, 20)
+    for _ in range(6):  # the lanes take turns
+        backend.run(photo)
+    shape = photo.shape
+    assert opened.fixed == [((1, 16, 16, 3), False), (shape, False), (shape, True), (shape, True)]
+
+
+def test_a_session_stays_with_its_thread(on_cpu: pytest.MonkeyPatch, bundle: Bundle) -> None:
+    opened, backend = _Opened(on_cpu), OnnxRuntimeCudaBackend(bundle)
+    wrong: list[int] = []
+
+    def work(seed: int) -> None:
+        batch = frames(1, 16, 16 + seed % 2, seed=seed)
+        wrong.extend(seed for _ in range(10) if not np.array_equal(backend.run(batch)["restored"], batch + 10))
+
+    threads = [threading.Thread(target=work, args=(seed,)) for seed in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    backend.close()
+    assert wrong == []
+    assert {len(users) for users in opened.threads.values()} == {1}
+    assert len(set.union(*opened.threads.values())) == backend.depth
+    assert not [thread for thread in threading.enumerate() if thread.name.startswith("clearway-cuda")]
+
+
+def test_a_few_sizes_stay_loaded(backend: OnnxRuntimeCudaBackend) -> None:
+    for width in range(16, 26):
+        backend.run(frames(1, 16, width))
+    lanes = [backend._free.get() for _ in range(backend.depth)]
+    assert [len(lane._sizes) for lane in lanes] == [leaf._SIZES_KEPT] * backend.depth
+    for lane in lanes:
+        backend._free.put(lane)
+
+
+def test_closing(backend: OnnxRuntimeCudaBackend) -> None:
+    kept = backend.run(frames(1, 16, 16))["restored"]
+    backend.close()
+    backend.close()
+    assert np.array_equal(kept, frames(1, 16, 16) + 10)
+    with pytest.raises(BackendError, match="was closed; open it again"):
+        backend.run(frames(1, 16, 16))
+
+
+@pytest.mark.parametrize(
+    "wrong", [np.zeros((1, 3, 16, 16), np.uint8), np.zeros((16, 16, 3), np.uint8), np.zeros((1, 16, 16, 3), np.float32)]
+)
+def test_frames_of_another_kind(backend: OnnxRuntimeCudaBackend, wrong: Any) -> None:
+    with pytest.raises(BackendError, match=r"frames of uint8 \[N, H, W, 3\] were expected, .* came"):
+        backend.run(wrong)
+
+
+def _failing(patch: pytest.MonkeyPatch, words: str, times: int = 1) -> None:
+    """The next so many sizes cannot be made."""
+    real, left = leaf._Size.__init__, [words] * times
+
+    def made(self: leaf._Size, *arguments: Any, **named: Any) -> None:
+        if left:
+            raise RuntimeError(left.pop())
+        real(self, *arguments, **named)
+
+    patch.setattr(leaf._Size, "__init__", made)
+
+
+def test_other_sizes_make_room(backend: OnnxRuntimeCudaBackend, on_cpu: pytest.MonkeyPatch) -> None:
+    for _ in range(backend.depth):
+        backend.run(frames(1, 16, 16))
+    _failing(on_cpu, _NO_ROOM)
+    assert np.array_equal(backend.run(frames(1, 20, 20))["restored"], frames(1, 20, 20) + 10)
+
+
+def test_too_little_memory_leaves_it_usable(backend: OnnxRuntimeCudaBackend, on_cpu: pytest.MonkeyPatch) -> None:
+    _failing(on_cpu, _NO_ROOM)
+    with pytest.raises(BackendError, match=r"too little free memory for frames of \[1, 20, 20, 3\]; take smaller pictures") as error:
+        backend.run(frames(1, 20, 20))
+    assert "\n" not in str(error.value)
+    assert np.array_equal(backend.run(frames(1, 16, 16))["restored"], frames(1, 16, 16) + 10)
+
+
+def test_a_card_that_is_lost_closes_it(backend: OnnxRuntimeCudaBackend, on_cpu: pytest.MonkeyPatch) -> None:
+    _failing(on_cpu, _LOST)
+    with pytest.raises(BackendError, match=r"the GPU failed on frames of .*illegal memory access.*nvidia-smi"):
+        backend.run(frames(1, 20, 20))
+    with pytest.raises(BackendError, match="was closed when the GPU failed; load the model in a new process"):
+        backend.run(frames(1, 16, 16))
+
+
+def test_what_went_wrong_is_told_apart() -> None:
+    for words in (_NO_ROOM, "CUDA failure 2: out of memory ; GPU=0", "CUBLAS failure 3: CUBLAS_STATUS_ALLOC_FAILED ; GPU=0"):
+        assert card.ran_out(RuntimeError(words))
+        assert not card.is_lost(RuntimeError(words))
+    assert card.is_lost(RuntimeError(_LOST))
+    plain = RuntimeError("Got invalid dimensions for input: frame\nand more")
+    assert not card.is_lost(plain)
+    assert str(card.explained(plain, (1, 2, 3))) == "ONNX Runtime failed on frames of [1, 2, 3]: Got invalid dimensions for input: frame"
+
+
+@pytest.mark.parametrize(
+    ("words", "line"),
+    [
+        (_NO_ROOM, "too little free memory to start with; close what else"),
+        (
+            "Conv node. Status Message: cuda_kernel.h:296 cuDNN is unavailable or disabled",
+            r"cuDNN 9 was expected .*pip install 'onnxruntime-gpu",
+        ),
+        ("CUDA failure 100: no CUDA-capable device is detected ; GPU=0", "does not start on this GPU .*no CUDA-capable device.*nvidia-smi"),
+    ],
+)
+def test_what_keeps_it_from_starting(on_cpu: pytest.MonkeyPatch, bundle: Bundle, words: str, line: str) -> None:
+    def fails(*_: Any, **__: Any) -> None:
+        raise RuntimeError(words)
+
+    on_cpu.setattr(card, "open_session", fails)
+    with pytest.raises(BackendError, match=line) as error:
+        OnnxRuntimeCudaBackend(bundle)
+    assert "\n" not in str(error.value)
+
+
+def test_only_a_size_that_stays_pays_for_the_search() -> None:
+    once, stays = card.provider_options(fixed=False), card.provider_options(fixed=True)
+    assert (once["cudnn_conv_algo_search"], once["enable_cuda_graph"]) == ("HEURISTIC", "0")
+    assert (stays["cudnn_conv_algo_search"], stays["enable_cuda_graph"]) == ("EXHAUSTIVE", "1")
+    assert once["use_tf32"] == stays["use_tf32"] == "0"
+
+
+def test_nodes_on_the_cpu_are_named(bundle: Bundle, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(card, "PROVIDER", "AzureExecutionProvider")  # it is in the CPU build, and takes no such node
+    monkeypatch.setattr(card, "provider_options", lambda *, fixed: {})
+    with pytest.raises(BackendError, match=r"every node was expected on the GPU, .*\(Conv\).* and \d+ more would run on the CPU"):
+        card.open_session(bundle.fp16_path, ["n", "h", "w"], (1, 16, 16, 3), fixed=False)
+
+
+def test_a_provider_that_does_not_load(bundle: Bundle, monkeypatch: pytest.MonkeyPatch) -> None:
+    fallen_back = SimpleNamespace(get_providers=lambda: ["CPUExecutionProvider"])
+    monkeypatch.setattr(onnxruntime, "InferenceSession", lambda *_, **__: fallen_back)
+    monkeypatch.setattr(card, "prepare_libraries", lambda: "Failed to load libcublasLt.so.13")
+    with pytest.raises(BackendError, match=r"cannot be loaded \(Failed to load libcublasLt.so.13\); install what it needs: pip "):
+        card.open_session(bundle.fp16_path, [], (1, 16, 16, 3), fixed=False)
+
+
+def test_with_its_size_known_a_graph_has_no_shape_arithmetic(on_cpu: pytest.MonkeyPatch) -> None:
+    arithmetic = {"Shape", "Mod", "Squeeze", "Expand"}
+
+    def operators(shape: tuple[int, ...]) -> set[str]:
+        session = card.open_session(find("derain") / "model.fp16.onnx", card.dimensions_of(path)[: len(shape)], shape, fixed=False)
+        return {node.op_type for part in session.get_provider_graph_assignment_info() for node in part.get_nodes()}
+
+    path = find("derain") / "model.fp16.onnx"
+    assert operators(()) >= arithmetic
+    assert not operators((1, 720, 1280)) & arithmetic
+
+
+def test_the_precision_is_that_of_the_layers(on_cpu: pytest.MonkeyPatch) -> None:
+    path = find("derain") / "model.fp16.onnx"
+    assert card.precision_of(path, card.dimensions_of(path), (1, 16, 16, 3)) == "fp32"  # whatever its name: on the CPU it is computed so
+    assert card.precision_in([_kernel("Conv", "float16"), _kernel("Conv", "float16"), _kernel("MatMul", "float")]) == "fp16"
+    assert card.precision_in([_kernel("Conv", "float"), _kernel("Cast", "float16"), _kernel("Cast", "float16")]) == "fp32"
+
+
+def _kernel(operator: str, kind: str) -> dict[str, Any]:
+    return {"name": "node_kernel_time", "args": {"op_name": operator, "input_type_shape": [{kind: [1, 3, 16, 16]}]}}
+
+
+def test_the_graph_is_typed_unless_exact_is_asked_for(on_cpu: pytest.MonkeyPatch, bundle: Bundle) -> None:
+    opened = _opened_paths(on_cpu)
+    OnnxRuntimeCudaBackend(bundle)
+    OnnxRuntimeCudaBackend(bundle, EngineOptions(exact=True))
+    assert opened == [bundle.fp16_path, bundle.onnx_path]
+
+
+def _opened_paths(patch: pytest.MonkeyPatch) -> list[Path]:
+    paths: list[Path] = []
+    real = card.open_session
+    patch.setattr(card, "open_session", lambda path, *rest, **named: paths.append(path) or real(path, *rest, **named))  # type: ignore[func-returns-value]
+    return paths
+
+
+def test_importing_it_keeps_the_telemetry_off() -> None:
+    code = "import os, runtime.backends.onnxruntime_card; print(os.environ['ORT_DISABLE_TELEMETRY'])"
+    environment = {name: value for name, value in os.environ.items() if name != "ORT_DISABLE_TELEMETRY"}
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, env=environment, capture_output=True, text=True, check=True)
+    assert done.stdout == "1\n"
+
+
+class TestOnTheCard:
+    pytestmark = needs_cuda
+
+    def test_the_shipped_model_holds_its_limits(self) -> None:
+        report = verify_bundle(find("derain"), ("onnxruntime-cuda",))
+        assert [verdict.record.precision for verdict in report.verdicts] == ["fp16"]
+        assert report.holds, [verdict.problems for verdict in report.verdicts]
+
+    def test_exact_is_exact(self) -> None:
+        frame = frames(1, 96, 130)
+        exact = open_backend(open_bundle(find("derain")), "onnxruntime-cuda", EngineOptions(exact=True)).backend
+        reference = open_backend(open_bundle(find("derain")), "onnxruntime").backend
+        for _ in range(3):
+            difference = exact.run(frame)["restored"].astype(int) - reference.run(frame)["restored"]
+            assert np.abs(difference).max() <= 1
+        assert exact.facts.precision == "fp32"
+
+    def test_a_stream_of_changing_sizes_is_each_of_its_pictures(self) -> None:
+        pictures = [frames(48 + 16 * (number % 3), 64, seed=number) for number in range(60)]
+        with load("derain", "onnxruntime-cuda") as restorer:
+            alone = [restorer(picture).image.astype(int) for picture in pictures[:6]]
+            streamed = [restored.image.astype(int) for restored in restorer.stream(pictures)]
+        assert len(streamed) == len(pictures)
+        # Other convolutions may have been found meanwhile: they round differently.
+        assert max(np.abs(one - other).max() for one, other in zip(alone, streamed, strict=False)) <= 2
