@@ -82,12 +82,14 @@ def check_ends(source: Path, target: Path, options: EncodeOptions, read: ReadOpt
         raise UsageError(f"{target}: no encoder, quality or preset was expected with it, {options.describe()} came; leave them out")
     if target != PIPE:
         check_numbered(target, sorted(PICTURE_SUFFIXES))
+    elif sys.stdout.isatty():
+        raise UsageError("-: a program or a file behind standard output was expected, a terminal came; add > FILE or | PROGRAM")
 
 
 def open_source(path: Path, read: ReadOptions, *, copies: bool) -> VideoSource:
-    """With `copies` a file's other streams are read too, for a sink that takes them."""
+    """With `copies` the other streams are read too, for a sink that takes them."""
     if path == PIPE:
-        return open_pipe(sys.stdin.buffer, read)
+        return open_pipe(sys.stdin.buffer, read, copies=copies)
     if Numbered.parse(path) is not None:
         return SequenceSource(path, read)
     return open_video(path, read, copies=copies)
@@ -96,12 +98,14 @@ def open_source(path: Path, read: ReadOptions, *, copies: bool) -> VideoSource:
 def open_sink(
     path: Path, info: VideoInfo, options: EncodeOptions, *, source: VideoSource, copies: bool, comment: str, overwrite: bool
 ) -> FrameSink:
-    """With `copies` the other streams of a source file come too, where the sink is one as well."""
+    """With `copies` the other streams of the source come too, where the sink is a file."""
+    file = source if isinstance(source, FileSource) else None
+    others = () if file is None else file.other_kinds
     if path == PIPE:
         raw = source.options.raw
-        return PipeSink(path, info, sys.stdout.buffer, raw=None if raw is None else raw.pixel_format)
+        return PipeSink(path, info, sys.stdout.buffer, raw=None if raw is None else raw.pixel_format, others=others)
     if Numbered.parse(path) is not None:
         first = source.first if isinstance(source, SequenceSource) else 1  # as FFmpeg counts
-        return SequenceSink(path, info, first=first, comment=comment)
-    copy_from = source if copies and isinstance(source, FileSource) else None
+        return SequenceSink(path, info, first=first, comment=comment, others=others)
+    copy_from = file if copies else None
     return VideoSink(path, info, options, copy_from=copy_from, comment=comment, overwrite=overwrite)

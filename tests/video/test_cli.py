@@ -83,7 +83,7 @@ def test_a_pipe_in_and_out(tmp_path: Path, clip: Path, bundle: str) -> None:
     first = through([str(clip), "-o", "-", *model, "--json"])
     report = json.loads(first.stderr.splitlines()[-1])
     assert report["frames"] == len(STEADY)
-    assert any("not carried over: sound" in note for note in report["notes"])
+    assert any("not carried over: audio streams" in note for note in report["notes"])
     assert first.stdout.startswith(b"YUV4MPEG2 W96 H64 F25:1 "), "nothing but the video"
     assert through(["-", "-o", str(tmp_path / "out.mkv"), *model, "--quiet"], first.stdout).returncode == 0
     before, after = read(clip), read(tmp_path / "out.mkv")
@@ -94,6 +94,19 @@ def test_a_pipe_in_and_out(tmp_path: Path, clip: Path, bundle: str) -> None:
     assert (cut.returncode, cut.stderr.count(b"\n")) == (1, 1)
     assert b"the stream ends inside of one" in cut.stderr
     assert not (tmp_path / "cut.mkv").exists()
+
+
+def test_sound_comes_through_a_pipe(tmp_path: Path, bundle: str) -> None:
+    source = Clip(audio="flac").make(tmp_path / "in.mkv")
+    words = ["-", "-o", str(tmp_path / "out.mkv"), "--model", bundle, "--backend", "onnxruntime", "--quiet"]
+    assert through(words, source.read_bytes()).returncode == 0
+    assert packets(tmp_path / "out.mkv", "audio") == packets(source, "audio")
+
+
+def test_a_terminal_gets_no_video(tmp_path: Path, clip: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.stdout", Terminal())
+    with pytest.raises(UsageError, match="a terminal came; add > FILE"):
+        restore(clip, Path("-"), "no model is needed to say so")
 
 
 def test_raw_frames_in_and_out(bundle: str) -> None:

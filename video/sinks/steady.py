@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
@@ -31,10 +31,12 @@ class _SteadySink:
 
     rounding = "pictures and pipes have a rate and no times (a file keeps them)"
 
-    def __init__(self, path: Path, info: VideoInfo) -> None:
+    def __init__(self, path: Path, info: VideoInfo, others: Collection[str]) -> None:
         self.path = path
         self.info = info
-        self.left_out: list[str] = ["sound"] if info.has_audio else []
+        self.left_out = [f"{kind} streams" for kind in others]
+        if info.display_matrix is not None:
+            self.left_out.append("the rotation: pictures lie as they are stored")
         self.retimed = 0
         self.rounded = 0
         self._begin: Frame | None = None
@@ -48,8 +50,10 @@ class _SteadySink:
 class SequenceSink(_SteadySink):
     """frames/%05d.png from number `first` on. Each picture is whole; those that were written stay when a later one fails."""
 
-    def __init__(self, path: Path, info: VideoInfo, *, first: int, comment: str | None = None) -> None:
-        super().__init__(path, info)
+    def __init__(self, path: Path, info: VideoInfo, *, first: int, comment: str | None = None, others: Collection[str] = ()) -> None:
+        super().__init__(path, info, others)
+        if info.sample_aspect_ratio not in (None, 1):
+            self.left_out.append(f"the shape of the pixels, {info.sample_aspect_ratio}")
         check_numbered(path, sorted(PICTURE_SUFFIXES))
         numbered = Numbered.parse(path)
         if numbered is None:
@@ -71,8 +75,8 @@ class SequenceSink(_SteadySink):
 class PipeSink(_SteadySink):
     """Y4M, or frames of `raw` pixels alone. A reader that goes away raises BrokenPipeError."""
 
-    def __init__(self, path: Path, info: VideoInfo, stream: BinaryIO, *, raw: str | None = None) -> None:
-        super().__init__(path, info)
+    def __init__(self, path: Path, info: VideoInfo, stream: BinaryIO, *, raw: str | None = None, others: Collection[str] = ()) -> None:
+        super().__init__(path, info, others)
         self._stream = stream
         self._raw = raw
         pixels = raw or chroma_kept(info)

@@ -99,6 +99,11 @@ class FileSource:
         return self._others
 
     @property
+    def other_kinds(self) -> tuple[str, ...]:
+        """audio, subtitle, …: what a sink of pictures alone leaves out."""
+        return tuple(dict.fromkeys(other.type for other in self._container.streams if other.index != self._stream.index))
+
+    @property
     def deinterlaced(self) -> int:
         """The frames so far that were stored interlaced and came as whole ones."""
         return self._deinterlacer.frames if self._deinterlacer is not None else 0

@@ -22,8 +22,8 @@ _Y4M = b"YUV4MPEG2 "
 _CHROMA = {"420": (2, 2), "411": (4, 1), "422": (2, 1), "444": (1, 1), "mono": (0, 0)}  # luma columns and lines to a chroma sample
 
 
-def open_pipe(stream: BinaryIO, options: ReadOptions) -> FileSource:
-    """Raw frames come at the rate of the options; anything else says its rate itself."""
+def open_pipe(stream: BinaryIO, options: ReadOptions, *, copies: bool = False) -> FileSource:
+    """Raw frames come at the rate of the options; anything else says its rate itself. `copies` is open_video's."""
     raw, kind, facts = options.raw, None, {}
     if raw is not None:
         rate = str(options.rate_of(PIPE))
@@ -36,7 +36,7 @@ def open_pipe(stream: BinaryIO, options: ReadOptions) -> FileSource:
     try:
         if not container.streams.video:
             raise SourceError(f"{PIPE}: a video was expected on standard input, it has no video stream; check the program before the pipe")
-        return FileSource(PIPE, container, container.streams.video[0], options, copies=False)
+        return FileSource(PIPE, container, container.streams.video[0], options, copies=copies)
     except BaseException:
         container.close()
         raise
