@@ -137,7 +137,7 @@ def _encode(path: Path, picture: Picture, description: str | None) -> bytes:
 
 
 def _exif(description: str) -> bytes:
-    """A TIFF header and a directory of one entry, ImageDescription."""
+    """A TIFF header and a directory of one entry, ImageDescription, whose text lies behind it: it is longer than four bytes."""
     text = description.encode() + b"\0"
     ascii_type, offset = 2, 26  # 8 of header, 18 of directory
     return struct.pack(">2sHLHHHLLL", b"MM", 42, 8, 1, 0x010E, ascii_type, len(text), offset, 0) + text

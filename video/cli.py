@@ -60,7 +60,10 @@ def run(word: str, arguments: list[str]) -> int:
             report = _restore(source, target, restorer, options, read, args, bar)
     if args.json or not args.quiet:
         # Standard output may be the video.
-        print(json.dumps(report.as_dict()) if args.json else summary(report), file=sys.stderr if target == PIPE else sys.stdout)
+        print(
+            json.dumps(report.as_dict()) if args.json else summary(report),
+            file=sys.stderr if PIPE in (target, args.show_removed) else sys.stdout,
+        )
     if isinstance(report, FolderReport):
         for path, why in report.failed:
             print(f"clearway: {why if path in why else f'{path}: {why}'}", file=sys.stderr)

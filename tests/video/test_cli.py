@@ -96,6 +96,12 @@ def test_a_pipe_in_and_out(tmp_path: Path, clip: Path, bundle: str) -> None:
     assert not (tmp_path / "cut.mkv").exists()
 
 
+def test_what_was_removed_may_go_through_a_pipe(tmp_path: Path, clip: Path, bundle: str) -> None:
+    done = through([str(clip), "-o", str(tmp_path / "out.mp4"), "--show-removed", "-", "--model", bundle, "--backend", "onnxruntime"])
+    size, header = 96 * 64 * 3 // 2 + len(b"FRAME\n"), done.stdout.index(b"\n") + 1
+    assert (len(done.stdout) - header, done.returncode) == (len(STEADY) * size, 0), "nothing but the video"
+
+
 def test_sound_comes_through_a_pipe(tmp_path: Path, bundle: str) -> None:
     source = Clip(audio="flac").make(tmp_path / "in.mkv")
     words = ["-", "-o", str(tmp_path / "out.mkv"), "--model", bundle, "--backend", "onnxruntime", "--quiet"]
