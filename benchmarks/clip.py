@@ -12,14 +12,15 @@ from benchmarks.weather import Weather
 from runtime.backend import Picture
 from runtime.timing import StageTimes
 from video.color import ColorTags, Matrix, Primaries, Range, Transfer
+from video.encoding import EncodeOptions
 from video.frame import Frame, VideoInfo
 from video.pipeline import run_pipeline
-from video.sinks.file import EncodeOptions, VideoSink
+from video.sinks.file import VideoSink
 
 _TICK = Fraction(1, 12800)
 _COLOR = ColorTags(Matrix.BT709, Range.LIMITED, Primaries.BT709, Transfer.BT709)
 # About 8 Mbit/s at 720p with this much rain: what a good dashcam writes.
-AS_RECORDED = EncodeOptions(preset="veryfast", crf=24)
+AS_RECORDED = EncodeOptions(quality=52, preset="veryfast")
 
 
 @dataclasses.dataclass(frozen=True)

@@ -29,9 +29,10 @@ from benchmarks.machine import describe_machine
 from runtime.backend import Tensors
 from runtime.restorer import Restorer, load
 from runtime.timing import StageTimes
+from video.encoding import EncodeOptions
 from video.frame import Frame
 from video.pipeline import run_pipeline
-from video.sinks.file import EncodeOptions, VideoSink
+from video.sinks.file import VideoSink
 from video.sources.file import open_video
 
 HEIGHT, WIDTH = 720, 1280

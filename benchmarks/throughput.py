@@ -17,9 +17,10 @@ import numpy as np
 
 from runtime.bundle import WEIGHTS
 from runtime.restorer import Restorer
+from video.encoding import EncodeOptions
 from video.frame import Frame
 from video.restore import restore_video
-from video.sinks.file import EncodeOptions, VideoSink
+from video.sinks.file import VideoSink
 from video.sources.file import open_video
 
 _FRAMES = 50  # measured alone in each stage
@@ -59,7 +60,7 @@ def measure_throughput(clip: Path, restorer: Restorer, scratch: Path) -> Through
     return Throughput(
         clip=f"{report.width}×{report.height}, {report.frames} frames",
         frames=report.frames,
-        encoder=f"x264 {options.preset}, crf {options.crf}",
+        encoder=options.describe(),
         fps=round(report.fps, 2),
         cpu_ms={name: round(value, 3) for name, value in cpu_ms.items()},
         cores=cores,

@@ -7,6 +7,7 @@ silence is how evidence is lost. So is a damaged one, as far as its decoder noti
 from __future__ import annotations
 
 import os
+import struct
 import sys
 import tempfile
 import threading
@@ -29,6 +30,7 @@ except ImportError as error:
     raise MissingExtra("cv2", "cpu") from error
 
 PICTURE_SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".bmp", ".webp", ".tif", ".tiff"})
+DESCRIBED_SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".webp"})  # those in which OpenCV writes words
 _KINDS = ", ".join(sorted(PICTURE_SUFFIXES))
 _LOG_LEVEL = cv2.utils.logging.getLogLevel()
 # How libjpeg and libpng begin to say that a part of the picture is made up or missing, and what they say of pictures that are whole.
@@ -103,11 +105,14 @@ def _refuse_more_pages(path: Path, coded: NDArray[np.uint8]) -> None:
         )
 
 
-def write_picture(path: Path, picture: Picture) -> None:
-    """All or nothing: the name appears only when every byte is on disk, and what lay under it until then stays whole."""
+def write_picture(path: Path, picture: Picture, description: str | None = None) -> None:
+    """All or nothing: the name appears only when every byte is on disk, and what lay under it until then stays whole.
+
+    `description` goes into the EXIF of DESCRIBED_SUFFIXES; the other formats leave it out.
+    """
     if path.suffix.lower() not in PICTURE_SUFFIXES:
         raise PictureError(f"{path}: a name ending in one of {_KINDS} was expected; choose one of them")
-    coded = _encode(path, picture)
+    coded = _encode(path, picture, description)
     try:
         with written(path) as temporary:
             temporary.write_bytes(coded)
@@ -115,16 +120,27 @@ def write_picture(path: Path, picture: Picture) -> None:
         raise PictureError(f"{path}: cannot be written ({error.strerror or error}); choose another place or make room") from error
 
 
-def _encode(path: Path, picture: Picture) -> bytes:
+def _encode(path: Path, picture: Picture, description: str | None) -> bytes:
     size = "×".join(str(side) for side in picture.shape[1::-1])
     try:
         with _quiet():
-            done, coded = cv2.imencode(path.suffix.lower(), picture)
+            if description is None or path.suffix.lower() not in DESCRIBED_SUFFIXES:
+                done, coded = cv2.imencode(path.suffix.lower(), picture)
+            else:
+                exif = np.frombuffer(_exif(description), np.uint8)
+                done, coded = cv2.imencodeWithMetadata(path.suffix.lower(), picture, [cv2.IMAGE_METADATA_EXIF], [exif])
     except cv2.error as error:
         raise PictureError(f"{path}: {size} pixels cannot be written as {path.suffix} ({error.err}); try .png") from error
     if not done:  # WebP ends at 16,383 pixels a side
         raise PictureError(f"{path}: {size} pixels cannot be written as {path.suffix}; try .png")
     return coded.tobytes()
+
+
+def _exif(description: str) -> bytes:
+    """A TIFF header and a directory of one entry, ImageDescription, whose text lies behind it: it is longer than four bytes."""
+    text = description.encode() + b"\0"
+    ascii_type, offset = 2, 26  # 8 of header, 18 of directory
+    return struct.pack(">2sHLHHHLLL", b"MM", 42, 8, 1, 0x010E, ascii_type, len(text), offset, 0) + text
 
 
 @contextmanager

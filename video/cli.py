@@ -9,10 +9,15 @@ import sys
 import time
 from pathlib import Path
 
-from runtime.errors import SourceError
+from runtime.errors import SourceError, UsageError
 from runtime.guard import GUARDS
 from runtime.restorer import Restorer, load
 from runtime.tiled import Tile
+from video.color import ASSUMABLE, AssumedColor
+from video.encoders import ENCODERS, PRESETS
+from video.encoding import PRESET, QUALITY, EncodeOptions
+from video.ends import is_file
+from video.reading import RawFormat, ReadOptions, parse_rate
 from video.restore import (
     FolderReport,
     PictureReport,
@@ -25,35 +30,40 @@ from video.restore import (
     restore_picture,
     restore_video,
 )
-from video.sinks.file import CONTAINERS, ENCODERS, PRESETS, EncodeOptions
+from video.sinks.file import CONTAINERS
+from video.sources.pipe import PIPE
+from video.strength import check_strength
 from video.target import make_folder
-
-_DEFAULTS = EncodeOptions()
 
 
 def run(word: str, arguments: list[str]) -> int:
     args = _parser(word).parse_args(arguments)
-    options = EncodeOptions(encoder=args.encoder, preset=args.preset, crf=args.crf)
+    options, read = EncodeOptions(args.encoder, args.quality, args.preset), _read_options(args)
+    check_strength(args.strength)
     source, target = Path(args.input), Path(args.output)
-    if not source.exists():  # before the seconds that loading a model takes
+    if is_file(source) and not source.exists():  # before the seconds that loading a model takes
         raise SourceError(f"{source}: a video, a picture or a folder was expected, there is nothing; check the path")
     new: list[Path] = []
     if source.is_dir():
-        plan_folder(source, target, overwrite=args.force)
+        if args.show_removed is not None:
+            raise UsageError(f"--show-removed: a video or a picture was expected with it, {source} is a folder; restore its files singly")
+        plan_folder(source, target, options, overwrite=args.force)
         new = [folder for folder in (target, *target.parents) if not folder.exists()]
         make_folder(target)
     else:
-        target = target / goal_of(Path(source.name)) if target.is_dir() else target
-        check_file(source, target, overwrite=args.force)
+        target = target / goal_of(Path(source.name), options) if target.is_dir() else target
+        check_file(source, target, options, read, show_removed=args.show_removed, overwrite=args.force)
     with _load(args, new) as restorer:
         if not args.quiet:
             print(f"{restorer.manifest.name} on {restorer.choice.describe()}", file=sys.stderr)
         with Bar(quiet=args.quiet) as bar:
-            report = _restore(source, target, restorer, options, force=args.force, bar=bar)
-    if args.json:
-        print(json.dumps(report.as_dict()))
-    elif not args.quiet:
-        print(summary(report))
+            report = _restore(source, target, restorer, options, read, args, bar)
+    if args.json or not args.quiet:
+        # Standard output may be the video.
+        print(
+            json.dumps(report.as_dict()) if args.json else summary(report),
+            file=sys.stderr if PIPE in (target, args.show_removed) else sys.stdout,
+        )
     if isinstance(report, FolderReport):
         for path, why in report.failed:
             print(f"clearway: {why if path in why else f'{path}: {why}'}", file=sys.stderr)
@@ -74,9 +84,14 @@ def _load(args: argparse.Namespace, new: list[Path]) -> Restorer:
 
 def _parser(word: str) -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog=f"clearway {word}", description="Restores a video, a picture, or a folder of either.")
-    parser.add_argument("input", type=Path, metavar="IN", help="a video, a picture, or a folder (restored with everything below it)")
+    parser.add_argument("input", type=Path, metavar="IN", help="a video, a picture, a folder, frames/%%05d.png, or - (a pipe)")
     parser.add_argument(
-        "-o", "--output", type=Path, required=True, metavar="OUT", help=f"a name that ends in {', '.join(CONTAINERS)}, .png, …; or a folder"
+        "-o",
+        "--output",
+        type=Path,
+        required=True,
+        metavar="OUT",
+        help=f"a name that ends in {', '.join(CONTAINERS)}, .png, …; a folder, frames/%%05d.png, or -",
     )
     parser.add_argument("--model", default="derain", help="a shipped model's name, or the folder of a bundle (default: %(default)s)")
     parser.add_argument("--backend", default="auto", help="which engine runs it (default: the fastest that this machine has)")
@@ -89,11 +104,8 @@ def _parser(word: str) -> argparse.ArgumentParser:
         choices=GUARDS,
         help="what to do about a result that cannot be right: run it again in FP32, stop, or only stop at NaN (default: %(default)s)",
     )
-    parser.add_argument("--encoder", default=_DEFAULTS.encoder, choices=list(ENCODERS), help="ffv1 is lossless (default: %(default)s)")
-    parser.add_argument(
-        "--crf", type=int, default=_DEFAULTS.crf, help="quality of h264: 0 is lossless, each 6 more halve the size (default: %(default)s)"
-    )
-    parser.add_argument("--preset", default=_DEFAULTS.preset, choices=PRESETS, help="x264's speed for size (default: %(default)s)")
+    _add_treatment(parser)
+    _add_encoding(parser)
     parser.add_argument("--force", action="store_true", help="replace files that exist")
     parser.add_argument("--json", action="store_true", help="print the report as one line of JSON")
     parser.add_argument("--quiet", action="store_true", help="say nothing but errors")
@@ -108,17 +120,60 @@ def _tile(text: str) -> Tile:
     return int(text)
 
 
+def _add_treatment(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--strength", type=float, default=1.0, help="0 is the source, 1 the restored picture (default: %(default)g)")
+    parser.add_argument("--show-removed", type=Path, metavar="FILE", help="write what was removed, around mid-grey, as a second file")
+    parser.add_argument(
+        "--assume-color", metavar="COLOUR", help=f"for videos that do not say it: {', '.join(ASSUMABLE)} (default: by their size)"
+    )
+    parser.add_argument("--fps", metavar="N/D", help="frames a second of numbered pictures and of raw frames")
+    parser.add_argument("--raw", metavar="WxH[:FORMAT]", help="standard input is raw frames (yuv420p, bgr24, …), and so is standard output")
+    parser.add_argument("--deinterlace", action="store_true", help="make whole frames of those that are marked as interlaced")
+
+
+def _add_encoding(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--encoder", default="h264", metavar="NAME", help=f"{', '.join(ENCODERS)} (default: %(default)s)")
+    parser.add_argument(
+        "--quality", type=int, help=f"0 to 100, with every encoder; 100 is its best, of h264, h265 and av1 lossless (default: {QUALITY})"
+    )
+    parser.add_argument(
+        "--preset", metavar="NAME", help=f"speed for size, with h264, h265 and av1: {', '.join(PRESETS)} (default: {PRESET})"
+    )
+
+
+def _read_options(args: argparse.Namespace) -> ReadOptions:
+    return ReadOptions(
+        assume=None if args.assume_color is None else AssumedColor.parse(args.assume_color),
+        deinterlace=args.deinterlace,
+        rate=None if args.fps is None else parse_rate(args.fps),
+        raw=None if args.raw is None else RawFormat.parse(args.raw),
+    )
+
+
 def _restore(
-    source: Path, target: Path, restorer: Restorer, options: EncodeOptions, *, force: bool, bar: Bar
+    source: Path, target: Path, restorer: Restorer, options: EncodeOptions, read: ReadOptions, args: argparse.Namespace, bar: Bar
 ) -> VideoReport | PictureReport | FolderReport:
+    strength: float = args.strength
+    force: bool = args.force
     if source.is_dir():
         return restore_folder(
-            source, target, restorer, options, overwrite=force, begins=lambda path: bar.begin(path.name), progress=bar.show
+            source,
+            target,
+            restorer,
+            options,
+            read=read,
+            strength=strength,
+            overwrite=force,
+            begins=lambda path: bar.begin(path.name),
+            progress=bar.show,
         )
+    removed: Path | None = args.show_removed
     if is_picture(source):
-        return restore_picture(source, target, restorer, overwrite=force)
+        return restore_picture(source, target, restorer, strength=strength, show_removed=removed, overwrite=force)
     bar.begin(source.name)
-    return restore_video(source, target, restorer, options, overwrite=force, progress=bar.show)
+    return restore_video(
+        source, target, restorer, options, read=read, strength=strength, show_removed=removed, overwrite=force, progress=bar.show
+    )
 
 
 class Bar:

@@ -7,20 +7,21 @@ The rule for what a video does not say (most cameras leave some of it out):
     transfer    that of the matrix
     range       full for pixel formats that say so by name (yuvj…) and for RGB, else limited
 
-What was said is never overruled, and all four are always written.
+`AssumedColor` (--assume-color) takes the place of the rule's matrix, and of its range if it names one. What was said is never
+overruled, and all four are always written. What 8 bits cannot hold (PQ, HLG, Dolby Vision) is refused.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import IntEnum
-from typing import TypeVar
+from typing import Any, TypeVar, cast
 
 import numpy as np
 
 from runtime.backend import Picture
-from runtime.errors import MissingExtra, SourceError
+from runtime.errors import MissingExtra, SourceError, UsageError
 
 try:
     import av
@@ -87,6 +88,26 @@ class ColorTags:
     transfer: Transfer
 
 
+_ASSUMABLE = {"bt601": Matrix.SMPTE170M, "bt709": Matrix.BT709, "bt2020": Matrix.BT2020_NCL}
+_RANGES = {"limited": Range.LIMITED, "full": Range.FULL}
+ASSUMABLE = tuple(f"{matrix}{range_}" for matrix in _ASSUMABLE for range_ in ("", *(f"-{name}" for name in _RANGES)))
+
+
+@dataclass(frozen=True)
+class AssumedColor:
+    """What the user knows of videos that do not say it themselves."""
+
+    matrix: Matrix
+    range: Range | None = None  # None: by the rule
+
+    @classmethod
+    def parse(cls, text: str) -> AssumedColor:
+        if text not in ASSUMABLE:
+            raise UsageError(f"assumed colour: one of {', '.join(ASSUMABLE)} was expected, {text!r} came")
+        matrix, _, range_ = text.partition("-")
+        return cls(_ASSUMABLE[matrix], _RANGES.get(range_))
+
+
 _Code = TypeVar("_Code", bound=IntEnum)
 
 _OF_MATRIX = {
@@ -99,38 +120,50 @@ _OF_MATRIX = {
 }
 _UNSPECIFIED = 2
 _HDR = {Transfer.PQ: "PQ (HDR10)", Transfer.HLG: "HLG"}
+_TONE_MAP = "zscale=t=linear:npl=100,format=gbrpf32le,zscale=p=bt709,tonemap=hable:desat=0,zscale=t=bt709:m=bt709:r=tv,format=yuv420p"
+# Dolby Vision's own coding of colours (profile 5) is known to libplacebo only.
+_TONE_MAP_DOLBY = "libplacebo=colorspace=bt709:color_primaries=bt709:color_trc=bt709:range=tv:format=yuv420p"
 
 
-def assumed_matrix(width: int, height: int) -> Matrix:
-    if height >= 720 or width >= 1280:
+def assumed_matrix(width: int, height: int, assume: AssumedColor | None = None) -> Matrix:
+    if assume is None and (height >= 720 or width >= 1280):
         return Matrix.BT709
-    return Matrix.BT470BG if height in (576, 288) else Matrix.SMPTE170M
+    matrix = Matrix.SMPTE170M if assume is None else assume.matrix
+    return Matrix.BT470BG if matrix is Matrix.SMPTE170M and height in (576, 288) else matrix
 
 
 def is_rgb(frame: av.VideoFrame) -> bool:
     return frame.format.is_rgb or frame.format.has_palette
 
 
-def read_color(frame: av.VideoFrame) -> tuple[ColorTags, tuple[str, ...]]:
+def read_color(frame: av.VideoFrame, assume: AssumedColor | None = None) -> tuple[ColorTags, tuple[str, ...]]:
     """The tags of a decoded frame, and the names of those that had to be assumed. SourceError for what cannot be kept."""
     rgb = is_rgb(frame)
     matrix = None if rgb else _said(Matrix, frame.colorspace, "colour matrix", absent=(0, _UNSPECIFIED))
     primaries = _said(Primaries, frame.color_primaries, "colour primaries", absent=(0, _UNSPECIFIED))
     transfer = _said(Transfer, frame.color_trc, "transfer", absent=(0, _UNSPECIFIED))
-    if transfer in _HDR:
-        raise SourceError(
-            f"standard-range video was expected, {_HDR[transfer]} came; Clearway works in 8 bits and would flatten it: "
-            "tone-map it to BT.709 first"
-        )
+    _refuse_high_range(frame, transfer)
     full_by_name = rgb or frame.format.name.startswith("yuvj")
     said_range = Range.FULL if full_by_name else _said(Range, frame.color_range, "colour range", absent=(0,))
     said = {"matrix": matrix, "range": said_range, "primaries": primaries, "transfer": transfer}
-    matrix = matrix or assumed_matrix(frame.width, frame.height)
+    matrix = matrix or assumed_matrix(frame.width, frame.height, assume)
     by_matrix = (Primaries.BT709, Transfer.SRGB) if rgb else _OF_MATRIX[matrix]
     # RGB is stored as YUV afterwards; limited range is what every player takes that for.
-    picture_range = Range.LIMITED if rgb else said_range or Range.LIMITED
+    picture_range = Range.LIMITED if rgb else said_range or (assume and assume.range) or Range.LIMITED
     tags = ColorTags(matrix, picture_range, primaries or by_matrix[0], transfer or by_matrix[1])
     return tags, tuple(name for name, value in said.items() if value is None)
+
+
+def _refuse_high_range(frame: av.VideoFrame, transfer: Transfer | None) -> None:
+    sides: Mapping[str, Any] = cast("Mapping[str, Any]", frame.side_data)  # PyAV's stub knows of one kind only
+    dolby = "DOVI_RPU_BUFFER" in sides or "DOVI_METADATA" in sides
+    if not dolby and transfer not in _HDR:
+        return
+    came, filters = ("Dolby Vision", _TONE_MAP_DOLBY) if dolby or transfer is None else (_HDR[transfer], _TONE_MAP)
+    raise SourceError(
+        f"standard-range video was expected, {came} came; Clearway works in 8 bits and would flatten it: tone-map it first: "
+        f"ffmpeg -i IN -vf {filters} -c:a copy OUT.mkv"
+    )
 
 
 def _said(kind: Callable[[int], _Code], code: int, what: str, absent: tuple[int, ...]) -> _Code | None:

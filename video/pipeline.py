@@ -14,13 +14,14 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 from runtime.in_order import in_order
 from runtime.timing import StageTimes
 from video.frame import Frame
 
 _T = TypeVar("_T")
+_Result = TypeVar("_Result")
 
 
 class _Cancelled(Exception):
@@ -81,7 +82,7 @@ _A_WHILE = 0.5  # seconds; nobody needs waking by it, but on Windows an endless 
 class _Failure:
     """The first error of any stage; setting it stops the others."""
 
-    def __init__(self, *queues: _Queue[Frame]) -> None:
+    def __init__(self, *queues: _Queue[Any]) -> None:
         self.error: BaseException | None = None
         self._queues = queues
         self._lock = threading.Lock()
@@ -95,8 +96,8 @@ class _Failure:
 
 def run_pipeline(
     source: Iterable[Frame],
-    work: Callable[[Frame], Frame],
-    sink: Callable[[Frame], None],
+    work: Callable[[Frame], _Result],
+    sink: Callable[[_Result], None],
     *,
     depth: int = 4,
     workers: int = 1,
@@ -111,10 +112,10 @@ def run_pipeline(
     `progress` hears the number of frames done, in the sink's thread.
     """
     fresh: _Queue[Frame] = _Queue(depth)
-    done: _Queue[Frame] = _Queue(depth)
+    done: _Queue[_Result] = _Queue(depth)
     failure = _Failure(fresh, done)
 
-    def timed(frame: Frame) -> Frame:
+    def timed(frame: Frame) -> _Result:
         with times.stage("restore"):
             return work(frame)
 
@@ -146,10 +147,10 @@ def _read(source: Iterable[Frame], fresh: _Queue[Frame], times: StageTimes) -> N
     fresh.end()
 
 
-def _write(done: _Queue[Frame], sink: Callable[[Frame], None], times: StageTimes, progress: Callable[[int], None] | None) -> None:
-    for count, frame in enumerate(done, start=1):
+def _write(done: _Queue[_Result], sink: Callable[[_Result], None], times: StageTimes, progress: Callable[[int], None] | None) -> None:
+    for count, result in enumerate(done, start=1):
         with times.stage("encode"):
-            sink(frame)
+            sink(result)
         if progress is not None:
             progress(count)
 

@@ -6,27 +6,34 @@ restored, and what failed is in the report.
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import os
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from runtime.errors import BackendError, ClearwayError, PictureError, SourceError, UsageError
 from runtime.manifest import MINIMUM_SIDE
-from runtime.pictures import PICTURE_SUFFIXES, left_behind, read_picture, write_picture
+from runtime.pictures import DESCRIBED_SUFFIXES, PICTURE_SUFFIXES, left_behind, read_picture, write_picture
 from runtime.restorer import Restorer
 from runtime.timing import StageTimes
+from video.encoding import EncodeOptions, check_encoder
+from video.ends import FrameSink, VideoSource, check_ends, is_file, open_sink, open_source
 from video.frame import Frame, VideoInfo
 from video.pipeline import run_pipeline
-from video.sinks.file import CONTAINERS, EncodeOptions, VideoSink
-from video.sources.file import Damage, FileSource, open_video
+from video.reading import ReadOptions
+from video.sources.file import Damage
+from video.strength import at_strength, check_strength, processed_by
 from video.target import TO_REPLACE, check_target, make_folder
 
 VIDEO_SUFFIXES = frozenset((".mp4", ".mov", ".mkv", ".m4v", ".avi", ".webm", ".ts", ".mts", ".m2ts", ".mpg", ".mpeg", ".wmv", ".3gp"))
+
+_LAYER = "What was removed, 128 + half the difference"
 
 Progress = Callable[[int, int | None], None]  # frames done, frames announced
 
@@ -40,6 +47,7 @@ class VideoReport:
     frames: int
     seconds: float
     fps: float
+    strength: float
     source_fps: float | None
     kept_up: bool | None  # at least as fast as it plays; None where the source has no rate
     model: str
@@ -58,6 +66,7 @@ class PictureReport:
     width: int
     height: int
     seconds: float
+    strength: float
     model: str
     backend: str
     notes: tuple[str, ...]
@@ -82,34 +91,60 @@ def restore_video(
     restorer: Restorer,
     options: EncodeOptions | None = None,
     *,
+    read: ReadOptions | None = None,
+    strength: float = 1,
+    show_removed: Path | None = None,
     overwrite: bool = False,
     progress: Progress | None = None,
 ) -> VideoReport:
-    times, before = StageTimes(), restorer.guard.done()
-    started = time.perf_counter()
-    check_file(source, target, overwrite=overwrite)
-    with open_video(source, copies=True) as video:
-        info, scale = video.info, restorer.manifest.graph.scale
-        if min(info.width, info.height) < MINIMUM_SIDE:
-            size = f"{info.width}×{info.height}"
-            raise SourceError(f"{source}: at least {MINIMUM_SIDE}×{MINIMUM_SIDE} pixels were expected, {size} came; use a larger video")
-        written = dataclasses.replace(info, width=info.width * scale, height=info.height * scale)
+    """`show_removed` names a second video of the same times: what was taken out of each frame of the first, around mid-grey."""
+    times, before, started = StageTimes(), restorer.guard.done(), time.perf_counter()
+    options, read = options or EncodeOptions(), read or ReadOptions()
+    check_strength(strength)
+    check_file(source, target, options, read, show_removed=show_removed, overwrite=overwrite)
+    with open_source(source, read, copies=is_file(target)) as video, contextlib.ExitStack() as sinks:
+        open_ = partial(open_sink, info=_enlarged(video, restorer.manifest.graph.scale), options=options, source=video, overwrite=overwrite)
+        said = processed_by(restorer.manifest, strength)
+        layers = []
+        if show_removed is not None:
+            layers.append(sinks.enter_context(open_(show_removed, copies=False, comment=f"{_LAYER}. {said}")))
+        sink = sinks.enter_context(open_(target, copies=True, comment=said))
         done = 0
 
-        def work(frame: Frame) -> Frame:
-            with _named(f"{source}, frame {frame.index}"):
-                return dataclasses.replace(frame, image=restorer(frame.image).image)
+        def write(frames: tuple[Frame, ...]) -> None:
+            for to, frame in zip((sink, *layers), frames, strict=True):
+                to.write(frame)
 
         def count(frames: int) -> None:
             nonlocal done
             done = frames
             if progress is not None:
-                progress(frames, info.frames)
+                progress(frames, video.info.frames)
 
-        with VideoSink(target, written, options, copy_from=video, overwrite=overwrite) as sink:
-            run_pipeline(video, work, sink.write, workers=restorer.choice.backend.depth, times=times, progress=count)
-    report = _report(video, sink, restorer, frames=done, seconds=time.perf_counter() - started, times=times)
+        work = _restoring(source, restorer, strength, removed=show_removed is not None)
+        run_pipeline(video, work, write, workers=restorer.choice.backend.depth, times=times, progress=count)
+    report = _report(video, sink, restorer, strength=strength, frames=done, seconds=time.perf_counter() - started, times=times)
     return dataclasses.replace(report, notes=(*report.notes, *restorer.guard.notes(before)))
+
+
+def _restoring(source: Path, restorer: Restorer, strength: float, *, removed: bool) -> Callable[[Frame], tuple[Frame, ...]]:
+    """Frame → the restored one, and after it what was `removed` if that is wanted: it costs a pass over the picture."""
+
+    def work(frame: Frame) -> tuple[Frame, ...]:
+        with _named(f"{source}, frame {frame.index}"):
+            restored = at_strength(restorer(frame.image), strength)
+        images = (restored.image, restored.removed) if removed else (restored.image,)
+        return tuple(dataclasses.replace(frame, image=image) for image in images)
+
+    return work
+
+
+def _enlarged(video: VideoSource, scale: int) -> VideoInfo:
+    info = video.info
+    if min(info.width, info.height) < MINIMUM_SIDE:
+        size = f"{info.width}×{info.height}"
+        raise SourceError(f"{video.path}: at least {MINIMUM_SIDE}×{MINIMUM_SIDE} pixels were expected, {size} came; use a larger video")
+    return dataclasses.replace(info, width=info.width * scale, height=info.height * scale)
 
 
 @contextmanager
@@ -121,7 +156,9 @@ def _named(what: str) -> Iterator[None]:
         raise type(error)(f"{what}: {error}") from error
 
 
-def _report(video: FileSource, sink: VideoSink, restorer: Restorer, *, frames: int, seconds: float, times: StageTimes) -> VideoReport:
+def _report(
+    video: VideoSource, sink: FrameSink, restorer: Restorer, *, strength: float, frames: int, seconds: float, times: StageTimes
+) -> VideoReport:
     rate = float(video.info.average_rate) if video.info.average_rate else None
     fps = frames / seconds
     return VideoReport(
@@ -132,6 +169,7 @@ def _report(video: FileSource, sink: VideoSink, restorer: Restorer, *, frames: i
         frames=frames,
         seconds=seconds,
         fps=fps,
+        strength=strength,
         source_fps=rate,
         kept_up=None if rate is None else fps >= rate,
         model=restorer.manifest.name,
@@ -141,23 +179,38 @@ def _report(video: FileSource, sink: VideoSink, restorer: Restorer, *, frames: i
     )
 
 
-def restore_picture(source: Path, target: Path, restorer: Restorer, *, overwrite: bool = False) -> PictureReport:
+def restore_picture(
+    source: Path,
+    target: Path,
+    restorer: Restorer,
+    *,
+    strength: float = 1,
+    show_removed: Path | None = None,
+    overwrite: bool = False,
+) -> PictureReport:
     started, before = time.perf_counter(), restorer.guard.done()
-    check_file(source, target, overwrite=overwrite)
+    check_strength(strength)
+    check_file(source, target, show_removed=show_removed, overwrite=overwrite)
     picture = read_picture(source)
-    left = left_behind(source)
+    notes = [f"not carried over: {what}" for what in left_behind(source)]
     with _named(str(source)):
-        image = restorer(picture).image
-    write_picture(target, image)
+        restored = at_strength(restorer(picture), strength)
+    image = restored.image
+    if show_removed is not None:
+        write_picture(show_removed, restored.removed)
+    write_picture(target, image, processed_by(restorer.manifest, strength))
+    if target.suffix.lower() not in DESCRIBED_SUFFIXES:
+        notes.append(f"{target.suffix} has no place for the words that it was restored (.png, .jpg and .webp have)")
     return PictureReport(
         source=str(source),
         target=str(target),
         width=image.shape[1],
         height=image.shape[0],
         seconds=time.perf_counter() - started,
+        strength=strength,
         model=restorer.manifest.name,
         backend=restorer.choice.describe(),
-        notes=(*(f"not carried over: {what}" for what in left), *restorer.guard.notes(before)),
+        notes=(*notes, *restorer.guard.notes(before)),
     )
 
 
@@ -167,12 +220,15 @@ def restore_folder(
     restorer: Restorer,
     options: EncodeOptions | None = None,
     *,
+    read: ReadOptions | None = None,
+    strength: float = 1,
     overwrite: bool = False,
     begins: Callable[[Path], None] | None = None,
     progress: Progress | None = None,
 ) -> FolderReport:
     """Every picture and video below `source`, under the same names below `target`. `begins` hears of each file."""
-    plan, failed, left_alone = plan_folder(source, target, overwrite=overwrite)
+    check_strength(strength)
+    plan, failed, left_alone = plan_folder(source, target, options, overwrite=overwrite)
     make_folder(target)
     done: list[VideoReport | PictureReport] = []
     for origin, goal in plan:
@@ -181,19 +237,25 @@ def restore_folder(
         try:
             make_folder(goal.parent)
             if is_picture(origin):
-                done.append(restore_picture(origin, goal, restorer, overwrite=overwrite))
+                done.append(restore_picture(origin, goal, restorer, strength=strength, overwrite=overwrite))
             else:
-                done.append(restore_video(origin, goal, restorer, options, overwrite=overwrite, progress=progress))
+                done.append(
+                    restore_video(origin, goal, restorer, options, read=read, strength=strength, overwrite=overwrite, progress=progress)
+                )
         except (ClearwayError, OSError) as error:
             failed.append((str(origin), str(error)))
     return FolderReport(tuple(done), tuple(failed), left_alone)
 
 
-def plan_folder(source: Path, target: Path, *, overwrite: bool) -> tuple[list[tuple[Path, Path]], list[tuple[str, str]], int]:
+def plan_folder(
+    source: Path, target: Path, options: EncodeOptions | None = None, *, overwrite: bool
+) -> tuple[list[tuple[Path, Path]], list[tuple[str, str]], int]:
     """What would become what; the folders that cannot be read, and why; how many other files there are.
 
     All that is wrong with the names is said here, before the work.
     """
+    options = options or EncodeOptions()
+    check_encoder(options, [])
     inside = target.resolve()
     if inside.is_relative_to(source.resolve()):
         raise UsageError(f"{target}: the output folder is in the input folder; name one outside of it")
@@ -213,7 +275,7 @@ def plan_folder(source: Path, target: Path, *, overwrite: bool) -> tuple[list[tu
         raise SourceError(unread[0][1])
     if not wanted:
         raise UsageError(f"{source}: pictures or videos were expected, none is there; name another folder")
-    plan = [(path, target / goal_of(path.relative_to(source))) for path in wanted]
+    plan = [(path, target / goal_of(path.relative_to(source), options)) for path in wanted]
     origins: dict[Path, Path] = {}
     for path, goal in plan:
         if (other := origins.setdefault(goal, path)) is not path:
@@ -229,35 +291,56 @@ def _hidden(name: Path) -> bool:
 
 
 def is_picture(path: Path) -> bool:
-    return path.suffix.lower() in PICTURE_SUFFIXES
+    return path.suffix.lower() in PICTURE_SUFFIXES and is_file(path)
 
 
-def goal_of(name: Path) -> Path:
-    """The same name; a container that is not written becomes Matroska, which holds whatever was in it: a.avi → a.avi.mkv."""
-    if is_picture(name) or name.suffix.lower() in CONTAINERS:
+def goal_of(name: Path, options: EncodeOptions) -> Path:
+    """The same name; a container that is not written, or cannot hold what the encoder makes, becomes Matroska: a.avi → a.avi.mkv."""
+    if is_picture(name) or not is_file(name) or name.suffix.lower() in options.facts.containers:
         return name
     return name.with_name(f"{name.name}.mkv")
 
 
-def check_file(source: Path, target: Path, *, overwrite: bool) -> None:
-    """All that is wrong with the name of one file's result, said before the seconds that loading a model takes."""
-    check_target(target, sorted(PICTURE_SUFFIXES) if is_picture(source) else CONTAINERS, source=source, overwrite=overwrite)
+def check_file(
+    source: Path,
+    target: Path,
+    options: EncodeOptions | None = None,
+    read: ReadOptions | None = None,
+    *,
+    show_removed: Path | None = None,
+    overwrite: bool,
+) -> None:
+    """All that is wrong with the names of one file's results, said before the seconds that loading a model takes."""
+    results = [target] if show_removed is None else [target, show_removed]
+    for result in results:
+        if is_picture(source):
+            check_target(result, sorted(PICTURE_SUFFIXES), source=source, overwrite=overwrite)
+        else:
+            check_ends(source, result, options or EncodeOptions(), read or ReadOptions(), overwrite=overwrite)
+    if show_removed is not None and show_removed.resolve() == target.resolve():
+        raise UsageError(f"{target}: two names were expected, the restored file and what was removed have one; give one of them another")
 
 
-def _notes(info: VideoInfo, source: FileSource, sink: VideoSink) -> tuple[str, ...]:
+def _notes(info: VideoInfo, source: VideoSource, sink: FrameSink) -> tuple[str, ...]:
     notes = []
+    if source.options.assume is not None and not info.color_assumed:
+        notes.append("the source says all of its colour; nothing was assumed")
     if info.color_assumed:
         notes.append(f"the source does not say its colour {', '.join(info.color_assumed)}: {info.color.matrix.name} was assumed")
     if info.bit_depth > 8:
-        notes.append(f"the source has {info.bit_depth} bits a channel, the result 8")
+        notes.append(f"the source has {info.bit_depth} bits a channel; it was restored at 8")
     if info.interlaced:
-        notes.append("the source is interlaced; it was restored as it is stored, without deinterlacing")
+        notes.append("the source is interlaced; it was restored as it is stored, without deinterlacing (--deinterlace)")
+    if source.deinterlaced:
+        notes.append(f"{source.deinterlaced} frames were interlaced in the source; they were deinterlaced before they were restored")
+    elif source.options.deinterlace:
+        notes.append("no frame of the source is marked as interlaced; nothing was deinterlaced")
     if source.further_videos:
         plural = "s were copied as they are" if source.further_videos > 1 else " was copied as it is"
         notes.append(f"{source.further_videos} further video stream{plural}: only the first is restored")
     notes.extend(_damage(source.damage))
     if sink.rounded:
-        notes.append(f"Matroska counts milliseconds: the times of {sink.rounded} frames were rounded (.mp4 keeps them)")
+        notes.append(f"the times of {sink.rounded} frames were rounded: {sink.rounding}")
     if sink.retimed:
         notes.append(f"{sink.retimed} packets of sound or subtitles shared their time with the one before and were moved by a tick")
     if sink.left_out:

@@ -8,6 +8,7 @@ from collections.abc import Collection
 from pathlib import Path
 
 from runtime.errors import SinkError, UsageError
+from video.numbered import Numbered
 
 TO_REPLACE = "replace what is there: --force (overwrite=True in Python)"
 
@@ -24,6 +25,19 @@ def check_target(target: Path, suffixes: Collection[str], *, source: Path | None
             raise UsageError(f"{target}: exists already; give another name, or {TO_REPLACE}")
     if not target.parent.is_dir():
         raise SinkError(f"{target}: its folder {target.parent} does not exist; make it first")
+
+
+def check_numbered(target: Path, suffixes: Collection[str]) -> None:
+    """Old and new pictures of one name would be taken for one video, so that none may be there, whatever was asked for."""
+    if target.suffix.lower() not in suffixes:
+        raise UsageError(
+            f"{target}: numbered pictures that end in {', '.join(suffixes)} were expected, {target.suffix or 'no ending'} came"
+        )
+    if not target.parent.is_dir():
+        raise SinkError(f"{target}: its folder {target.parent} does not exist; make it first")
+    numbered = Numbered.parse(target)
+    if numbered is not None and (there := numbered.there()):
+        raise UsageError(f"{numbered.path(there[0])}: exists already (and {len(there) - 1} more); name another folder, or remove them")
 
 
 def make_folder(folder: Path) -> None:

@@ -17,7 +17,7 @@ import pytest
 
 from runtime.backend import Picture
 from runtime.errors import PictureError
-from runtime.pictures import left_behind, list_pictures, read_picture, write_picture
+from runtime.pictures import DESCRIBED_SUFFIXES, PICTURE_SUFFIXES, left_behind, list_pictures, read_picture, write_picture
 
 # Orientation 6, as a phone held upright writes it: a JPEG's APP1 segment with a TIFF header and one entry.
 _TIFF = b"MM\x00*\x00\x00\x00\x08\x00\x01\x01\x12\x00\x03\x00\x00\x00\x01\x00\x06\x00\x00\x00\x00\x00\x00"
@@ -222,6 +222,17 @@ def files_of_at_most(size: int) -> Iterator[None]:
         yield
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+
+def test_words_beside_the_pixels(tmp_path: Path) -> None:
+    for suffix in sorted(PICTURE_SUFFIXES):
+        plain, described = tmp_path / f"plain{suffix}", tmp_path / f"described{suffix}"
+        write_picture(plain, picture())
+        write_picture(described, picture(), "Restored, Größe 2")
+        assert np.array_equal(read_picture(described), read_picture(plain)), "nothing of the picture, nor its way up, is changed"
+        _, kinds, chunks = cv2.imdecodeWithMetadata(np.fromfile(described, np.uint8), cv2.IMREAD_COLOR)
+        assert (list(kinds) == [cv2.IMAGE_METADATA_EXIF]) is (suffix in DESCRIBED_SUFFIXES)
+        assert all(bytes(chunk).endswith("Restored, Größe 2\0".encode()) for chunk in chunks)
 
 
 def test_a_picture_that_does_not_fit_leaves_the_old_one_whole(tmp_path: Path) -> None:

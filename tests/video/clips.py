@@ -41,6 +41,7 @@ class Clip:
     metadata: dict[str, str] = field(default_factory=dict)
     stream_metadata: dict[str, str] = field(default_factory=dict)  # the video stream's
     second_video: bool = False
+    interlaced: bool = False  # every second line is of the frame after; its marking is the codec's to write
 
     def make(self, path: Path) -> Path:
         with av.open(str(path), "w", container_options=self._container_options(path)) as container:
@@ -88,7 +89,10 @@ class Clip:
 
     def _picture(self, index: int, pts: int) -> av.VideoFrame:
         if self.planes is None:
-            frame = av.VideoFrame.from_ndarray(moving(index, *self.size), format="bgr24").reformat(format=self.pixel_format)
+            picture = moving(index, *self.size)
+            if self.interlaced:
+                picture[1::2] = moving(index + 1, *self.size)[1::2]
+            frame = av.VideoFrame.from_ndarray(picture, format="bgr24").reformat(format=self.pixel_format)
         else:
             frame = av.VideoFrame.from_ndarray(self.planes, format=self.pixel_format)
         for name, code in self.tags.items():

@@ -5,6 +5,9 @@ from __future__ import annotations
 import io
 import json
 import shutil
+import subprocess
+import sys
+from fractions import Fraction
 from pathlib import Path
 
 import cv2
@@ -17,8 +20,11 @@ from runtime.errors import BackendError, SinkError, SourceError, UsageError
 from runtime.pictures import read_picture
 from runtime.restorer import load
 from tests.tiny import make_bundle
-from tests.video.clips import STEADY, Clip, order_of, packets, read
+from tests.video.clips import STEADY, Clip, moving, order_of, packets, read
 from video.cli import Bar, bar_line, run
+from video.sources.file import open_video
+
+ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture
@@ -49,6 +55,112 @@ def test_a_video(tmp_path: Path, clip: Path, bundle: str, capsys: pytest.Capture
     assert "decode" in out
     assert "encode" in out
     assert "\r" not in err, "no progress bar where nobody looks"
+
+
+def test_everything_that_may_be_asked(tmp_path: Path, bundle: str, capsys: pytest.CaptureFixture[str]) -> None:
+    interlaced = {"flags": "+ildct+ilme", "preset": "superfast", "qp": "4"}
+    source = Clip(options=interlaced, interlaced=True).make(tmp_path / "in.mp4")
+    asked = ["--strength", "0.5", "--show-removed", str(tmp_path / "removed.mkv"), "--assume-color", "bt709", "--deinterlace", "--json"]
+    coded = ["--encoder", "av1", "--quality", "80", "--preset", "ultrafast"]
+    assert restore(source, tmp_path / "out.mkv", bundle, *asked, *coded) == 0
+    report = json.loads(capsys.readouterr().out)
+    assert report["strength"] == 0.5
+    assert any("BT709 was assumed" in note for note in report["notes"])
+    assert any("were deinterlaced" in note for note in report["notes"])
+    with open_video(tmp_path / "out.mkv") as after:
+        assert (after.info.codec, after.info.color.matrix.name) == ("av1", "BT709")
+    removed = np.stack([frame.image for frame in read(tmp_path / "removed.mkv")])
+    assert np.abs(removed - (128 - 2.5)).mean() < 2, "the bundle adds 10 levels, half of them are written, and coded by half"
+
+
+def through(words: list[str], stdin: bytes = b"") -> subprocess.CompletedProcess[bytes]:
+    """`clearway restore` as a program of its own, between two pipes."""
+    return subprocess.run([sys.executable, str(ROOT / "clearway.py"), "restore", *words], input=stdin, capture_output=True, check=False)
+
+
+def test_a_pipe_in_and_out(tmp_path: Path, clip: Path, bundle: str) -> None:
+    model = ["--model", bundle, "--backend", "onnxruntime"]
+    first = through([str(clip), "-o", "-", *model, "--json"])
+    report = json.loads(first.stderr.splitlines()[-1])
+    assert report["frames"] == len(STEADY)
+    assert any("not carried over: audio streams" in note for note in report["notes"])
+    assert first.stdout.startswith(b"YUV4MPEG2 W96 H64 F25:1 "), "nothing but the video"
+    assert through(["-", "-o", str(tmp_path / "out.mkv"), *model, "--quiet"], first.stdout).returncode == 0
+    before, after = read(clip), read(tmp_path / "out.mkv")
+    assert [frame.time for frame in after] == [frame.time for frame in before]
+    expected = np.stack([frame.image for frame in before]).clip(0, 235) + 20.0
+    assert np.abs(np.stack([frame.image for frame in after]) - expected).mean() < 4, "restored twice"
+    cut = through(["-", "-o", str(tmp_path / "cut.mkv"), *model, "--quiet"], first.stdout[:-9])
+    assert (cut.returncode, cut.stderr.count(b"\n")) == (1, 1)
+    assert b"the stream ends inside of one" in cut.stderr
+    assert not (tmp_path / "cut.mkv").exists()
+
+
+def test_what_was_removed_may_go_through_a_pipe(tmp_path: Path, clip: Path, bundle: str) -> None:
+    done = through([str(clip), "-o", str(tmp_path / "out.mp4"), "--show-removed", "-", "--model", bundle, "--backend", "onnxruntime"])
+    size, header = 96 * 64 * 3 // 2 + len(b"FRAME\n"), done.stdout.index(b"\n") + 1
+    assert (len(done.stdout) - header, done.returncode) == (len(STEADY) * size, 0), "nothing but the video"
+
+
+def test_sound_comes_through_a_pipe(tmp_path: Path, bundle: str) -> None:
+    source = Clip(audio="flac").make(tmp_path / "in.mkv")
+    words = ["-", "-o", str(tmp_path / "out.mkv"), "--model", bundle, "--backend", "onnxruntime", "--quiet"]
+    assert through(words, source.read_bytes()).returncode == 0
+    assert packets(tmp_path / "out.mkv", "audio") == packets(source, "audio")
+
+
+def test_a_terminal_gets_no_video(tmp_path: Path, clip: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.stdout", Terminal())
+    with pytest.raises(UsageError, match="a terminal came; add > FILE"):
+        restore(clip, Path("-"), "no model is needed to say so")
+
+
+def test_raw_frames_in_and_out(bundle: str) -> None:
+    pictures = np.stack([moving(index, 97, 63) for index in range(5)])
+    words = ["-", "-o", "-", "--raw", "97x63:bgr24", "--fps", "25", "--model", bundle, "--backend", "onnxruntime", "--quiet"]
+    done = through(words, pictures.tobytes())
+    assert done.stderr == b""
+    assert np.array_equal(np.frombuffer(done.stdout, np.uint8).reshape(pictures.shape), pictures.clip(0, 245) + 10)
+
+
+def test_a_reader_that_goes_away_is_no_error(clip: Path, bundle: str) -> None:
+    words = [
+        sys.executable,
+        str(ROOT / "clearway.py"),
+        "restore",
+        str(clip),
+        "-o",
+        "-",
+        "--model",
+        bundle,
+        "--backend",
+        "onnxruntime",
+        "--quiet",
+    ]
+    with subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as program:
+        assert program.stdout is not None
+        assert program.stderr is not None
+        program.stdout.close()
+        assert program.stderr.read() == b""
+        assert program.wait() == 141, "128 + SIGPIPE, as of other programs"
+
+
+def test_numbered_pictures_in_and_out(tmp_path: Path, bundle: str) -> None:
+    for number in range(7, 12):
+        cv2.imwrite(str(tmp_path / f"{number:04d}.png"), moving(number, 96, 64).clip(0, 245))
+    (tmp_path / "out").mkdir()
+    assert restore(tmp_path / "%04d.png", tmp_path / "out", bundle, "--fps", "30000/1001", "--quiet") == 0
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == [f"{number:04d}.png" for number in range(7, 12)]
+    assert np.array_equal(np.asarray(cv2.imread(str(tmp_path / "out" / "0009.png"))), moving(9, 96, 64).clip(0, 245) + 10)
+    assert restore(tmp_path / "%04d.png", tmp_path / "out.mp4", bundle, "--fps", "30000/1001", "--quiet") == 0
+    assert [frame.time for frame in read(tmp_path / "out.mp4")] == [Fraction(1001 * index, 30000) for index in range(5)]
+
+
+def test_a_folder_in_another_container(tmp_path: Path, bundle: str) -> None:
+    (tmp_path / "in").mkdir()
+    Clip(pts=STEADY[:3]).make(tmp_path / "in" / "one.mov")
+    assert restore(tmp_path / "in", tmp_path / "out", bundle, "--encoder", "ffv1", "--quiet") == 0
+    assert [path.name for path in (tmp_path / "out").iterdir()] == ["one.mov.mkv"], "MOV cannot hold FFV1"
 
 
 def test_json_is_one_line(tmp_path: Path, clip: Path, bundle: str, capsys: pytest.CaptureFixture[str]) -> None:
@@ -104,7 +216,18 @@ def test_the_guard_stops_or_says_what_was_repaired(tmp_path: Path, capsys: pytes
     [
         ("nothing.mp4", "out.mp4", [], SourceError, "there is nothing"),
         ("in.mp4", "in.mp4", ["--force"], UsageError, "the input itself"),
-        ("in.mp4", "out.mp4", ["--crf", "99"], UsageError, "0 .lossless. to 51"),
+        ("in.mp4", "out.mp4", ["--quality", "101"], UsageError, "0 to 100 .* was expected, 101 came"),
+        ("in.mp4", "out.mp4", ["--encoder", "vp8"], UsageError, "h264, h265, .*'vp8' came"),
+        ("in.mp4", "out.mp4", ["--encoder", "prores"], UsageError, r"\.mov or \.mkv was expected, \.mp4 cannot"),
+        ("in.mp4", "out.mp4", ["--strength", "2"], UsageError, "0 .the source. to 1 .* came"),
+        ("in.mp4", "out.mp4", ["--assume-color", "rgb"], UsageError, "bt601, .*'rgb' came"),
+        ("in.mp4", "out.mp4", ["--show-removed", "out.mp4"], UsageError, "two names were expected"),
+        ("in.mp4", "out.mp4", ["--fps", "25"], UsageError, "--fps: .* says its times itself"),
+        ("in.mp4", "out.mp4", ["--raw", "64x64"], UsageError, r"--raw: standard input \(-\) was expected with it"),
+        ("in.mp4", "%d.png", ["--quality", "90"], UsageError, "no encoder, quality or preset was expected"),
+        ("in.mp4", "%d.gif", [], UsageError, r"\.gif came"),
+        ("%d.jpg", "out.mp4", [], UsageError, "say their rate with --fps"),
+        ("in", "out", ["--show-removed", "removed.mp4"], UsageError, "--show-removed: a video or a picture .* is a folder"),
         ("in.mp4", "out.wmv", [], UsageError, r"\.wmv came"),
         ("in.mp4", "out.mp4", ["--model", "deraim"], UsageError, "deraim"),
         ("in.mp4", "nowhere/out.mp4", [], SinkError, "make it first"),
@@ -124,6 +247,7 @@ def test_wrong_use(
     (tmp_path / "in").mkdir()
     for name in ("one.png", "two.png", "in/three.png"):
         cv2.imwrite(str(tmp_path / name), np.full((20, 31, 3), 90, np.uint8))
+    more = [str(tmp_path / word) if more[i - 1] == "--show-removed" else word for i, word in enumerate(more)]
     before = sorted(path.name for path in tmp_path.iterdir())
     if "--model" not in more:
         shutil.rmtree(bundle)  # all of it is said before the seconds that loading a model takes

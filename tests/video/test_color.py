@@ -10,8 +10,19 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from runtime.errors import SourceError
-from video.color import ColorTags, FrameToPicture, Matrix, PictureToFrame, Primaries, Range, Transfer, assumed_matrix, read_color
+from runtime.errors import SourceError, UsageError
+from video.color import (
+    AssumedColor,
+    ColorTags,
+    FrameToPicture,
+    Matrix,
+    PictureToFrame,
+    Primaries,
+    Range,
+    Transfer,
+    assumed_matrix,
+    read_color,
+)
 
 WEIGHTS = {  # of red and blue in luma
     Matrix.BT709: (0.2126, 0.0722),
@@ -47,6 +58,37 @@ def test_what_is_said_is_kept_and_the_rest_follows_it() -> None:
     tags, assumed = read_color(frame)
     assert tags == ColorTags(Matrix.SMPTE170M, Range.LIMITED, Primaries.SMPTE170M, Transfer.SRGB)
     assert assumed == ("range", "primaries")
+
+
+@pytest.mark.parametrize(
+    ("asked", "height", "tags"),
+    [
+        ("bt601", 1080, ColorTags(Matrix.SMPTE170M, Range.LIMITED, Primaries.SMPTE170M, Transfer.SMPTE170M)),
+        ("bt601-full", 576, ColorTags(Matrix.BT470BG, Range.FULL, Primaries.BT470BG, Transfer.SMPTE170M)),
+        ("bt709", 480, ColorTags(Matrix.BT709, Range.LIMITED, Primaries.BT709, Transfer.BT709)),
+        ("bt709-limited", 480, ColorTags(Matrix.BT709, Range.LIMITED, Primaries.BT709, Transfer.BT709)),
+        ("bt2020-full", 480, ColorTags(Matrix.BT2020_NCL, Range.FULL, Primaries.BT2020, Transfer.BT2020_10)),
+    ],
+)
+def test_what_is_asked_for_takes_the_rules_place(asked: str, height: int, tags: ColorTags) -> None:
+    came, assumed = read_color(av.VideoFrame(720, height, "yuv420p"), AssumedColor.parse(asked))
+    assert came == tags
+    assert assumed == ("matrix", "range", "primaries", "transfer")
+
+
+def test_what_is_asked_for_never_overrules_what_is_said() -> None:
+    frame = av.VideoFrame(720, 480, "yuv420p")
+    frame.colorspace, frame.color_range = Matrix.BT709, Range.LIMITED
+    tags, assumed = read_color(frame, AssumedColor.parse("bt601-full"))
+    assert (tags.matrix, tags.range, tags.primaries) == (Matrix.BT709, Range.LIMITED, Primaries.BT709)
+    assert assumed == ("primaries", "transfer")
+    assert read_color(av.VideoFrame(64, 64, "yuvj420p"), AssumedColor.parse("bt601-limited"))[0].range is Range.FULL, "said by its name"
+
+
+@pytest.mark.parametrize("asked", ["", "rec709", "bt709-", "bt709-wide", "BT709", "full"])
+def test_a_colour_that_nobody_can_assume(asked: str) -> None:
+    with pytest.raises(UsageError, match=r"one of bt601, bt601-limited, .* was expected"):
+        AssumedColor.parse(asked)
 
 
 def test_full_range_by_name_and_for_rgb() -> None:

@@ -11,14 +11,18 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import cast
 
+import av
 import cv2
 import numpy as np
 import pytest
 
 from runtime.backend import Picture
 from runtime.errors import BackendError, PictureError, SinkError, SourceError, UsageError
-from runtime.restorer import Restorer
+from runtime.restorer import Restored, Restorer
 from tests.video.clips import MS, STEADY, UNSTEADY, Clip, order_of, packets, read
+from video.color import AssumedColor, Matrix
+from video.encoding import EncodeOptions
+from video.reading import ReadOptions
 from video.restore import VideoReport, restore_folder, restore_picture, restore_video
 
 
@@ -26,12 +30,12 @@ def restorer(work: Callable[[Picture], Picture] = lambda picture: picture, scale
     """Stands in for a network: what is tested here is everything around it."""
 
     class Fake:
-        manifest = SimpleNamespace(name="fake", graph=SimpleNamespace(scale=scale))
+        manifest = SimpleNamespace(name="fake", version="1", graph=SimpleNamespace(scale=scale))
         choice = SimpleNamespace(describe=lambda: "numpy, because it is a test", backend=SimpleNamespace(depth=1))
         guard = SimpleNamespace(done=lambda: (), notes=lambda since: ())
 
-        def __call__(self, picture: Picture) -> SimpleNamespace:
-            return SimpleNamespace(image=work(picture))
+        def __call__(self, picture: Picture) -> Restored:
+            return Restored(work(picture), picture, None, np.zeros(3, np.float32))
 
     return cast("Restorer", Fake())
 
@@ -77,8 +81,104 @@ def test_a_network_that_enlarges(tmp_path: Path, clip: Path) -> None:
 def test_ten_bits_are_reported(tmp_path: Path) -> None:
     source = Clip(codec="ffv1", options={}, pixel_format="yuv422p10le").make(tmp_path / "in.mkv")
     report = restore_video(source, tmp_path / "out.mp4", restorer())
-    assert "the source has 10 bits a channel, the result 8" in report.notes
+    assert "the source has 10 bits a channel; it was restored at 8" in report.notes
     assert order_of(read(tmp_path / "out.mp4")) == list(range(len(STEADY)))
+
+
+def test_half_the_strength_is_half_the_change_and_says_so(tmp_path: Path, clip: Path) -> None:
+    target, removed = tmp_path / "out.mkv", tmp_path / "removed.mkv"
+    options, darker = EncodeOptions("ffv1"), restorer(lambda p: np.where(p > 40, p - 40, 0).astype(np.uint8))
+    report = restore_video(clip, target, darker, options, strength=0.5, show_removed=removed)
+    assert report.strength == 0.5
+    before, after, layer = read(clip), read(target), read(removed)
+    assert [frame.time for frame in layer] == [frame.time for frame in after] == [frame.time for frame in before]
+    bright = before[5].image > 60
+    assert np.abs(after[5].image.astype(int) - before[5].image + 20)[bright].mean() < 2
+    assert np.abs(layer[5].image.astype(int) - (128 + 10))[bright].mean() < 2
+    words = "Restored by Clearway: model fake, version 1, strength 0.5"
+    assert comment_of(target) == words
+    assert comment_of(removed) == f"What was removed, 128 + half the difference. {words}"
+    assert not packets_of_sound(removed)
+
+
+def packets_of_sound(path: Path) -> list[object]:
+    with av.open(str(path)) as container:
+        return list(container.streams.audio)
+
+
+def comment_of(path: Path) -> str:
+    with av.open(str(path)) as container:
+        return {key.lower(): value for key, value in container.metadata.items()}["comment"]
+
+
+@pytest.mark.parametrize("suffix", [".mp4", ".mov", ".mkv"])
+@pytest.mark.parametrize("made", [".mp4", ".mkv"])
+def test_every_restored_video_says_so_beside_what_it_said_before(tmp_path: Path, made: str, suffix: str) -> None:
+    source = Clip(metadata={"comment": "Camera 3", "title": "Rain"}).make(tmp_path / f"in{made}")
+    once, twice = tmp_path / f"once{suffix}", tmp_path / f"twice{suffix}"
+    restore_video(source, once, restorer())
+    restore_video(once, twice, restorer(), strength=0.25)
+    words = "Restored by Clearway: model fake, version 1, strength "
+    assert comment_of(once) == f"Camera 3; {words}1"
+    assert comment_of(twice) == f"Camera 3; {words}1; {words}0.25"
+
+
+@pytest.mark.parametrize("strength", [-0.1, 1.5, float("nan")])
+def test_a_strength_outside_of_0_to_1(tmp_path: Path, clip: Path, strength: float) -> None:
+    with pytest.raises(UsageError, match=r"strength: 0 .* to 1 .* was expected"):
+        restore_video(clip, tmp_path / "out.mp4", restorer(), strength=strength)
+    with pytest.raises(UsageError, match="strength"):
+        restore_picture(picture(tmp_path / "in.png"), tmp_path / "out.png", restorer(), strength=strength)
+    assert names(tmp_path) == ["in.mp4", "in.png"]
+
+
+def test_what_was_removed_needs_a_name_of_its_own(tmp_path: Path, clip: Path) -> None:
+    target = tmp_path / "out.mp4"
+    with pytest.raises(UsageError, match="two names were expected"):
+        restore_video(clip, target, restorer(), show_removed=tmp_path / "." / "out.mp4")
+    with pytest.raises(UsageError, match="the input itself"):
+        restore_video(clip, target, restorer(), show_removed=clip, overwrite=True)
+    with pytest.raises(UsageError, match=r"\.mp4.*\.png came"):
+        restore_video(clip, target, restorer(), show_removed=tmp_path / "out.png")
+    assert names(tmp_path) == ["in.mp4"]
+
+
+def test_a_failure_leaves_neither_file(tmp_path: Path, clip: Path) -> None:
+    with pytest.raises(BackendError):
+        restore_video(clip, tmp_path / "out.mp4", failing(7, BackendError("broke")), show_removed=tmp_path / "removed.mp4")
+    assert names(tmp_path) == ["in.mp4"]
+
+
+@pytest.mark.parametrize(("assume", "matrix"), [("bt709", 1), ("bt601-full", 6), ("bt2020", 9)])
+def test_assumed_colours_are_written_and_told(tmp_path: Path, clip: Path, assume: str, matrix: int) -> None:
+    assumed = AssumedColor.parse(assume)
+    report = restore_video(clip, tmp_path / "out.mp4", restorer(), read=ReadOptions(assumed))
+    assert report.notes == (f"the source does not say its colour matrix, range, primaries, transfer: {Matrix(matrix).name} was assumed",)
+    with av.open(str(tmp_path / "out.mp4")) as container:
+        frame = next(container.decode(video=0))
+    assert (frame.colorspace, frame.color_range) == (matrix, 2 if assume.endswith("full") else 1)
+    again = restore_video(tmp_path / "out.mp4", tmp_path / "again.mp4", restorer(), read=ReadOptions(AssumedColor.parse("bt709")))
+    assert again.notes == ("the source says all of its colour; nothing was assumed",)
+
+
+def test_interlaced_video_is_named_and_made_whole_on_request(tmp_path: Path) -> None:
+    source = Clip(options={"flags": "+ildct+ilme", "preset": "superfast", "qp": "12"}, interlaced=True).make(tmp_path / "in.mp4")
+    as_stored = restore_video(source, tmp_path / "stored.mp4", restorer())
+    assert "the source is interlaced; it was restored as it is stored, without deinterlacing (--deinterlace)" in as_stored.notes
+    whole = restore_video(source, tmp_path / "whole.mp4", restorer(), read=ReadOptions(deinterlace=True))
+    told = f"{len(STEADY)} frames were interlaced in the source; they were deinterlaced before they were restored"
+    assert told in whole.notes
+    assert [frame.time for frame in read(tmp_path / "whole.mp4")] == [frame.time for frame in read(source)]
+    again = restore_video(tmp_path / "whole.mp4", tmp_path / "again.mp4", restorer(), read=ReadOptions(deinterlace=True))
+    assert "no frame of the source is marked as interlaced; nothing was deinterlaced" in again.notes
+
+
+def test_high_dynamic_range_is_refused_before_anything_is_written(tmp_path: Path) -> None:
+    tags = {"colorspace": 9, "color_primaries": 9, "color_trc": 18, "color_range": 1}
+    clip = Clip(codec="libx265", pixel_format="yuv420p10le", options={"x265-params": "log-level=none"}, tags=tags)
+    with pytest.raises(SourceError, match=r"HLG came.*ffmpeg -i IN -vf"):
+        restore_video(clip.make(tmp_path / "in.mp4"), tmp_path / "out.mp4", restorer(), show_removed=tmp_path / "removed.mp4")
+    assert names(tmp_path) == ["in.mp4"]
 
 
 def failing(at: int, error: BaseException) -> Restorer:
@@ -162,7 +262,25 @@ def test_what_a_picture_loses_is_told(tmp_path: Path) -> None:
     (tmp_path / "in.jpg").write_bytes(coded.tobytes())
     report = restore_picture(tmp_path / "in.jpg", tmp_path / "out.jpg", restorer())
     assert report.notes == ("not carried over: what the camera noted (EXIF)",)
-    assert restore_picture(tmp_path / "out.jpg", tmp_path / "again.jpg", restorer()).notes == ()
+    assert restore_picture(picture(tmp_path / "plain.png"), tmp_path / "again.jpg", restorer()).notes == ()
+
+
+def test_a_picture_says_that_it_was_restored(tmp_path: Path) -> None:
+    source = picture(tmp_path / "in.png")
+    for suffix in (".png", ".jpg", ".webp"):
+        target = tmp_path / f"out{suffix}"
+        report = restore_picture(source, target, restorer(lambda p: p + 10), strength=0.5)
+        _, kinds, notes = cv2.imdecodeWithMetadata(np.fromfile(target, np.uint8), cv2.IMREAD_COLOR)
+        assert list(kinds) == [cv2.IMAGE_METADATA_EXIF]
+        assert b"Restored by Clearway: model fake, version 1, strength 0.5\0" in bytes(notes[0])
+        assert report.notes == ()
+    report = restore_picture(source, tmp_path / "out.bmp", restorer())
+    assert report.notes == (".bmp has no place for the words that it was restored (.png, .jpg and .webp have)",)
+
+
+def test_what_was_removed_from_a_picture(tmp_path: Path) -> None:
+    restore_picture(picture(tmp_path / "in.png"), tmp_path / "out.png", restorer(lambda p: p - 40), show_removed=tmp_path / "removed.png")
+    assert np.all(cv2.imread(str(tmp_path / "removed.png")) == 128 + 20)
 
 
 def test_pictures_are_not_replaced_unasked(tmp_path: Path) -> None:

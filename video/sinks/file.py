@@ -11,13 +11,13 @@ import errno
 import math
 import os
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 
 from runtime.atomic import written
-from runtime.errors import MissingExtra, SinkError, UsageError
+from runtime.errors import MissingExtra, SinkError
 from video.color import PictureToFrame
+from video.encoding import EncodeOptions, check_encoder, open_encoder
 from video.frame import Frame, VideoInfo
 from video.sources.file import FileSource
 from video.target import check_target
@@ -30,13 +30,10 @@ try:
     from av.error import FFmpegError
     from av.packet import Packet
     from av.stream import Stream
-    from av.video.format import VideoFormat
     from av.video.stream import VideoStream
 except ImportError as error:
     raise MissingExtra(error.name or "av", "cpu") from error
 
-ENCODERS = {"h264": "libx264", "ffv1": "ffv1"}
-PRESETS = ("ultrafast", "superfast", "veryfast", "faster", "fast", "medium", "slow", "slower", "veryslow")
 CONTAINERS = {".mp4": "mp4", ".mov": "mov", ".mkv": "matroska"}
 # Without delay_moov FFmpeg writes the index before it knows the first times, and shifts them all (by 90 ms, and audio by
 # another amount, in the case that was measured). A hybrid file ends as an ordinary MP4; one that was killed plays up to its last keyframe.
@@ -47,34 +44,14 @@ _OF_THE_CODED = ("bps", "number_of_bytes", "_statistics")  # what mkvmerge count
 _OF_THE_DISK = frozenset({errno.ENOSPC, errno.EACCES, errno.EROFS, errno.EFBIG, errno.EDQUOT})
 
 
-@dataclass(frozen=True)
-class EncodeOptions:
-    """How to encode. `crf` is x264's quality: 0 is lossless, 18 looks like the source, each 6 more halve the size."""
-
-    encoder: str = "h264"  # or "ffv1": lossless, for archives and tests
-    # 720p with heavy rain at crf 20, CPU a frame and file: ultrafast 6.3 ms, 15.2 MB; superfast 12.8 ms, 10.5 MB; veryfast 21.4 ms,
-    # 9.1 MB, at the same PSNR (35.5–35.7 dB). Beside a network on two cores the encoder's time is the network's loss.
-    preset: str = "superfast"
-    crf: int = 20
-
-    def __post_init__(self) -> None:
-        if self.encoder not in ENCODERS:
-            raise UsageError(f"encoder: one of {', '.join(ENCODERS)} was expected, {self.encoder!r} came")
-        if self.preset not in PRESETS:
-            raise UsageError(f"preset: one of {', '.join(PRESETS)} was expected, {self.preset!r} came")
-        if not 0 <= self.crf <= 51:
-            raise UsageError(f"crf: 0 (lossless) to 51 was expected, {self.crf} came")
-
-    @property
-    def lossless(self) -> bool:
-        return self.encoder == "ffv1" or self.crf == 0
-
-
 class VideoSink:
     """A video file that is being written. Use it as a context manager: it is finished, or removed if an error passes.
 
-    `copy_from`, opened with copies=True, gives the other streams, chapters and metadata.
+    `copy_from`, opened with copies=True, gives the other streams, chapters and metadata. `comment` is added to the source's
+    own, under the one key that MP4, MOV and Matroska all keep.
     """
+
+    rounding = "Matroska counts milliseconds (.mp4 keeps them)"
 
     def __init__(
         self,
@@ -83,15 +60,17 @@ class VideoSink:
         options: EncodeOptions | None = None,
         *,
         copy_from: FileSource | None = None,
+        comment: str | None = None,
         overwrite: bool = False,
     ) -> None:
         self.path = path
         self.info = info
-        self.left_out: list[str] = []  # data streams
+        self.left_out: list[str] = []  # what the container cannot hold, in words
         self.retimed = 0  # copied packets whose time was not after the one before
         self.rounded = 0  # frames whose time the container cannot say exactly
         check_target(path, CONTAINERS, source=copy_from.path if copy_from else None, overwrite=overwrite)
         self._options = options or EncodeOptions()
+        check_encoder(self._options, [path.suffix.lower()])
         self._source = copy_from
         self._copies: dict[int, Stream] = {}
         self._filters: dict[int, BitStreamFilterContext] = {}
@@ -105,8 +84,10 @@ class VideoSink:
                 self._container = av.open(os.path.abspath(part), "w", format=kind, container_options=self._container_options())
                 self._open.callback(self._container.close)
                 self._stream = self._add_video()
+                open_encoder(self._stream.codec_context, self._options)
                 if copy_from is not None:
                     self._add_copies(copy_from)
+                self._add_comment(comment)
                 self._container.start_encoding()  # what the container cannot hold must show now, not after hours
         except BaseException:
             self.abort()
@@ -167,20 +148,28 @@ class VideoSink:
 
     def _add_video(self) -> VideoStream:
         info, options = self.info, self._options
-        settings = {"preset": options.preset, "crf": str(options.crf)} if options.encoder == "h264" else {"level": "3", "slicecrc": "1"}
-        stream = self._container.add_stream(ENCODERS[options.encoder], rate=info.average_rate or 25, options=settings)
+        stream = self._container.add_stream(options.facts.codec, rate=info.average_rate or 25, options=options.settings())
         assert isinstance(stream, VideoStream)
         context = stream.codec_context
         context.width, context.height = info.width, info.height
-        context.pix_fmt = _pixel_format(info, options)
+        context.pix_fmt = options.pixel_format(info)
         context.time_base = info.time_base
         stream.time_base = info.time_base
         context.flags |= Flags.frame_duration
         context.thread_count = 0
-        if options.encoder == "h264":
+        if context.codec.canonical_name == "hevc" and self.path.suffix.lower() != ".mkv":
+            context.codec_tag = "hvc1"  # Apple's players refuse FFmpeg's own choice, hev1
+        if not options.facts.intra:
             context.gop_size = max(1, round(_KEYFRAMES_S * (info.average_rate or 25)))
         if info.sample_aspect_ratio is not None:
             context.sample_aspect_ratio = info.sample_aspect_ratio
+            # PyAV cannot set it on the stream, from where Matroska would have it; these two say it in every keyframe.
+            if (
+                self.path.suffix.lower() == ".mkv"
+                and context.codec.canonical_name not in ("h264", "hevc")
+                and info.sample_aspect_ratio != 1
+            ):
+                self.left_out.append(f"the shape of the pixels, {info.sample_aspect_ratio} (.mp4 or .mov keeps it)")
         context.colorspace, context.color_range = info.color.matrix, info.color.range
         context.color_primaries, context.color_trc = info.color.primaries, info.color.transfer
         if info.display_matrix:
@@ -209,6 +198,13 @@ class VideoSink:
             # Sound of transport streams carries its header in every packet (ADTS); MP4 has it once, in the index.
             if self.path.suffix.lower() != ".mkv" and _codec_of(other) == "aac" and not other.codec_context.extradata:
                 self._filters[other.index] = BitStreamFilterContext("aac_adtstoasc", other)
+
+    def _add_comment(self, comment: str | None) -> None:
+        if comment is None:
+            return
+        metadata = self._container.metadata
+        earlier = [metadata.pop(key) for key in list(metadata) if key.lower() == "comment"]  # Matroska shouts: COMMENT
+        metadata["comment"] = "; ".join([*earlier, comment])
 
     def _copy(self) -> None:
         if self._source is None:
@@ -241,21 +237,6 @@ class VideoSink:
         except (FFmpegError, OSError) as error:
             advice = "; check the disk's free space and the folder's permissions" if error.errno in _OF_THE_DISK else ""
             raise SinkError(f"{self.path}: cannot be written: {error.strerror}{advice}; no half-written file was left") from error
-
-
-def _pixel_format(info: VideoInfo, options: EncodeOptions) -> str:
-    """Lossy H.264 is 4:2:0, which everything plays; lossless files keep the source's chroma. 8 bits always."""
-    source = VideoFormat(info.pixel_format, info.width, info.height)
-    if source.is_rgb or source.has_palette:
-        halves = (1, 1)
-    elif len(source.components) < 3:  # grey
-        halves = (2, 2)
-    else:
-        halves = (info.width // source.chroma_width(info.width), info.height // source.chroma_height(info.height))
-    kept = {(1, 1): "yuv444p", (2, 1): "yuv422p"}.get(halves, "yuv420p") if options.lossless else "yuv420p"
-    # x264 wants whole chroma pixels; 4:4:4 keeps an odd size as it is.
-    odd = info.width % 2 or info.height % 2
-    return "yuv444p" if odd and options.encoder == "h264" else kept
 
 
 def _ticks(stream: Stream) -> int:

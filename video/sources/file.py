@@ -18,8 +18,10 @@ from typing import Any, cast
 import numpy as np
 
 from runtime.errors import MissingExtra, SourceError
-from video.color import FrameToPicture, read_color
+from video.color import AssumedColor, FrameToPicture, read_color
+from video.deinterlace import Deinterlacer
 from video.frame import Frame, VideoInfo
+from video.reading import ReadOptions
 
 try:
     import av
@@ -53,8 +55,9 @@ class Damage:
 class FileSource:
     """A video file that is being read. Iterate once; close it, or use it as a context manager."""
 
-    def __init__(self, path: Path, container: InputContainer, stream: VideoStream, *, copies: bool) -> None:
+    def __init__(self, path: Path, container: InputContainer, stream: VideoStream, options: ReadOptions, *, copies: bool) -> None:
         self.path = path
+        self.options = options
         self.damage = Damage()
         self._container = container
         self._stream = stream
@@ -68,12 +71,16 @@ class FileSource:
         self._sent = self._hidden = self._decoded = 0
         self._ends: dict[int, Fraction] = {}
         self._time_base = stream.time_base or Fraction(1, 1000)
-        self._frames = self._decode()
+        self._deinterlacer = Deinterlacer(path) if options.deinterlace else None
+        self._frames = self._decode() if self._deinterlacer is None else self._deinterlacer(self._decode())
         first = next(self._frames, None)
         if first is None:
             raise SourceError(f"{path}: a video with frames was expected, not one could be decoded; the file is damaged or empty")
         self._first: av.VideoFrame | None = first
-        self.info = _describe(container, stream, first, self._time_base)
+        try:
+            self.info = _describe(container, stream, first, self._time_base, options.assume)
+        except SourceError as error:
+            raise SourceError(f"{path}: {error}") from error
         self._picture = FrameToPicture(self.info.color)
 
     @property
@@ -90,6 +97,16 @@ class FileSource:
     def other_streams(self) -> list[Stream]:
         """The streams beside the video one; empty unless opened with copies=True."""
         return self._others
+
+    @property
+    def other_kinds(self) -> tuple[str, ...]:
+        """audio, subtitle, …: what a sink of pictures alone leaves out."""
+        return tuple(dict.fromkeys(other.type for other in self._container.streams if other.index != self._stream.index))
+
+    @property
+    def deinterlaced(self) -> int:
+        """The frames so far that were stored interlaced and came as whole ones."""
+        return self._deinterlacer.frames if self._deinterlacer is not None else 0
 
     def take_copied(self) -> Iterator[Packet[Stream]]:
         """The packets of the other streams that were read since the last call. May be called from another thread."""
@@ -222,7 +239,7 @@ class FileSource:
         self.close()
 
 
-def open_video(path: Path, *, copies: bool = False) -> FileSource:
+def open_video(path: Path, options: ReadOptions | None = None, *, copies: bool = False) -> FileSource:
     """Opens a file and decodes its first frame. With `copies` the other streams are read too, for a sink to carry over."""
     if not path.is_file():
         got = "a folder is there" if path.is_dir() else "there is nothing"
@@ -243,7 +260,7 @@ def open_video(path: Path, *, copies: bool = False) -> FileSource:
             raise SourceError(f"{path}: a video was expected, it has no video stream; name another file")
         if streams[0].codec_context is None:
             raise SourceError(f"{path}: its video codec is unknown to this FFmpeg; convert it to H.264 first")
-        return FileSource(path, container, streams[0], copies=copies)
+        return FileSource(path, container, streams[0], options or ReadOptions(), copies=copies)
     except BaseException:
         container.close()
         raise
@@ -261,11 +278,10 @@ def _what_else(path: Path) -> str:
     return f"{what}; name a video file, or copy it again if it should be one"
 
 
-def _describe(container: InputContainer, stream: VideoStream, first: av.VideoFrame, time_base: Fraction) -> VideoInfo:
-    try:
-        color, assumed = read_color(first)
-    except SourceError as error:
-        raise SourceError(f"{container.name}: {error}") from error
+def _describe(
+    container: InputContainer, stream: VideoStream, first: av.VideoFrame, time_base: Fraction, assume: AssumedColor | None
+) -> VideoInfo:
+    color, assumed = read_color(first, assume)
     rate = stream.average_rate or stream.guessed_rate
     rate = rate if rate and 0 < rate <= _NO_STEADY_RATE else None
     duration = stream.duration * time_base if stream.duration else None

@@ -91,8 +91,25 @@ def test_a_frame_taken_keeps_its_pixels(tmp_path: Path) -> None:
 def test_high_dynamic_range_is_refused(tmp_path: Path, trc: int) -> None:
     tags = {"colorspace": 9, "color_primaries": 9, "color_trc": trc, "color_range": 1}
     path = Clip(codec="libx265", pixel_format="yuv420p10le", options={"x265-params": "log-level=none"}, tags=tags).make(tmp_path / "in.mp4")
-    with pytest.raises(SourceError, match=r"in\.mp4: standard-range video was expected, (PQ|HLG).*tone-map"):
+    message = r"in\.mp4: standard-range video was expected, (PQ|HLG).*tone-map it first: ffmpeg -i IN -vf zscale=.*tonemap=.* OUT\.mkv$"
+    with pytest.raises(SourceError, match=message):
         open_video(path)
+
+
+def test_dolby_vision_is_refused(tmp_path: Path) -> None:
+    """Its base layer may be tagged as ordinary video, or not at all. A unit of its metadata after each picture gives it away."""
+    unit = b"\0\0\0\1\x7c\x01\x19\x04\x09\x10\x80"
+    plain = Clip(codec="libx265", options={"x265-params": "log-level=none"}).make(tmp_path / "plain.ts")
+    with av.open(str(plain)) as before, av.open(str(tmp_path / "in.ts"), "w") as after:
+        stream = after.add_stream_from_template(before.streams.video[0])
+        for packet in before.demux(video=0):
+            if packet.size:
+                marked = av.Packet(bytes(packet) + unit)
+                marked.pts, marked.dts, marked.time_base, marked.stream = packet.pts, packet.dts, packet.time_base, stream
+                after.mux(marked)
+    open_video(plain).close()
+    with pytest.raises(SourceError, match=r"in\.ts: .*Dolby Vision came.*tone-map it first: ffmpeg -i IN -vf libplacebo="):
+        open_video(tmp_path / "in.ts")
 
 
 def test_ten_bits_are_read_as_eight(tmp_path: Path) -> None:

@@ -1,0 +1,111 @@
+"""Owns which source and which sink a name stands for: a file, numbered pictures (frames/%05d.png), or a pipe (-)."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from types import TracebackType
+from typing import Protocol, Self
+
+from runtime.errors import UsageError
+from runtime.pictures import PICTURE_SUFFIXES
+from video.encoding import EncodeOptions, check_encoder
+from video.frame import Frame, VideoInfo
+from video.numbered import Numbered
+from video.reading import ReadOptions
+from video.sinks.file import CONTAINERS, VideoSink
+from video.sinks.steady import PipeSink, SequenceSink
+from video.sources.file import Damage, FileSource, open_video
+from video.sources.pipe import PIPE, open_pipe
+from video.sources.sequence import SequenceSource
+from video.target import check_numbered, check_target
+
+
+class VideoSource(Protocol):
+    """What gives the frames of one video, once, as a context manager, and says what it met on the way."""
+
+    @property
+    def path(self) -> Path: ...
+    @property
+    def options(self) -> ReadOptions: ...
+    @property
+    def info(self) -> VideoInfo: ...
+    @property
+    def damage(self) -> Damage: ...
+    @property
+    def further_videos(self) -> int: ...
+    @property
+    def deinterlaced(self) -> int: ...
+    def __iter__(self) -> Iterator[Frame]: ...
+    def __enter__(self) -> Self: ...
+    def __exit__(self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None) -> None: ...
+
+
+class FrameSink(Protocol):
+    """What takes them, as a context manager, and says what it could not keep."""
+
+    @property
+    def path(self) -> Path: ...
+    @property
+    def info(self) -> VideoInfo: ...
+    @property
+    def left_out(self) -> list[str]: ...
+    @property
+    def retimed(self) -> int: ...
+    @property
+    def rounded(self) -> int: ...
+    @property
+    def rounding(self) -> str: ...
+    def write(self, frame: Frame) -> None: ...
+    def __enter__(self) -> Self: ...
+    def __exit__(self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None) -> None: ...
+
+
+def is_file(path: Path) -> bool:
+    return path != PIPE and Numbered.parse(path) is None
+
+
+def check_ends(source: Path, target: Path, options: EncodeOptions, read: ReadOptions, *, overwrite: bool) -> None:
+    """All that is wrong with the names and what was said of them, before any work."""
+    if read.raw is not None and source != PIPE:
+        raise UsageError(f"--raw: standard input (-) was expected with it, {source} came; leave it out")
+    if read.raw is not None or Numbered.parse(source) is not None:
+        read.rate_of(source)
+    elif read.rate is not None:
+        raise UsageError(f"--fps: numbered pictures or raw frames were expected with it, {source} says its times itself; leave it out")
+    if is_file(target):
+        check_target(target, CONTAINERS, source=source, overwrite=overwrite)
+        check_encoder(options, [target.suffix.lower()])
+        return
+    if options != EncodeOptions():
+        raise UsageError(f"{target}: no encoder, quality or preset was expected with it, {options.describe()} came; leave them out")
+    if target != PIPE:
+        check_numbered(target, sorted(PICTURE_SUFFIXES))
+    elif sys.stdout.isatty():
+        raise UsageError("-: a program or a file behind standard output was expected, a terminal came; add > FILE or | PROGRAM")
+
+
+def open_source(path: Path, read: ReadOptions, *, copies: bool) -> VideoSource:
+    """With `copies` the other streams are read too, for a sink that takes them."""
+    if path == PIPE:
+        return open_pipe(sys.stdin.buffer, read, copies=copies)
+    if Numbered.parse(path) is not None:
+        return SequenceSource(path, read)
+    return open_video(path, read, copies=copies)
+
+
+def open_sink(
+    path: Path, info: VideoInfo, options: EncodeOptions, *, source: VideoSource, copies: bool, comment: str, overwrite: bool
+) -> FrameSink:
+    """With `copies` the other streams of the source come too, where the sink is a file."""
+    file = source if isinstance(source, FileSource) else None
+    others = () if file is None else file.other_kinds
+    if path == PIPE:
+        raw = source.options.raw
+        return PipeSink(path, info, sys.stdout.buffer, raw=None if raw is None else raw.pixel_format, others=others)
+    if Numbered.parse(path) is not None:
+        first = source.first if isinstance(source, SequenceSource) else 1  # as FFmpeg counts
+        return SequenceSink(path, info, first=first, comment=comment, others=others)
+    copy_from = file if copies else None
+    return VideoSink(path, info, options, copy_from=copy_from, comment=comment, overwrite=overwrite)

@@ -1,0 +1,62 @@
+"""Owns what may be said of a source that does not say it itself; knows nothing of files or pipes."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+
+from runtime.errors import MissingExtra, UsageError
+from video.color import AssumedColor
+
+try:
+    from av.video.format import VideoFormat
+except ImportError as error:
+    raise MissingExtra(error.name or "av", "cpu") from error
+
+
+@dataclass(frozen=True)
+class RawFormat:
+    """The size and the pixels of raw frames."""
+
+    width: int
+    height: int
+    pixel_format: str = "yuv420p"  # FFmpeg's name
+
+    @classmethod
+    def parse(cls, text: str) -> RawFormat:
+        match = re.fullmatch(r"([1-9]\d*)x([1-9]\d*)(?::(\w+))?", text)
+        if match is None:
+            raise UsageError(f"--raw: WIDTHxHEIGHT or WIDTHxHEIGHT:FORMAT was expected (1280x720:bgr24), {text!r} came")
+        raw = cls(int(match[1]), int(match[2]), match[3] or cls.pixel_format)
+        try:
+            VideoFormat(raw.pixel_format, raw.width, raw.height)
+        except ValueError as error:
+            raise UsageError(f"--raw: a pixel format of FFmpeg's was expected (yuv420p, bgr24, …), {match[3]!r} came") from error
+        return raw
+
+
+@dataclass(frozen=True)
+class ReadOptions:
+    """How to read a video that does not say all of itself."""
+
+    assume: AssumedColor | None = None  # for the colour tags that it leaves out; None: the rule in video/color.py
+    deinterlace: bool = False  # frames that are marked as interlaced become whole ones
+    rate: Fraction | None = None  # frames a second of numbered pictures and of raw frames; files have times of their own
+    raw: RawFormat | None = None  # standard input is raw frames, and so is standard output
+
+    def rate_of(self, path: Path) -> Fraction:
+        if self.rate is None:
+            raise UsageError(f"{path}: pictures and raw frames have no times; say their rate with --fps 25, or --fps 30000/1001")
+        return self.rate
+
+
+def parse_rate(text: str) -> Fraction:
+    try:
+        rate = Fraction(text)
+    except (ValueError, ZeroDivisionError) as error:
+        raise UsageError(f"--fps: frames a second were expected (25 or 30000/1001), {text!r} came") from error
+    if not 0 < rate <= 1000:
+        raise UsageError(f"--fps: more than 0 and at most 1000 frames a second were expected, {text} came")
+    return rate
