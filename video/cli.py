@@ -11,6 +11,7 @@ from pathlib import Path
 
 from runtime.errors import SourceError
 from runtime.restorer import Restorer, load
+from video.finish import FinishOptions
 from video.restore import (
     FolderReport,
     PictureReport,
@@ -32,6 +33,7 @@ _DEFAULTS = EncodeOptions()
 def run(word: str, arguments: list[str]) -> int:
     args = _parser(word).parse_args(arguments)
     options = EncodeOptions(encoder=args.encoder, preset=args.preset, crf=args.crf)
+    finish = FinishOptions(steady=args.steady, flicker=args.flicker)
     source, target = Path(args.input), Path(args.output)
     if not source.exists():  # before the seconds that loading a model takes
         raise SourceError(f"{source}: a video, a picture or a folder was expected, there is nothing; check the path")
@@ -47,7 +49,7 @@ def run(word: str, arguments: list[str]) -> int:
         if not args.quiet:
             print(f"{restorer.manifest.name} on {restorer.choice.describe()}", file=sys.stderr)
         with Bar(quiet=args.quiet) as bar:
-            report = _restore(source, target, restorer, options, force=args.force, bar=bar)
+            report = _restore(source, target, restorer, options, finish, force=args.force, bar=bar)
     if args.json:
         print(json.dumps(report.as_dict()))
     elif not args.quiet:
@@ -83,6 +85,8 @@ def _parser(word: str) -> argparse.ArgumentParser:
         "--crf", type=int, default=_DEFAULTS.crf, help="quality of h264: 0 is lossless, each 6 more halve the size (default: %(default)s)"
     )
     parser.add_argument("--preset", default=_DEFAULTS.preset, choices=PRESETS, help="x264's speed for size (default: %(default)s)")
+    parser.add_argument("--steady", action="store_true", help="steady what flickers from frame to frame: for standing cameras in weather")
+    parser.add_argument("--flicker", action="store_true", help="measure how much source and result flicker, and report it")
     parser.add_argument("--force", action="store_true", help="replace files that exist")
     parser.add_argument("--json", action="store_true", help="print the report as one line of JSON")
     parser.add_argument("--quiet", action="store_true", help="say nothing but errors")
@@ -90,16 +94,16 @@ def _parser(word: str) -> argparse.ArgumentParser:
 
 
 def _restore(
-    source: Path, target: Path, restorer: Restorer, options: EncodeOptions, *, force: bool, bar: Bar
+    source: Path, target: Path, restorer: Restorer, options: EncodeOptions, finish: FinishOptions, *, force: bool, bar: Bar
 ) -> VideoReport | PictureReport | FolderReport:
     if source.is_dir():
         return restore_folder(
-            source, target, restorer, options, overwrite=force, begins=lambda path: bar.begin(path.name), progress=bar.show
+            source, target, restorer, options, finish=finish, overwrite=force, begins=lambda path: bar.begin(path.name), progress=bar.show
         )
     if is_picture(source):
         return restore_picture(source, target, restorer, overwrite=force)
     bar.begin(source.name)
-    return restore_video(source, target, restorer, options, overwrite=force, progress=bar.show)
+    return restore_video(source, target, restorer, options, finish=finish, overwrite=force, progress=bar.show)
 
 
 class Bar:
@@ -170,6 +174,8 @@ def summary(report: VideoReport | PictureReport | FolderReport) -> str:
         pace = f" ({'faster' if report.kept_up else 'slower'} than it plays, {report.source_fps:.4g})"
     lines = [f"{report.source} → {report.target}: {report.frames} frames in {report.seconds:.1f} s, {report.fps:.1f} fps{pace}"]
     lines.append("  ms a frame, p50/p95/p99: " + ", ".join(_stage(name, stage) for name, stage in report.stages.items()))
+    if report.flicker is not None:
+        lines.append(f"  flicker, grey levels: source {report.flicker.source:.2f}, result {report.flicker.result:.2f}")
     lines.extend(f"  note: {note}" for note in report.notes)
     return "\n".join(lines)
 

@@ -62,6 +62,10 @@ class FlickerMeter:
         self._source.append(_apart(now.source, before.source, found, mask))
         self._result.append(_apart(now.result, before.result, found, mask))
 
+    def restart(self) -> None:
+        """What comes next is not compared with what came before."""
+        self._before = None
+
     def score(self) -> Flicker | None:
         """None before two frames could be compared."""
         if not self._compared:
@@ -70,7 +74,7 @@ class FlickerMeter:
         return Flicker(source, result, len(self._compared), compared)
 
 
-_LEAST = 0.1  # of a picture
+_LEAST = 0.25  # of a picture; two that have nothing in common agree by chance on up to a fifth
 
 
 def _apart(now: Grey, before: Grey, found: Field, mask: Grey) -> float:

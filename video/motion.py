@@ -27,6 +27,7 @@ _Levels = TypeVar("_Levels", NDArray[np.uint8], NDArray[np.float32])
 _SMALLEST_HALVED = 32  # pixels a side; DIS wants nine of what it is given
 _WINDOW = 15  # pixels of the small picture over which standing and moving are compared
 _CLEARLY = (1.1, 0.5)  # moving must leave less than (what standing leaves − the second, grey levels) ÷ the first
+_BESIDE, _MOST = 7, 0.8  # DIS matches blocks of 8 and finds the edges of motion to within half of one; single misses are noise
 
 
 def small(picture: Picture) -> Grey:
@@ -66,13 +67,15 @@ def moved(before: _Levels, field: Field) -> _Levels:
 
 
 def traceable(forth: Field, back: Field) -> NDArray[np.uint8]:
-    """1 where motion there and back ends where it began, inside the picture: nothing was covered or came into sight."""
+    """1 where motion there and back ends where it began, inside the picture: nothing was covered or came into sight there or beside it."""
     height, width = forth.shape[:2]
     apart = forth + moved(back, forth)
     long = (forth**2).sum(2) + (back**2).sum(2)
     places = _places(height, width) + forth
     inside = (places >= 0).all(2) & (places <= (width - 1, height - 1)).all(2)
-    return np.asarray(((apart**2).sum(2) <= 0.01 * long + 0.5) & inside, np.uint8)  # the limits of Sundaram, Brox and Keutzer (2010)
+    returned = (apart**2).sum(2) <= 0.01 * long + 0.5  # the limits of Sundaram, Brox and Keutzer (2010)
+    around = cv2.blur(returned.astype(np.float32), (_BESIDE, _BESIDE))
+    return np.asarray(returned & inside & (around >= _MOST), np.uint8)
 
 
 @lru_cache(maxsize=8)

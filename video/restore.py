@@ -20,6 +20,8 @@ from runtime.manifest import MINIMUM_SIDE
 from runtime.pictures import PICTURE_SUFFIXES, left_behind, read_picture, write_picture
 from runtime.restorer import Restorer
 from runtime.timing import StageTimes
+from video.finish import Finish, FinishOptions
+from video.flicker import Flicker
 from video.frame import Frame, VideoInfo
 from video.pipeline import run_pipeline
 from video.sinks.file import CONTAINERS, EncodeOptions, VideoSink
@@ -46,6 +48,8 @@ class VideoReport:
     backend: str  # which and why, in words
     stages: dict[str, dict[str, float]]  # StageTimes.as_dict()
     notes: tuple[str, ...]  # what a careful person wants to know of this file: assumed colours, damage, rounding
+    steady: bool  # steadied against flicker
+    flicker: Flicker | None  # None unless it was asked for, and there were frames to compare
 
     def as_dict(self) -> dict[str, Any]:
         return dataclasses.asdict(self)
@@ -82,6 +86,7 @@ def restore_video(
     restorer: Restorer,
     options: EncodeOptions | None = None,
     *,
+    finish: FinishOptions | None = None,
     overwrite: bool = False,
     progress: Progress | None = None,
 ) -> VideoReport:
@@ -94,9 +99,10 @@ def restore_video(
             size = f"{info.width}×{info.height}"
             raise SourceError(f"{source}: at least {MINIMUM_SIDE}×{MINIMUM_SIDE} pixels were expected, {size} came; use a larger video")
         written = dataclasses.replace(info, width=info.width * scale, height=info.height * scale)
-        done = 0
+        done, after = 0, Finish(finish or FinishOptions(), times)
 
         def work(frame: Frame) -> Frame:
+            after.keep(frame)
             with _named(f"{source}, frame {frame.index}"):
                 return dataclasses.replace(frame, image=restorer(frame.image).image)
 
@@ -107,8 +113,8 @@ def restore_video(
                 progress(frames, info.frames)
 
         with VideoSink(target, written, options, copy_from=video, overwrite=overwrite) as sink:
-            run_pipeline(video, work, sink.write, workers=restorer.choice.backend.depth, times=times, progress=count)
-    return _report(video, sink, restorer, frames=done, seconds=time.perf_counter() - started, times=times)
+            run_pipeline(video, work, sink.write, workers=restorer.choice.backend.depth, after=after, times=times, progress=count)
+    return _report(video, sink, restorer, after, frames=done, seconds=time.perf_counter() - started, times=times)
 
 
 @contextmanager
@@ -120,7 +126,9 @@ def _named(what: str) -> Iterator[None]:
         raise type(error)(f"{what}: {error}") from error
 
 
-def _report(video: FileSource, sink: VideoSink, restorer: Restorer, *, frames: int, seconds: float, times: StageTimes) -> VideoReport:
+def _report(
+    video: FileSource, sink: VideoSink, restorer: Restorer, after: Finish, *, frames: int, seconds: float, times: StageTimes
+) -> VideoReport:
     rate = float(video.info.average_rate) if video.info.average_rate else None
     fps = frames / seconds
     return VideoReport(
@@ -137,6 +145,8 @@ def _report(video: FileSource, sink: VideoSink, restorer: Restorer, *, frames: i
         backend=restorer.choice.describe(),
         stages=times.as_dict(),
         notes=_notes(video.info, video, sink),
+        steady=after.options.steady,
+        flicker=after.flicker(),
     )
 
 
@@ -166,6 +176,7 @@ def restore_folder(
     restorer: Restorer,
     options: EncodeOptions | None = None,
     *,
+    finish: FinishOptions | None = None,
     overwrite: bool = False,
     begins: Callable[[Path], None] | None = None,
     progress: Progress | None = None,
@@ -182,7 +193,7 @@ def restore_folder(
             if is_picture(origin):
                 done.append(restore_picture(origin, goal, restorer, overwrite=overwrite))
             else:
-                done.append(restore_video(origin, goal, restorer, options, overwrite=overwrite, progress=progress))
+                done.append(restore_video(origin, goal, restorer, options, finish=finish, overwrite=overwrite, progress=progress))
         except (ClearwayError, OSError) as error:
             failed.append((str(origin), str(error)))
     return FolderReport(tuple(done), tuple(failed), left_alone)

@@ -19,7 +19,9 @@ from runtime.backend import Picture
 from runtime.errors import BackendError, PictureError, SinkError, SourceError, UsageError
 from runtime.restorer import Restorer
 from tests.video.clips import MS, STEADY, UNSTEADY, Clip, order_of, packets, read
+from video.finish import FinishOptions
 from video.restore import VideoReport, restore_folder, restore_picture, restore_video
+from video.sinks.file import EncodeOptions
 
 
 def restorer(work: Callable[[Picture], Picture] = lambda picture: picture, scale: int = 1) -> Restorer:
@@ -56,6 +58,27 @@ def test_a_video_is_restored_and_reported(tmp_path: Path, clip: Path) -> None:
     assert {"decode", "restore", "encode"} == report.stages.keys()
     assert seen[-1] == (len(STEADY), len(STEADY))
     assert report.notes == ("the source does not say its colour matrix, range, primaries, transfer: SMPTE170M was assumed",)
+
+
+def test_a_video_is_steadied_and_measured_when_asked(tmp_path: Path, clip: Path) -> None:
+    """The network is one that flickers."""
+
+    def flickering() -> Restorer:
+        count = iter(range(1000))
+        return restorer(lambda picture: picture // 2 + np.uint8(6 * (next(count) % 2)))
+
+    reports = [
+        restore_video(clip, tmp_path / f"{steady}.mkv", flickering(), EncodeOptions("ffv1"), finish=FinishOptions(steady, flicker=True))
+        for steady in (False, True)
+    ]
+    raw, steadied = (report.flicker for report in reports)
+    assert raw is not None
+    assert steadied is not None
+    assert raw.source == steadied.source
+    assert steadied.result < 0.8 * raw.result
+    assert [report.steady for report in reports] == [False, True]
+    assert {"steady", "flicker"} <= reports[1].stages.keys()
+    assert reports[1].as_dict()["flicker"]["pairs"] == steadied.pairs
 
 
 def test_a_variable_rate_stays_as_it_was(tmp_path: Path) -> None:
