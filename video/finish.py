@@ -14,8 +14,8 @@ from video.steady import Steadier
 
 @dataclass(frozen=True)
 class FinishOptions:
-    steady: bool = False  # on moving pictures without interference it costs sharpness: docs/steady.md
-    flicker: bool = False  # measure it; about as long again as steadying takes
+    steady: bool = False  # lowers PSNR where a camera drives in dry weather: docs/steady.md
+    flicker: bool = False  # measure it; that takes twice as long as steadying
 
 
 class Finish:

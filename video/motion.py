@@ -78,7 +78,7 @@ def traceable(forth: Field, back: Field) -> NDArray[np.uint8]:
     return np.asarray(returned & inside & (around >= _MOST), np.uint8)
 
 
-@lru_cache(maxsize=8)
+@lru_cache(maxsize=4)
 def _places(height: int, width: int) -> Field:
     rows, columns = np.mgrid[0:height, 0:width]
     places = np.dstack((columns, rows)).astype(np.float32)

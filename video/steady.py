@@ -25,17 +25,9 @@ except ImportError as error:
 
 _WINDOW = 15  # pixels over which two pictures are compared: wider than what is left of a streak, so that a streak does not save itself
 _FINE = 4  # bins a grey level of difference
-_CUT = 0.6  # of the picture that is trusted at all; moving scenes in rain had 0.85 and more, jumps by a second of driving below 0.5
-
-
-def _trust(most: float, levels: float) -> NDArray[np.float32]:
-    """[256] The share of the past by the mean difference in its surroundings, in bins. It falls to 1/e at so many grey levels."""
-    share = most * np.exp(-((np.arange(256) / _FINE / levels) ** 2))
-    return np.where(share < 0.02, 0, share).astype(np.float32)  # below that it moves no 8-bit level that anyone sees
-
-
-# Where things move, each blend interpolates once more and softens, so the past counts less there than where they stand.
-_MOVING, _STANDING = _trust(0.5, 6.0), _trust(0.8, 12.0)
+_STANDING, _MOVING = (0.8, 12.0), (0.5, 6.0)  # the most of the past that is taken, and the highest tolerance, grey levels
+_TOLERATED = 3.0  # times what standing places differ by on average; half as many where things move
+_CUT = 0.5  # of the picture that differs by more than any tolerance: driving in rain up to 0.13 does, after a jump of a second 0.55
 
 
 @dataclass(frozen=True)
@@ -53,21 +45,33 @@ def steadied(state: State | None, restored: Picture) -> State:
         return State(restored, seen)
     found = motion(seen, state.seen)
     past = moved(state.image, scaled(found, *restored.shape[:2]))
-    trust = _share(past, restored, found)
-    if cv2.countNonZero(trust) < _CUT * trust.size:
+    apart = _apart(past, restored)
+    if (apart > _FINE * _STANDING[1]).mean() > _CUT:
         return State(restored, seen)
+    trust = _trust(apart, found)
     return State(np.asarray(cv2.blendLinear(past, restored, trust, 1 - trust), np.uint8), seen)
 
 
-def _share(past: Picture, restored: Picture, found: Field) -> NDArray[np.float32]:
-    """[H, W] 0 … 1: how much of the past is taken."""
-    apart = cv2.cvtColor(cv2.convertScaleAbs(cv2.absdiff(past, restored), alpha=_FINE), cv2.COLOR_BGR2GRAY)
-    apart = cv2.blur(apart, (_WINDOW, _WINDOW))
-    stands = (found == 0).all(2).astype(np.uint8)
-    stands = cv2.resize(stands, (restored.shape[1], restored.shape[0]), interpolation=cv2.INTER_NEAREST)
-    share = cv2.LUT(apart, _MOVING)
-    cv2.copyTo(cv2.LUT(apart, _STANDING), stands, share)
-    return np.asarray(share, np.float32)
+def _apart(past: Picture, restored: Picture) -> Grey:
+    """The mean difference around each pixel, in bins."""
+    fine = cv2.cvtColor(cv2.convertScaleAbs(cv2.absdiff(past, restored), alpha=_FINE), cv2.COLOR_BGR2GRAY)
+    return np.asarray(cv2.blur(fine, (_WINDOW, _WINDOW)), np.uint8)
+
+
+def _trust(apart: Grey, found: Field) -> NDArray[np.float32]:
+    """[H, W] 0 … 1: how much of the past is taken. What standing places differ by is what flickers; more than that is a change."""
+    stands = cv2.resize((found == 0).all(2).astype(np.uint8), apart.shape[::-1], interpolation=cv2.INTER_NEAREST)
+    flickers = cv2.mean(apart, stands)[0] / _FINE
+    trust = cv2.LUT(apart, _by_difference(_MOVING, _TOLERATED / 2 * flickers))
+    cv2.copyTo(cv2.LUT(apart, _by_difference(_STANDING, _TOLERATED * flickers)), stands, trust)
+    return np.asarray(trust, np.float32)
+
+
+def _by_difference(most: tuple[float, float], tolerance: float) -> NDArray[np.float32]:
+    """[256] The share of the past by the difference, in bins: it falls to 1/e at the tolerance."""
+    levels = max(min(tolerance, most[1]), 1 / _FINE)
+    share = most[0] * np.exp(-((np.arange(256) / _FINE / levels) ** 2))
+    return np.where(share < 0.02, 0, share).astype(np.float32)  # below that it moves no 8-bit level that anyone sees
 
 
 class Steadier:

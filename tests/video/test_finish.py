@@ -9,7 +9,7 @@ import pytest
 
 from runtime.backend import Picture
 from runtime.timing import StageTimes
-from tests.video.scenes import noisy, pan, pulsing, wall
+from tests.video.scenes import noisy, pulsing, wall
 from video.finish import Finish, FinishOptions
 from video.frame import Frame
 from video.pipeline import run_pipeline
@@ -43,7 +43,7 @@ def test_what_is_not_asked_for_is_not_done() -> None:
 
 @pytest.mark.parametrize("workers", [1, 3])
 def test_frames_are_steadied_in_their_order(workers: int) -> None:
-    clip = noisy(pan(12, 3), 6)
+    clip = noisy([wall()] * 12, 6)
     steady = Steadier()
     seen, _, times = finished(clip, FinishOptions(steady=True), workers)
     assert all((one == steady(other)).all() for one, other in zip(seen, clip, strict=True))
@@ -60,7 +60,7 @@ def test_the_score_is_of_what_is_written() -> None:
 
 
 def test_a_segment_is_finished_as_if_nothing_had_been_before() -> None:
-    clip = frames(noisy(pan(12, 3), 6))
+    clip = frames(noisy([wall()] * 12, 6))
     whole, resumed = (Finish(FinishOptions(steady=True, flicker=True), StageTimes()) for _ in range(2))
 
     def run(finish: Finish, frame: Frame) -> Picture:
