@@ -66,6 +66,12 @@ def test_where_nothing_is_trusted_the_frame_stays_as_it_is() -> None:
     assert (result[:, 100:] == now[:, 100:]).all()
 
 
+def test_where_nothing_flickers_a_faint_change_comes_at_once() -> None:
+    now = wall()
+    now[40:72, 40:72] += 5
+    assert (steadied(steadied(None, wall()), now).image == now).mean() > 0.98
+
+
 def test_a_still_picture_stays_as_it_is() -> None:
     for picture in run([wall()] * 10):
         assert (picture == wall()).all()
