@@ -29,6 +29,8 @@ class ClipOptions:
     height: int = 720
     width: int = 1280
     seed: int = 11
+    standing: bool = False  # the camera
+    rain: bool = True
 
 
 class RainyClip:
@@ -36,7 +38,7 @@ class RainyClip:
 
     def __init__(self, options: ClipOptions) -> None:
         self.options = options
-        self._street = Street(options.seed, options.height, options.width)
+        self._street = Street(options.seed, options.height, options.width, standing=options.standing)
         self._weather = Weather(options.seed, options.height, options.width)
 
     def truth(self, index: int) -> Picture:
@@ -56,7 +58,7 @@ class RainyClip:
             yield Frame(index, index * step, _TICK, self.truth(index), step)
 
     def _in_rain(self, frame: Frame) -> Frame:
-        return dataclasses.replace(frame, image=self._weather(frame.image, frame.index))
+        return dataclasses.replace(frame, image=self._weather(frame.image, frame.index)) if self.options.rain else frame
 
 
 def clip_info(options: ClipOptions) -> VideoInfo:

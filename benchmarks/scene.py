@@ -27,10 +27,13 @@ _LEVEL = 0.48  # where the horizon is in the picture
 
 
 class Street:
-    """`frame(index)` for any index ≥ 0 at 25 frames a second. About 40 ms a frame at 720p on one core, and 4 s to set up."""
+    """`frame(index)` for any index ≥ 0 at 25 frames a second. About 40 ms a frame at 720p on one core, and 4 s to set up.
 
-    def __init__(self, seed: int, height: int = 720, width: int = 1280) -> None:
-        self.height, self.width = height, width
+    A `standing` camera sees the same street from where a driving one begins; the traffic goes on.
+    """
+
+    def __init__(self, seed: int, height: int = 720, width: int = 1280, *, standing: bool = False) -> None:
+        self.height, self.width, self._standing = height, width, standing
         rng = np.random.default_rng(seed)
         self._focal = 0.9 * max(width, height * 16 / 9)
         self._horizon = math.ceil(height * _LEVEL + 0.02 * self._focal)
@@ -77,7 +80,7 @@ class Street:
 
     def _camera(self, index: int) -> Camera:
         """Steady driving with the small movements of a car body on its springs."""
-        seconds = index / RATE
+        seconds = 0.0 if self._standing else index / RATE
 
         def sway(*waves: tuple[float, float, float]) -> float:
             return sum(size * math.sin(2 * math.pi * rate * seconds + phase) for size, rate, phase in waves)

@@ -17,6 +17,7 @@ from video.color import ASSUMABLE, AssumedColor
 from video.encoders import ENCODERS, PRESETS
 from video.encoding import PRESET, QUALITY, EncodeOptions
 from video.ends import is_file
+from video.finish import FinishOptions
 from video.reading import RawFormat, ReadOptions, parse_rate
 from video.restore import (
     FolderReport,
@@ -32,14 +33,13 @@ from video.restore import (
 )
 from video.sinks.file import CONTAINERS
 from video.sources.pipe import PIPE
-from video.strength import check_strength
 from video.target import make_folder
 
 
 def run(word: str, arguments: list[str]) -> int:
     args = _parser(word).parse_args(arguments)
     options, read = EncodeOptions(args.encoder, args.quality, args.preset), _read_options(args)
-    check_strength(args.strength)
+    finish = FinishOptions(args.strength, steady=args.steady, flicker=args.flicker)
     source, target = Path(args.input), Path(args.output)
     if is_file(source) and not source.exists():  # before the seconds that loading a model takes
         raise SourceError(f"{source}: a video, a picture or a folder was expected, there is nothing; check the path")
@@ -57,7 +57,7 @@ def run(word: str, arguments: list[str]) -> int:
         if not args.quiet:
             print(f"{restorer.manifest.name} on {restorer.choice.describe()}", file=sys.stderr)
         with Bar(quiet=args.quiet) as bar:
-            report = _restore(source, target, restorer, options, read, args, bar)
+            report = _restore(source, target, restorer, options, read, finish, args, bar)
     if args.json or not args.quiet:
         # Standard output may be the video.
         print(
@@ -121,6 +121,8 @@ def _tile(text: str) -> Tile:
 
 
 def _add_treatment(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--steady", action="store_true", help="steady what flickers from frame to frame: for standing cameras in weather")
+    parser.add_argument("--flicker", action="store_true", help="measure how much source and result flicker, and report it")
     parser.add_argument("--strength", type=float, default=1.0, help="0 is the source, 1 the restored picture (default: %(default)g)")
     parser.add_argument("--show-removed", type=Path, metavar="FILE", help="write what was removed, around mid-grey, as a second file")
     parser.add_argument(
@@ -151,7 +153,14 @@ def _read_options(args: argparse.Namespace) -> ReadOptions:
 
 
 def _restore(
-    source: Path, target: Path, restorer: Restorer, options: EncodeOptions, read: ReadOptions, args: argparse.Namespace, bar: Bar
+    source: Path,
+    target: Path,
+    restorer: Restorer,
+    options: EncodeOptions,
+    read: ReadOptions,
+    finish: FinishOptions,
+    args: argparse.Namespace,
+    bar: Bar,
 ) -> VideoReport | PictureReport | FolderReport:
     strength: float = args.strength
     force: bool = args.force
@@ -162,7 +171,7 @@ def _restore(
             restorer,
             options,
             read=read,
-            strength=strength,
+            finish=finish,
             overwrite=force,
             begins=lambda path: bar.begin(path.name),
             progress=bar.show,
@@ -172,7 +181,7 @@ def _restore(
         return restore_picture(source, target, restorer, strength=strength, show_removed=removed, overwrite=force)
     bar.begin(source.name)
     return restore_video(
-        source, target, restorer, options, read=read, strength=strength, show_removed=removed, overwrite=force, progress=bar.show
+        source, target, restorer, options, read=read, finish=finish, show_removed=removed, overwrite=force, progress=bar.show
     )
 
 
@@ -244,6 +253,8 @@ def summary(report: VideoReport | PictureReport | FolderReport) -> str:
         pace = f" ({'faster' if report.kept_up else 'slower'} than it plays, {report.source_fps:.4g})"
     lines = [f"{report.source} → {report.target}: {report.frames} frames in {report.seconds:.1f} s, {report.fps:.1f} fps{pace}"]
     lines.append("  ms a frame, p50/p95/p99: " + ", ".join(_stage(name, stage) for name, stage in report.stages.items()))
+    if report.flicker is not None:
+        lines.append(f"  flicker, grey levels: source {report.flicker.source:.2f}, result {report.flicker.result:.2f}")
     lines.extend(f"  note: {note}" for note in report.notes)
     return "\n".join(lines)
 

@@ -101,12 +101,14 @@ def run_pipeline(
     *,
     depth: int = 4,
     workers: int = 1,
+    after: Callable[[_Result], _Result] | None = None,
     times: StageTimes,
     progress: Callable[[int], None] | None = None,
 ) -> None:
     """Sends every frame of `source` through `work` to `sink`, in order, at most `depth` waiting between two stages.
 
-    `work` is called by so many `workers` at once: an engine that moves one frame while it computes another wants two.
+    `work` is called by so many `workers` at once: an engine that moves one frame while it computes another wants two. `after` gets what
+    they made in its order, one by one, in the caller's thread, beside the work on the next frames.
 
     Stage times are taken as "decode", "restore" and "encode": what each took for a frame, without waiting for the others.
     `progress` hears the number of frames done, in the sink's thread.
@@ -125,7 +127,7 @@ def run_pipeline(
     ]
     try:
         for restored in in_order(timed, fresh, workers):
-            done.put(restored)
+            done.put(restored if after is None else after(restored))
         done.end()
         for _, ended in threads:
             _wait(ended)

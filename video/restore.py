@@ -20,10 +20,12 @@ from typing import Any
 from runtime.errors import BackendError, ClearwayError, PictureError, SourceError, UsageError
 from runtime.manifest import MINIMUM_SIDE
 from runtime.pictures import DESCRIBED_SUFFIXES, PICTURE_SUFFIXES, left_behind, read_picture, write_picture
-from runtime.restorer import Restorer
+from runtime.restorer import Restored, Restorer
 from runtime.timing import StageTimes
 from video.encoding import EncodeOptions, check_encoder
 from video.ends import FrameSink, VideoSource, check_ends, is_file, open_sink, open_source
+from video.finish import Finish, FinishOptions
+from video.flicker import Flicker
 from video.frame import Frame, VideoInfo
 from video.pipeline import run_pipeline
 from video.reading import ReadOptions
@@ -54,6 +56,8 @@ class VideoReport:
     backend: str  # which and why, in words
     stages: dict[str, dict[str, float]]  # StageTimes.as_dict()
     notes: tuple[str, ...]  # what a careful person wants to know of this file: assumed colours, damage, rounding
+    steady: bool  # steadied against flicker
+    flicker: Flicker | None  # None unless it was asked for, and there were frames to compare
 
     def as_dict(self) -> dict[str, Any]:
         return dataclasses.asdict(self)
@@ -92,7 +96,7 @@ def restore_video(
     options: EncodeOptions | None = None,
     *,
     read: ReadOptions | None = None,
-    strength: float = 1,
+    finish: FinishOptions | None = None,
     show_removed: Path | None = None,
     overwrite: bool = False,
     progress: Progress | None = None,
@@ -100,20 +104,26 @@ def restore_video(
     """`show_removed` names a second video of the same times: what was taken out of each frame of the first, around mid-grey."""
     times, before, started = StageTimes(), restorer.guard.done(), time.perf_counter()
     options, read = options or EncodeOptions(), read or ReadOptions()
-    check_strength(strength)
+    after = Finish(finish or FinishOptions(), times)
     check_file(source, target, options, read, show_removed=show_removed, overwrite=overwrite)
     with open_source(source, read, copies=is_file(target)) as video, contextlib.ExitStack() as sinks:
         open_ = partial(open_sink, info=_enlarged(video, restorer.manifest.graph.scale), options=options, source=video, overwrite=overwrite)
-        said = processed_by(restorer.manifest, strength)
+        said = processed_by(restorer.manifest, after.options.strength)
         layers = []
         if show_removed is not None:
             layers.append(sinks.enter_context(open_(show_removed, copies=False, comment=f"{_LAYER}. {said}")))
         sink = sinks.enter_context(open_(target, copies=True, comment=said))
         done = 0
 
-        def write(frames: tuple[Frame, ...]) -> None:
-            for to, frame in zip((sink, *layers), frames, strict=True):
-                to.write(frame)
+        def work(frame: Frame) -> tuple[Frame, Restored]:
+            with _named(f"{source}, frame {frame.index}"):
+                return frame, restorer(frame.image)
+
+        def write(made: tuple[Frame, Restored]) -> None:
+            frame, restored = made
+            sink.write(dataclasses.replace(frame, image=restored.image))
+            for layer in layers:
+                layer.write(dataclasses.replace(frame, image=restored.removed))
 
         def count(frames: int) -> None:
             nonlocal done
@@ -121,22 +131,10 @@ def restore_video(
             if progress is not None:
                 progress(frames, video.info.frames)
 
-        work = _restoring(source, restorer, strength, removed=show_removed is not None)
-        run_pipeline(video, work, write, workers=restorer.choice.backend.depth, times=times, progress=count)
-    report = _report(video, sink, restorer, strength=strength, frames=done, seconds=time.perf_counter() - started, times=times)
+        workers = restorer.choice.backend.depth
+        run_pipeline(video, work, write, workers=workers, after=lambda made: (made[0], after(made[1])), times=times, progress=count)
+    report = _report(video, sink, restorer, after, frames=done, seconds=time.perf_counter() - started, times=times)
     return dataclasses.replace(report, notes=(*report.notes, *restorer.guard.notes(before)))
-
-
-def _restoring(source: Path, restorer: Restorer, strength: float, *, removed: bool) -> Callable[[Frame], tuple[Frame, ...]]:
-    """Frame → the restored one, and after it what was `removed` if that is wanted: it costs a pass over the picture."""
-
-    def work(frame: Frame) -> tuple[Frame, ...]:
-        with _named(f"{source}, frame {frame.index}"):
-            restored = at_strength(restorer(frame.image), strength)
-        images = (restored.image, restored.removed) if removed else (restored.image,)
-        return tuple(dataclasses.replace(frame, image=image) for image in images)
-
-    return work
 
 
 def _enlarged(video: VideoSource, scale: int) -> VideoInfo:
@@ -157,7 +155,7 @@ def _named(what: str) -> Iterator[None]:
 
 
 def _report(
-    video: VideoSource, sink: FrameSink, restorer: Restorer, *, strength: float, frames: int, seconds: float, times: StageTimes
+    video: VideoSource, sink: FrameSink, restorer: Restorer, after: Finish, *, frames: int, seconds: float, times: StageTimes
 ) -> VideoReport:
     rate = float(video.info.average_rate) if video.info.average_rate else None
     fps = frames / seconds
@@ -169,13 +167,15 @@ def _report(
         frames=frames,
         seconds=seconds,
         fps=fps,
-        strength=strength,
+        strength=after.options.strength,
         source_fps=rate,
         kept_up=None if rate is None else fps >= rate,
         model=restorer.manifest.name,
         backend=restorer.choice.describe(),
         stages=times.as_dict(),
         notes=_notes(video.info, video, sink),
+        steady=after.options.steady,
+        flicker=after.flicker(),
     )
 
 
@@ -221,13 +221,13 @@ def restore_folder(
     options: EncodeOptions | None = None,
     *,
     read: ReadOptions | None = None,
-    strength: float = 1,
+    finish: FinishOptions | None = None,
     overwrite: bool = False,
     begins: Callable[[Path], None] | None = None,
     progress: Progress | None = None,
 ) -> FolderReport:
     """Every picture and video below `source`, under the same names below `target`. `begins` hears of each file."""
-    check_strength(strength)
+    finish = finish or FinishOptions()
     plan, failed, left_alone = plan_folder(source, target, options, overwrite=overwrite)
     make_folder(target)
     done: list[VideoReport | PictureReport] = []
@@ -237,11 +237,10 @@ def restore_folder(
         try:
             make_folder(goal.parent)
             if is_picture(origin):
-                done.append(restore_picture(origin, goal, restorer, strength=strength, overwrite=overwrite))
+                done.append(restore_picture(origin, goal, restorer, strength=finish.strength, overwrite=overwrite))
             else:
-                done.append(
-                    restore_video(origin, goal, restorer, options, read=read, strength=strength, overwrite=overwrite, progress=progress)
-                )
+                rest = partial(restore_video, options=options, read=read, finish=finish, overwrite=overwrite, progress=progress)
+                done.append(rest(origin, goal, restorer))
         except (ClearwayError, OSError) as error:
             failed.append((str(origin), str(error)))
     return FolderReport(tuple(done), tuple(failed), left_alone)

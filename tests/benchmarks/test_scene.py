@@ -39,6 +39,13 @@ def test_everything_moves_but_the_sky_hardly(street: Street) -> None:
     assert sky.mean() < 2
 
 
+def test_a_standing_camera_sees_the_same_street_and_only_the_traffic_moves(street: Street) -> None:
+    standing = Street(11, HEIGHT, WIDTH, standing=True)
+    assert np.array_equal(standing.frame(0), street.frame(0))
+    changed = (standing.frame(20) != standing.frame(21)).any(2)
+    assert 0 < changed.mean() < 0.2
+
+
 def test_nothing_jumps_from_frame_to_frame(street: Street) -> None:
     frames = [street.frame(index).astype(int) for index in range(60, 90)]
     steps = [np.abs(after - before).mean() for before, after in pairwise(frames)]

@@ -173,6 +173,20 @@ def test_json_is_one_line(tmp_path: Path, clip: Path, bundle: str, capsys: pytes
     assert set(report["stages"]["restore"]) == {"count", "mean_ms", "p50_ms", "p95_ms", "p99_ms"}
 
 
+def test_steady_and_flicker_are_asked_for(tmp_path: Path, clip: Path, bundle: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert restore(clip, tmp_path / "out.mp4", bundle, "--steady", "--flicker") == 0
+    assert "flicker, grey levels: source" in capsys.readouterr().out
+    assert restore(clip, tmp_path / "plain.mp4", bundle, "--json") == 0
+    plain = json.loads(capsys.readouterr().out)
+    assert (plain["steady"], plain["flicker"]) == (False, None), "neither costs anything unasked"
+    (tmp_path / "in").mkdir()
+    shutil.copy(clip, tmp_path / "in" / "a.mp4")
+    assert restore(tmp_path / "in", tmp_path / "folder", bundle, "--steady", "--flicker", "--json") == 0
+    (one,) = json.loads(capsys.readouterr().out)["done"]
+    assert one["steady"]
+    assert set(one["flicker"]) == {"source", "result", "pairs", "compared"}
+
+
 def test_into_a_folder_that_is_there(tmp_path: Path, clip: Path, bundle: str) -> None:
     (tmp_path / "done").mkdir()
     assert restore(clip, tmp_path / "done", bundle, "--quiet") == 0

@@ -75,6 +75,34 @@ def test_several_workers_work_at_once_and_keep_the_order() -> None:
     assert seen == list(range(FRAMES))
 
 
+def test_what_comes_after_gets_frames_in_their_order_one_by_one_in_the_callers_thread() -> None:
+    seen: list[int] = []
+    after: list[tuple[int, str]] = []
+
+    def work(frame: Frame) -> Frame:
+        time.sleep(0.002 * (frame.index % 3 == 0))
+        return frame
+
+    def count(frame: Frame) -> Frame:
+        after.append((frame.index, threading.current_thread().name))
+        return Frame(frame.index + 100, frame.pts, frame.time_base, frame.image)
+
+    def run() -> None:
+        threading.current_thread().name = "the caller"
+        run_pipeline(frames(), work, lambda f: seen.append(f.index), workers=3, after=count, times=StageTimes())
+
+    assert ends(run) is None
+    assert after == [(index, "the caller") for index in range(FRAMES)]
+    assert seen == list(range(100, 100 + FRAMES))
+
+
+def test_an_error_in_what_comes_after_ends_all() -> None:
+    def after(_: Frame) -> Frame:
+        raise Boom
+
+    assert isinstance(ends(lambda: run_pipeline(frames(), lambda f: f, nothing, after=after, times=StageTimes())), Boom)
+
+
 def test_an_error_of_one_of_several_workers_ends_all() -> None:
     seen: list[int] = []
 

@@ -22,6 +22,7 @@ from runtime.restorer import Restored, Restorer
 from tests.video.clips import MS, STEADY, UNSTEADY, Clip, order_of, packets, read
 from video.color import AssumedColor, Matrix
 from video.encoding import EncodeOptions
+from video.finish import FinishOptions
 from video.reading import ReadOptions
 from video.restore import VideoReport, restore_folder, restore_picture, restore_video
 
@@ -63,6 +64,27 @@ def test_a_video_is_restored_and_reported(tmp_path: Path, clip: Path) -> None:
     assert report.notes == ("the source does not say its colour matrix, range, primaries, transfer: SMPTE170M was assumed",)
 
 
+def test_a_video_is_steadied_and_measured_when_asked(tmp_path: Path, clip: Path) -> None:
+    """The network is one that flickers."""
+
+    def flickering() -> Restorer:
+        count = iter(range(1000))
+        return restorer(lambda picture: picture // 2 + np.uint8(6 * (next(count) % 2)))
+
+    reports = [
+        restore_video(clip, tmp_path / f"{wanted.steady}.mkv", flickering(), EncodeOptions("ffv1"), finish=wanted)
+        for wanted in (FinishOptions(flicker=True), FinishOptions(steady=True, flicker=True))
+    ]
+    raw, steadied = (report.flicker for report in reports)
+    assert raw is not None
+    assert steadied is not None
+    assert raw.source == steadied.source
+    assert steadied.result < 0.8 * raw.result
+    assert [report.steady for report in reports] == [False, True]
+    assert {"steady", "flicker"} <= reports[1].stages.keys()
+    assert reports[1].as_dict()["flicker"]["pairs"] == steadied.pairs
+
+
 def test_a_variable_rate_stays_as_it_was(tmp_path: Path) -> None:
     source = Clip(pts=UNSTEADY, time_base=MS).make(tmp_path / "in.mkv")
     report = restore_video(source, tmp_path / "out.mp4", restorer())
@@ -88,7 +110,7 @@ def test_ten_bits_are_reported(tmp_path: Path) -> None:
 def test_half_the_strength_is_half_the_change_and_says_so(tmp_path: Path, clip: Path) -> None:
     target, removed = tmp_path / "out.mkv", tmp_path / "removed.mkv"
     options, darker = EncodeOptions("ffv1"), restorer(lambda p: np.where(p > 40, p - 40, 0).astype(np.uint8))
-    report = restore_video(clip, target, darker, options, strength=0.5, show_removed=removed)
+    report = restore_video(clip, target, darker, options, finish=FinishOptions(strength=0.5), show_removed=removed)
     assert report.strength == 0.5
     before, after, layer = read(clip), read(target), read(removed)
     assert [frame.time for frame in layer] == [frame.time for frame in after] == [frame.time for frame in before]
@@ -117,7 +139,7 @@ def test_every_restored_video_says_so_beside_what_it_said_before(tmp_path: Path,
     source = Clip(metadata={"comment": "Camera 3", "title": "Rain"}).make(tmp_path / f"in{made}")
     once, twice = tmp_path / f"once{suffix}", tmp_path / f"twice{suffix}"
     restore_video(source, once, restorer())
-    restore_video(once, twice, restorer(), strength=0.25)
+    restore_video(once, twice, restorer(), finish=FinishOptions(strength=0.25))
     words = "Restored by Clearway: model fake, version 1, strength "
     assert comment_of(once) == f"Camera 3; {words}1"
     assert comment_of(twice) == f"Camera 3; {words}1; {words}0.25"
@@ -126,7 +148,7 @@ def test_every_restored_video_says_so_beside_what_it_said_before(tmp_path: Path,
 @pytest.mark.parametrize("strength", [-0.1, 1.5, float("nan")])
 def test_a_strength_outside_of_0_to_1(tmp_path: Path, clip: Path, strength: float) -> None:
     with pytest.raises(UsageError, match=r"strength: 0 .* to 1 .* was expected"):
-        restore_video(clip, tmp_path / "out.mp4", restorer(), strength=strength)
+        restore_video(clip, tmp_path / "out.mp4", restorer(), finish=FinishOptions(strength=strength))
     with pytest.raises(UsageError, match="strength"):
         restore_picture(picture(tmp_path / "in.png"), tmp_path / "out.png", restorer(), strength=strength)
     assert names(tmp_path) == ["in.mp4", "in.png"]
