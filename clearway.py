@@ -78,11 +78,11 @@ def restore_video(
     source: str | Path, target: str | Path, model: str | Path = "derain", backend: str = "auto", *, overwrite: bool = False
 ) -> VideoReport:
     """Restores a video file; timestamps, sound and colour tags come out as they went in. Only `overwrite` replaces what is there."""
-    from video.restore import check_file
+    from video.restore import check_file, engine_threads
     from video.restore import restore_video as restore
 
     check_file(Path(source), Path(target), overwrite=overwrite)  # before the seconds that loading a model takes
-    with load(model, backend) as restorer:
+    with load(model, backend, threads=engine_threads()) as restorer:
         return restore(Path(source), Path(target), restorer, overwrite=overwrite)
 
 

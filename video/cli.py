@@ -24,6 +24,7 @@ from video.restore import (
     PictureReport,
     VideoReport,
     check_file,
+    engine_threads,
     goal_of,
     is_picture,
     plan_folder,
@@ -74,7 +75,8 @@ def run(word: str, arguments: list[str]) -> int:
 def _load(args: argparse.Namespace, new: list[Path]) -> Restorer:
     """The folders that were made for the results go again if there will be none."""
     try:
-        return load(args.model, args.backend, tile=args.tile, guard=args.guard)
+        threads = engine_threads() if args.threads is None else args.threads
+        return load(args.model, args.backend, tile=args.tile, guard=args.guard, threads=threads)
     except BaseException:
         with contextlib.suppress(OSError):
             for folder in new:
@@ -98,6 +100,8 @@ def _parser(word: str) -> argparse.ArgumentParser:
     parser.add_argument(
         "--tile", type=_tile, default="auto", metavar="auto|none|SIDE", help="auto: in tiles what does not fit into memory (default)"
     )
+    threads = "cores for an engine on the CPU (default: all, but from four on a quarter is left to decoder and encoder)"
+    parser.add_argument("--threads", type=int, metavar="N", help=threads)
     parser.add_argument(
         "--guard",
         default=GUARDS[0],

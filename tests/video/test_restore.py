@@ -24,7 +24,7 @@ from video.color import AssumedColor, Matrix
 from video.encoding import EncodeOptions
 from video.finish import FinishOptions
 from video.reading import ReadOptions
-from video.restore import VideoReport, restore_folder, restore_picture, restore_video
+from video.restore import VideoReport, engine_threads, restore_folder, restore_picture, restore_video
 
 
 def restorer(work: Callable[[Picture], Picture] = lambda picture: picture, scale: int = 1) -> Restorer:
@@ -83,6 +83,12 @@ def test_a_video_is_steadied_and_measured_when_asked(tmp_path: Path, clip: Path)
     assert [report.steady for report in reports] == [False, True]
     assert {"steady", "flicker"} <= reports[1].stages.keys()
     assert reports[1].as_dict()["flicker"]["pairs"] == steadied.pairs
+
+
+@pytest.mark.parametrize(("cores", "threads"), [(1, None), (2, None), (3, None), (4, 3), (8, 6), (64, 48)])
+def test_decoder_and_encoder_are_left_a_quarter_of_many_cores(cores: int, threads: int | None, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _pid: set(range(cores)))
+    assert engine_threads() == threads
 
 
 def test_a_variable_rate_stays_as_it_was(tmp_path: Path) -> None:
