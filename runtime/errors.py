@@ -8,6 +8,7 @@
     ├── BackendError              an engine that was asked for and cannot be had, or that failed
     ├── VideoError
     │   ├── SourceError           a video that cannot be read
+    │   │   └── SourceLost        a live source that is silent, away or broken off, and may come back
     │   └── SinkError             a video, or a folder of results, that cannot be written
     ├── TrainingError
     │   ├── DataError             training or scoring pictures that do not fit together
@@ -56,6 +57,10 @@ class VideoError(ClearwayError):
 
 
 class SourceError(VideoError):
+    pass
+
+
+class SourceLost(SourceError):
     pass
 
 
