@@ -1,4 +1,4 @@
-"""Owns the word `restore`: its arguments, its progress bar, and what it says at the end. Knows nothing of how it is done."""
+"""Owns the word `restore` (`live` has video/live_cli.py): its arguments, its progress bar, and what it says at the end. Knows nothing of how it is done."""
 
 from __future__ import annotations
 
@@ -30,6 +30,10 @@ _DEFAULTS = EncodeOptions()
 
 
 def run(word: str, arguments: list[str]) -> int:
+    if word == "live":
+        from video.live_cli import run as run_live  # a restoring box without cameras never loads it
+
+        return run_live(word, arguments)
     args = _parser(word).parse_args(arguments)
     options = EncodeOptions(encoder=args.encoder, preset=args.preset, crf=args.crf)
     source, target = Path(args.input), Path(args.output)

@@ -35,6 +35,16 @@ class LiveStatistics:
         return dataclasses.asdict(self)
 
 
+@dataclass(frozen=True)
+class Stamps:
+    """When a frame was where: seconds of time.monotonic()."""
+
+    arrived: float  # its packet was there
+    decoded: float
+    taken: float  # by the restorer
+    restored: float
+
+
 class Rate:
     """Frames a second of late. One thread writes; others may read."""
 
@@ -59,6 +69,18 @@ class Counters:
         self.captured_rate, self.restored_rate = Rate(), Rate()
         self._dropped: Counter[str] = Counter()
         self._lock = threading.Lock()
+
+    def capture(self, arrived: float, decoded: float) -> None:
+        self.captured += 1
+        self.captured_rate.add(arrived)
+        self.times.add("decode", decoded - arrived)
+
+    def restore(self, stamps: Stamps) -> None:
+        self.restored += 1
+        self.restored_rate.add(stamps.restored)
+        self.times.add("wait", stamps.taken - stamps.decoded)
+        self.times.add("restore", stamps.restored - stamps.taken)
+        self.times.add("to restored", stamps.restored - stamps.arrived)
 
     def drop(self, reason: str) -> None:
         with self._lock:

@@ -50,15 +50,17 @@ _SMOOTHING = 0.1  # the weight of the newest interval
 class Watch:
     """One source's fate. `jitter` gives numbers in 0 … 1: cameras that a power cut took away together do not come back together."""
 
-    def __init__(self, now: float, jitter: Callable[[], float], patience: Patience | None = None) -> None:
+    def __init__(self, name: str, now: float, jitter: Callable[[], float], patience: Patience | None = None) -> None:
         self.state = State.WAITING
         self.connections = 0  # that gave at least one frame
         self.losses = 0  # of connections that had given a frame
         self.failures = 0  # attempts that never gave one
         self.recoveries: list[float] = []  # seconds from the last frame before a loss to the first one after it
         self.interval: float | None = None  # between frames, smoothed
-        self.error: SourceError | None = None  # the last one; why it is over, where that is so
+        self.trouble: SourceError | None = None  # the last one
+        self.fatal: SourceError | None = None  # why it is over, where it did not end by itself
         self.retry_at = now
+        self._name = name
         self._patience = patience or Patience()
         self._jitter = jitter
         self._delay = self._patience.first_delay
@@ -75,7 +77,7 @@ class Watch:
             return Step.OPEN
         if self.state in (State.OPENING, State.RUNNING) and now >= self._deadline():
             since = now - (self._opened if self.state is State.OPENING else self._last)
-            self.lost(now, SourceLost(f"a frame was expected, none came for {since:.1f} s"))
+            self.lost(now, SourceLost(f"{self._name}: a frame was expected, none came for {since:.1f} s"))
             return Step.LET_GO
         return Step.NOTHING
 
@@ -102,9 +104,9 @@ class Watch:
         """The connection failed. Anything but a SourceLost is fatal: trying again with a wrong password locks accounts."""
         if self.state in (State.WAITING, State.OVER):
             return
-        self.error = error
+        self.trouble = error
         if not isinstance(error, SourceLost):
-            self.state = State.OVER
+            self.state, self.fatal = State.OVER, error
             return
         if self.state is State.RUNNING:
             self.losses += 1
@@ -119,8 +121,7 @@ class Watch:
 
     def over(self) -> None:
         """Stopped by hand, or a source whose end is its end."""
-        if self.state is not State.OVER:
-            self.state, self.error = State.OVER, None
+        self.state = State.OVER
 
     def _deadline(self) -> float:
         if self.state is State.OPENING:

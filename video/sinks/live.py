@@ -8,17 +8,7 @@ from typing import Protocol
 
 from runtime.restorer import Restored
 from video.frame import Frame, VideoInfo
-from video.live_statistics import LiveStatistics
-
-
-@dataclass(frozen=True)
-class Stamps:
-    """When this frame was where: seconds of time.monotonic()."""
-
-    arrived: float  # its packet was there
-    decoded: float
-    taken: float  # by the restorer
-    restored: float
+from video.live_statistics import LiveStatistics, Stamps
 
 
 @dataclass(frozen=True)

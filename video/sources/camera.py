@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Generator
 from fractions import Fraction
 
 import numpy as np
@@ -30,7 +30,7 @@ class CameraSource:
         self.name = f"camera {device}"
         self._device = device
 
-    def frames(self, stopped: threading.Event) -> Iterator[Captured]:
+    def frames(self, stopped: threading.Event) -> Generator[Captured, None, None]:
         camera = cv2.VideoCapture()
         camera.setExceptionMode(False)
         try:
@@ -43,7 +43,7 @@ class CameraSource:
         finally:
             camera.release()
 
-    def _read(self, camera: cv2.VideoCapture, stopped: threading.Event) -> Iterator[Captured]:
+    def _read(self, camera: cv2.VideoCapture, stopped: threading.Event) -> Generator[Captured, None, None]:
         rate = camera.get(cv2.CAP_PROP_FPS)
         said = Fraction(rate).limit_denominator(1001) if 0 < rate <= 1000 else None
         info = None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Generator
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import Protocol
@@ -44,7 +44,7 @@ class LiveSource(Protocol):
     def ends(self) -> bool:
         """Whether its end is an end, as a file's, and not a loss, as a camera's."""
 
-    def frames(self, stopped: threading.Event) -> Iterator[Captured | Dropped]:
+    def frames(self, stopped: threading.Event) -> Generator[Captured | Dropped, None, None]:
         """Opens it, gives what comes, and closes it, all in the caller's thread.
 
         Setting `stopped` in another thread lets go of a wait, at the latest after the source's own time limit. Raises SourceLost where

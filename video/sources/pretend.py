@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Generator
 from fractions import Fraction
 from pathlib import Path
 
@@ -24,7 +24,7 @@ class FileAsLive:
         self.name = str(path)
         self._path = path
 
-    def frames(self, stopped: threading.Event) -> Iterator[Captured]:
+    def frames(self, stopped: threading.Event) -> Generator[Captured, None, None]:
         with open_video(self._path) as video:
             started = time.monotonic()
             first: Fraction | None = None
@@ -46,7 +46,7 @@ class Pattern:
         self._rate = rate
         self._info = plain_info(width, height, "none", Fraction(rate))
 
-    def frames(self, stopped: threading.Event) -> Iterator[Captured]:
+    def frames(self, stopped: threading.Event) -> Generator[Captured, None, None]:
         background = self._background()
         started, index = time.monotonic(), 0
         while True:

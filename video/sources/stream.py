@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from fractions import Fraction
 
@@ -77,7 +77,7 @@ class StreamSource:
         self._format = format
         self._options = options or {**_SOON, **_OPTIONS[scheme]}
 
-    def frames(self, stopped: threading.Event) -> Iterator[Captured | Dropped]:
+    def frames(self, stopped: threading.Event) -> Generator[Captured | Dropped, None, None]:
         with self._translated():
             container = av.open(self._url, format=self._format, options=self._options, metadata_errors="replace")
         with container:
@@ -99,7 +99,9 @@ class StreamSource:
         stream.codec_context.flags |= Flags.low_delay
         return stream
 
-    def _decode(self, container: InputContainer, stream: VideoStream, stopped: threading.Event) -> Iterator[Captured | Dropped]:
+    def _decode(
+        self, container: InputContainer, stream: VideoStream, stopped: threading.Event
+    ) -> Generator[Captured | Dropped, None, None]:
         held, pictures = _Held(), _Pictures(self.name, stream)
         packets = container.demux(stream)
         while not stopped.is_set():
