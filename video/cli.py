@@ -1,4 +1,7 @@
-"""Owns the word `restore` (`live` has video/live_cli.py): its arguments, its progress bar, and what it says at the end. Knows nothing of how it is done."""
+"""Owns the word `restore`: its arguments, its progress bar, and what it says at the end. Knows nothing of how it is done.
+
+The word `live` is sent on to video/live_cli.py.
+"""
 
 from __future__ import annotations
 

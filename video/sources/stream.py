@@ -38,7 +38,7 @@ except ImportError as error:
 
 _PATIENCE = "5000000"  # microseconds that FFmpeg itself waits for one answer or one read
 _WAITS = {"timeout": _PATIENCE, "rw_timeout": _PATIENCE}
-# The screen, RTMP: there `timeout` means "listen for a caller".
+# Not `timeout` for RTMP: there it means "wait for a caller".
 _OPTIONS: dict[str, dict[str, str]] = {
     "rtsp": {"rtsp_transport": "tcp", "timeout": _PATIENCE},
     "rtsps": {"rtsp_transport": "tcp", "timeout": _PATIENCE},
