@@ -72,6 +72,14 @@ def paced(data: bytes, pieces: int, seconds: float) -> Answer:
     return answer
 
 
+def first_all(data: bytes, *, then: Answer) -> Answer:
+    def answer(client: socket.socket, over: threading.Event) -> None:
+        client.sendall(data)
+        then(client, over)
+
+    return answer
+
+
 def refuses(status: str, protocol: str = "HTTP/1.1") -> Answer:
     def answer(client: socket.socket, over: threading.Event) -> None:
         client.recv(65536)
