@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import socket
 import threading
@@ -127,10 +128,8 @@ class Server:
 
     def __exit__(self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None) -> None:
         self._over.set()
-        try:
+        with contextlib.suppress(OSError):  # closed already
             self._socket.shutdown(socket.SHUT_RDWR)
-        except OSError:
-            pass  # closed already
         self._socket.close()
         for thread in list(self._threads):
             thread.join(ENDS_WITHIN)

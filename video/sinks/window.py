@@ -135,7 +135,7 @@ def _lines(numbers: LiveStatistics, age: float) -> list[str]:
 
 def _written_on(picture: Picture, lines: list[str]) -> Picture:
     drawn = picture.copy()
-    scale = picture.shape[1] / 1280
+    scale = max(picture.shape[1] / 1280, 0.5)  # smaller cannot be read
     for index, line in enumerate(lines, start=1):
         at = (round(16 * scale), round(30 * scale * index))
         for color, thick in (((0, 0, 0), 4), ((255, 255, 255), 1)):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from datetime import datetime
 from fractions import Fraction
 from pathlib import Path
 from types import SimpleNamespace
@@ -56,12 +57,7 @@ def test_files_of_a_given_length_lose_no_frame(tmp_path: Path) -> None:
 
 
 def test_what_is_there_is_never_overwritten(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    class Stopped(module.datetime):
-        @classmethod
-        def now(cls, tz: object = None) -> Stopped:  # type: ignore[override]
-            return cls(2026, 1, 2, 3, 4, 5)
-
-    monkeypatch.setattr(module, "datetime", Stopped)
+    monkeypatch.setattr(module, "datetime", SimpleNamespace(now=lambda: datetime(2026, 1, 2, 3, 4, 5)))
     for _ in range(3):
         recorder = Recorder(tmp_path)
         recorder.write(shown(0))

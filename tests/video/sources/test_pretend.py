@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from fractions import Fraction
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -54,7 +55,7 @@ def test_the_pattern_moves_by_the_clock() -> None:
     frames = Pattern(128, 48, 50).frames(threading.Event())
     came: list[Captured] = [next(frames) for _ in range(6)]
     assert [item.image.shape for item in came] == [(48, 128, 3)] * 6
-    assert all(not np.array_equal(before.image, after.image) for before, after in zip(came, came[1:], strict=False))
+    assert all(not np.array_equal(before.image, after.image) for before, after in pairwise(came))
     for item in came:
         assert item.time is not None
         assert (item.time * 50).denominator == 1

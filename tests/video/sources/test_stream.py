@@ -5,8 +5,9 @@ from __future__ import annotations
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from fractions import Fraction
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -50,7 +51,7 @@ def served(*answers: Answer, scheme: str = "tcp") -> tuple[list[Captured | Dropp
         return read(f"{scheme}://{server.address}")
 
 
-def numbers(came: list[Captured | Dropped]) -> list[int]:
+def numbers(came: Sequence[Captured | Dropped]) -> list[int]:
     """Which frame of `moving` each one is."""
     return [round((float(item.image[:, 2:12].mean()) - 20) / 8) for item in came if isinstance(item, Captured)]
 
@@ -68,7 +69,7 @@ def test_frames_come_whole_in_order_and_with_their_times(scheme: str) -> None:
     times = [item.time for item in frames]
     assert None not in times
     assert np.diff(np.array(times)).tolist() == [Fraction(1, 25)] * 24
-    assert all(before.arrived <= before.decoded <= after.decoded for before, after in zip(frames, frames[1:], strict=False))
+    assert all(before.arrived <= before.decoded <= after.decoded for before, after in pairwise(frames))
     assert np.abs(frames[7].image.astype(int) - moving(7, 96, 64)).mean() < 8
     assert isinstance(error, SourceLost), "a stream has no end: it is tried again"
 
@@ -173,15 +174,15 @@ def test_nobody_listens() -> None:
     assert "Connection refused" in str(error)
 
 
-FATAL = [("401 Unauthorized", "another user or password"), ("403 Forbidden", "refuses"), ("404 Not Found", "nothing under"), ("410 Gone", "4xx")]
+FATAL = {"401 Unauthorized": "another user or password", "403 Forbidden": "refuses", "404 Not Found": "nothing under", "410 Gone": "4xx"}
 
 
 @pytest.mark.parametrize("protocol", ["HTTP/1.1", "RTSP/1.0"])
-@pytest.mark.parametrize(("status", "said"), FATAL)
-def test_some_errors_are_fatal(status: str, said: str, protocol: str) -> None:
+@pytest.mark.parametrize("status", FATAL)
+def test_some_errors_are_fatal(status: str, protocol: str) -> None:
     _, error = served(refuses(status, protocol), refuses(status, protocol), scheme=protocol[:4].lower())
     assert type(error) is SourceError
-    assert said in str(error)
+    assert FATAL[status] in str(error)
 
 
 def test_a_server_that_is_busy_is_not_fatal() -> None:
