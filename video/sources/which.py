@@ -9,12 +9,17 @@ from runtime.errors import UsageError
 from video.sources.camera import CameraSource
 from video.sources.live import LiveSource
 from video.sources.pretend import FileAsLive, Pattern
+from video.sources.srt import SrtSource
 from video.sources.stream import StreamSource, screen
 
-NAMES = "rtsp://…, rtmp://…, http://…, a camera's number or /dev/video0, a video file, `pattern`, `pattern:1280x720@25`, or `screen`"
+NAMES = (
+    "rtsp://…, rtmp://…, srt://…, http://…, a camera's number or /dev/video0, a video file, `pattern`, `pattern:1280x720@25`, or `screen`"
+)
 
 
 def live_source(name: str) -> LiveSource:
+    if name.lower().startswith("srt://"):
+        return SrtSource(name)
     if "://" in name:
         return StreamSource(name)
     if name.isdecimal():

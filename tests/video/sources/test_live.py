@@ -77,11 +77,9 @@ def test_no_source(name: str) -> None:
         live_source(name)
 
 
-@pytest.mark.parametrize("name", ["gopher://host/x", "srt://host:9000"])
-def test_protocols_that_are_not_read(name: str) -> None:
-    with pytest.raises(SourceError, match="an address that begins with rtsp://") as caught:
-        live_source(name)
-    assert ("ffmpeg -i srt" in str(caught.value)) == name.startswith("srt")
+def test_a_protocol_that_is_not_read() -> None:
+    with pytest.raises(SourceError, match=r"^gopher://host/x: an address that begins with rtsp://"):
+        live_source("gopher://host/x")
 
 
 def test_a_screen_wants_a_display(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -15,6 +15,7 @@ import pytest
 from runtime.errors import SourceError, SourceLost
 from tests.video.clips import moving
 from tests.video.servers import ENDS_WITHIN, TS_PACKET, Answer, Server, first_all, http, noisy, paced, refuses, sends, silent, stream
+from video.sources import decode
 from video.sources import stream as module
 from video.sources.live import Captured, Dropped
 from video.sources.stream import StreamSource, redacted
@@ -115,7 +116,7 @@ def test_lost_packets_are_damage() -> None:
 
 
 def test_a_stream_without_further_keyframes_is_not_held_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "_HELD_AT_MOST", 20)
+    monkeypatch.setattr(decode, "_HELD_AT_MOST", 20)
     data = stream(150, gop=1000)
     packets = [data[at : at + TS_PACKET] for at in range(0, len(data), TS_PACKET)]
     del packets[len(packets) // 2]

@@ -1,0 +1,76 @@
+"""SRT through a stand-in for ffmpeg, which writes a stream and stays: that the real one receives SRT is ffmpeg's own affair."""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+from pathlib import Path
+
+import pytest
+
+from runtime.errors import SourceError, SourceLost
+from tests.video.servers import ENDS_WITHIN, stream
+from video.sources.live import Captured, Dropped
+from video.sources.srt import SrtSource
+from video.sources.which import live_source
+
+ADDRESS = "srt://host:9000?passphrase=hunter2"
+
+
+@pytest.fixture
+def ffmpeg(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Its file of arguments; what it gives is in `stream`, what it does then in `then`."""
+    (tmp_path / "stream").write_bytes(stream(50))
+    (tmp_path / "then").write_text("true")
+    program = tmp_path / "bin" / "ffmpeg"
+    program.parent.mkdir()
+    program.write_text(f'#!/bin/sh\necho "$@" > {tmp_path}/arguments\ncat {tmp_path}/stream\n. {tmp_path}/then\n')
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{program.parent}:/usr/bin:/bin")
+    return tmp_path / "arguments"
+
+
+def test_what_ffmpeg_receives_comes_out(ffmpeg: Path) -> None:
+    source, came = live_source(ADDRESS), list[Captured | Dropped]()
+    assert isinstance(source, SrtSource)
+    with pytest.raises(SourceLost, match=r"^srt://host:9000\?passphrase=\*\*\*: a stream without end was expected, it ended$"):
+        came.extend(source.frames(threading.Event()))
+    frames = list(source_frames(source))
+    assert [item.image.shape for item in frames] == [(64, 96, 3)] * 50
+    assert f"-i {ADDRESS} " in ffmpeg.read_text()
+
+
+def source_frames(source: SrtSource) -> list[Captured]:
+    came: list[Captured] = []
+    with pytest.raises(SourceLost):
+        came.extend(item for item in source.frames(threading.Event()) if isinstance(item, Captured))
+    return came
+
+
+def test_an_ffmpeg_that_receives_nothing(ffmpeg: Path) -> None:
+    (ffmpeg.parent / "stream").write_bytes(b"")
+    assert source_frames(SrtSource(ADDRESS)) == []
+
+
+def test_being_stopped_ends_an_ffmpeg_that_is_silent(ffmpeg: Path) -> None:
+    (ffmpeg.parent / "then").write_text(f"exec sleep {10 * ENDS_WITHIN:.0f}")
+    stopped, nearly_all = threading.Event(), threading.Event()
+
+    def consume() -> None:
+        with contextlib.suppress(SourceLost):
+            for count, _ in enumerate(SrtSource(ADDRESS).frames(stopped)):
+                if count == 45:  # the last ones stay in the demuxer, which waits for more
+                    nearly_all.set()
+
+    reader = threading.Thread(target=consume, daemon=True)
+    reader.start()
+    assert nearly_all.wait(ENDS_WITHIN)
+    stopped.set()
+    reader.join(ENDS_WITHIN)
+    assert not reader.is_alive()
+
+
+def test_without_ffmpeg_it_is_refused(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(SourceError, match=r"an installed ffmpeg with SRT was expected, none is on the PATH"):
+        live_source(ADDRESS)
