@@ -113,10 +113,9 @@ class Capture:
         with self._changed:
             if connection is not self._connection:
                 return False
-            recoveries = len(self.watch.recoveries)
-            self.watch.arrived(time.monotonic())
-            if len(self.watch.recoveries) > recoveries:
-                self._say(f"{self._source.name}: back after {self.watch.recoveries[-1]:.1f} s")
+            away = self.watch.arrived(time.monotonic())
+            if away is not None:
+                self._say(f"{self._source.name}: back after {away:.1f} s")
             if isinstance(item, Dropped):
                 self._counters.drop(item.reason)
                 return True

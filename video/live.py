@@ -15,6 +15,7 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from types import TracebackType
 
 from runtime.errors import BackendError, PictureError, SinkError
@@ -159,7 +160,7 @@ class Live:
 
     def __enter__(self) -> Live:
         for out in self._outs:
-            self._start(out.sink.name, lambda out=out: self._feed(out))  # type: ignore[misc]  # mypy cannot infer a lambda with a default
+            self._start(out.sink.name, partial(self._feed, out))
         self._start("restore", self._restore)
         self._start("capture", self._capture.run)
         return self

@@ -26,7 +26,7 @@ class LiveStatistics:
     connections: int
     losses: int
     failed_attempts: int
-    recovery_s: tuple[float, ...]  # how long each loss lasted
+    recovery_s: tuple[float, ...]  # how long the last hundred losses lasted
     trouble: str | None  # what happened last
     # "decode", "wait", "restore": what each stage took; "to restored", "to window", …: since the packet was there
     stages: dict[str, dict[str, float]]

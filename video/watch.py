@@ -9,6 +9,7 @@ Every call is told what time it is (seconds of any steady clock), so that a test
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum
@@ -55,7 +56,7 @@ class Watch:
         self.connections = 0  # that gave at least one frame
         self.losses = 0  # of connections that had given a frame
         self.failures = 0  # attempts that never gave one
-        self.recoveries: list[float] = []  # seconds from the last frame before a loss to the first one after it
+        self.recoveries: deque[float] = deque(maxlen=100)  # the last ones: seconds from the last frame before a loss to the first after it
         self.interval: float | None = None  # between frames, smoothed
         self.trouble: SourceError | None = None  # the last one
         self.fatal: SourceError | None = None  # why it is over, where it did not end by itself
@@ -87,18 +88,21 @@ class Watch:
             return 0.0
         return max(0.0, (self.retry_at if self.state is State.WAITING else self._deadline()) - now)
 
-    def arrived(self, now: float) -> None:
-        """A frame came, whole or damaged: the source lives."""
+    def arrived(self, now: float) -> float | None:
+        """A frame came, whole or damaged: the source lives. How long it was away, where this one ends a loss."""
+        away = None
         if self.state is State.OPENING:
             self.state, self._first = State.RUNNING, now
             self.connections += 1
             if self._missing_since is not None:
-                self.recoveries.append(now - self._missing_since)
+                away = now - self._missing_since
+                self.recoveries.append(away)
                 self._missing_since = None
         elif self.state is State.RUNNING:
             gap = now - self._last
             self.interval = gap if self.interval is None else self.interval + _SMOOTHING * (gap - self.interval)
         self._last = now
+        return away
 
     def lost(self, now: float, error: SourceError) -> None:
         """The connection failed. Anything but a SourceLost is fatal: trying again with a wrong password locks accounts."""

@@ -24,16 +24,25 @@ Answer = Callable[[socket.socket, threading.Event], None]  # the second is set w
 
 
 def stream(
-    frames: int = 50, *, size: tuple[int, int] = (96, 64), start: int = 0, gop: int = 10, format: str = "mpegts", bf: int = 0
+    frames: int = 50,
+    *,
+    size: tuple[int, int] = (96, 64),
+    start: int = 0,
+    gop: int = 10,
+    format: str = "mpegts",
+    bf: int = 0,
+    codec: str = "libx264",
 ) -> bytes:
     """An encoded stream of `moving`, 25 frames a second, from `start` ticks of 1/90000 s on."""
     written = io.BytesIO()
-    options = {"preset": "ultrafast", "g": str(gop), "keyint_min": str(gop), "sc_threshold": "0", "bf": str(bf), "qp": "12"}
+    options = {"g": str(gop), "bf": str(bf)}
+    if codec == "libx264":
+        options |= {"preset": "ultrafast", "keyint_min": str(gop), "sc_threshold": "0", "qp": "12"}
     with av.open(written, "w", format=format) as container:
-        video = container.add_stream("libx264", rate=25, options=options)
+        video = container.add_stream(codec, rate=25, options=options)
         assert isinstance(video, VideoStream)
         video.width, video.height, video.pix_fmt = *size, "yuv420p"
-        video.codec_context.time_base = Fraction(1, 90000)
+        video.codec_context.time_base = Fraction(1, 90000) if codec.startswith("libx") else Fraction(1, 25)
         for index in range(frames):
             frame = av.VideoFrame.from_ndarray(moving(index, *size), format="bgr24")
             frame.pts, frame.time_base = start + index * 3600, Fraction(1, 90000)

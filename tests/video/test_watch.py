@@ -98,9 +98,10 @@ def test_recovery_is_measured_from_the_last_frame_to_the_next_one() -> None:
     one.step(one.retry_at)
     one.lost(3.0, LOST)  # an attempt that gave nothing
     assert one.step(one.retry_at) is Step.OPEN
-    assert one.recoveries == []
-    one.arrived(8.0)
-    assert one.recoveries == [pytest.approx(7.0)]
+    assert not one.recoveries
+    assert one.arrived(8.0) == pytest.approx(7.0)
+    assert one.arrived(8.04) is None
+    assert list(one.recoveries) == [pytest.approx(7.0)]
     assert (one.losses, one.failures, one.connections) == (1, 1, 2)
     assert one.interval == pytest.approx(0.04), "the pause is no frame interval"
 

@@ -43,6 +43,7 @@ _FATAL = {
     ProtocolNotFoundError: "this FFmpeg does not know the protocol; give another address",
 }
 _SEGMENTED = frozenset({"hls", "dash"})
+_DAMAGED_AT_MOST = 50  # in a row; a decoder that was opened for another codec never gets out of it
 _HELD_AT_MOST = 300  # frames; streams with intra refresh never send a whole keyframe, and x264's are 250 apart
 
 
@@ -73,10 +74,11 @@ def decoded(name: str, container: InputContainer, stopped: threading.Event) -> G
         if frames is None:
             held.damaged()
             yield Dropped(_DAMAGED)
-            continue
-        for frame in frames:
+        for frame in frames or ():
             reason = held.why(frame, torn=packet.is_corrupt)
             yield pictures(frame, arrived) if reason is None else Dropped(reason)
+        if held.in_a_row >= _DAMAGED_AT_MOST:
+            raise SourceLost(f"{name}: whole frames were expected, {held.in_a_row} in a row were damaged; has the codec changed?")
 
 
 def _video_of(name: str, container: InputContainer) -> VideoStream:
@@ -115,11 +117,13 @@ class _Held:
     """Keeps frames back that are built upon something damaged or never seen."""
 
     def __init__(self) -> None:
+        self.in_a_row = 0  # damaged ones
         self._reason: str | None = _JOINED
         self._count = 0
 
     def damaged(self) -> None:
         self._reason, self._count = _FOLLOWS, 0
+        self.in_a_row += 1
 
     def why(self, frame: av.VideoFrame, *, torn: bool) -> str | None:
         """Why this frame is kept back; None if it is not."""
@@ -127,6 +131,7 @@ class _Held:
             self.damaged()
             return _DAMAGED
         self._count += 1
+        self.in_a_row = 0
         if frame.key_frame or self._count > _HELD_AT_MOST:
             self._reason = None
         return self._reason

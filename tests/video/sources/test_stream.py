@@ -135,6 +135,17 @@ def test_the_size_may_change() -> None:
     assert [(info.width, info.height) for info in infos] == [(96, 64), (128, 80)]
 
 
+def test_a_change_of_codec_is_a_loss_and_the_next_connection_reads_it() -> None:
+    other = stream(150, codec="mpeg4", start=25 * 3600)
+    with Server([sends(stream(25) + other, then_silent=True), sends(other)]) as server:
+        came, error = read(f"tcp://{server.address}")
+        assert numbers(came)[:20] == list(range(20))
+        assert isinstance(error, SourceLost)
+        assert "50 in a row were damaged; has the codec changed?" in str(error)
+        came, _ = read(f"tcp://{server.address}")
+    assert numbers(came) == [index % 25 for index in range(150)]
+
+
 def test_b_frames_come_in_the_order_of_showing() -> None:
     came, _ = served(sends(stream(100, bf=2, gop=25)))
     assert numbers(came[50:]) == sorted(numbers(came[50:75])) + sorted(numbers(came[75:]))
