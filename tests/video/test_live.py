@@ -117,7 +117,8 @@ def ran(
     live = Live(source, using or restorer(), sinks, patience=patience, say=(said if said is not None else []).append)
     with live:
         assert live.wait(ENDS_WITHIN), "the pipeline hangs"
-    left = [thread.name for thread in threading.enumerate() if thread.name.startswith("clearway-") and thread.name != "clearway-reader"]
+    names = [thread.name for thread in threading.enumerate()]
+    left = [name for name in names if name.startswith("clearway-") and not name.startswith("clearway-reader")]
     assert left == []
     return live.statistics()
 

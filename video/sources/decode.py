@@ -6,6 +6,7 @@ try, and those that are not.
 
 from __future__ import annotations
 
+import contextlib
 import threading
 import time
 from collections.abc import Generator, Iterator
@@ -15,7 +16,9 @@ from fractions import Fraction
 from runtime.errors import MissingExtra, SourceError, SourceLost
 from video.color import FrameToPicture, read_color
 from video.frame import VideoInfo
+from video.slot import Ended
 from video.sources.live import TICK, Captured, Dropped
+from video.sources.packets import Packets
 
 try:
     import av
@@ -43,6 +46,7 @@ _FATAL = {
     ProtocolNotFoundError: "this FFmpeg does not know the protocol; give another address",
 }
 _SEGMENTED = frozenset({"hls", "dash"})
+_A_WHILE = 0.2  # seconds
 _DAMAGED_AT_MOST = 50  # in a row; a decoder that was opened for another codec never gets out of it
 _HELD_AT_MOST = 300  # frames; streams with intra refresh never send a whole keyframe, and x264's are 250 apart
 
@@ -60,23 +64,54 @@ def translated(name: str) -> Iterator[None]:
 
 
 def decoded(name: str, container: InputContainer, stopped: threading.Event) -> Generator[Captured | Dropped, None, None]:
-    """Until it fails, ends (which is a failure too) or is stopped. The container stays the caller's."""
+    """Until it fails, ends (which is a failure too) or is stopped. The container stays the caller's, and is free again afterwards."""
     stream = _video_of(name, container)
+    packets: Packets[Packet[VideoStream]] = Packets()
+    receiver = threading.Thread(
+        target=_receive, args=(name, container, stream, packets, stopped), name="clearway-reader-receive", daemon=True
+    )
+    receiver.start()
+    try:
+        with contextlib.suppress(Ended):
+            yield from _decode(name, stream, packets, stopped)
+    finally:
+        packets.end()
+        receiver.join()  # at the latest when FFmpeg's own limit is over; a container must not be closed under a read
+
+
+def _receive(
+    name: str, container: InputContainer, stream: VideoStream, packets: Packets[Packet[VideoStream]], stopped: threading.Event
+) -> None:
+    """In a thread of its own."""
+    received = container.demux(stream)
+    try:
+        while not stopped.is_set():
+            with translated(name):
+                packet = next(received, None)
+            if packet is None:
+                raise SourceLost(f"{name}: a stream without end was expected, it ended")
+            if not packets.put(packet, time.monotonic(), keyframe=packet.is_keyframe):
+                return
+        packets.end()
+    except BaseException as error:  # noqa: BLE001  raised again where the packets are taken
+        packets.end(error)
+
+
+def _decode(
+    name: str, stream: VideoStream, packets: Packets[Packet[VideoStream]], stopped: threading.Event
+) -> Generator[Captured | Dropped, None, None]:
     held, pictures = _Held(), _Pictures(name, stream)
-    packets = container.demux(stream)
     while not stopped.is_set():
-        with translated(name):
-            packet = next(packets, None)
-        if packet is None:
-            raise SourceLost(f"{name}: a stream without end was expected, it ended")
-        arrived = time.monotonic()
-        frames = _frames(name, packet)
+        if (received := packets.take(_A_WHILE)) is None:
+            continue
+        yield from [Dropped(_BUSY)] * received.skipped
+        frames = _frames(name, received.packet)
         if frames is None:
             held.damaged()
             yield Dropped(_DAMAGED)
         for frame in frames or ():
-            reason = held.why(frame, torn=packet.is_corrupt)
-            yield pictures(frame, arrived) if reason is None else Dropped(reason)
+            reason = held.why(frame, torn=received.packet.is_corrupt)
+            yield pictures(frame, received.arrived) if reason is None else Dropped(reason)
         if held.in_a_row >= _DAMAGED_AT_MOST:
             raise SourceLost(f"{name}: whole frames were expected, {held.in_a_row} in a row were damaged; has the codec changed?")
 
@@ -108,6 +143,7 @@ def _frames(name: str, packet: Packet[VideoStream]) -> list[av.VideoFrame] | Non
         raise SourceLost(f"{name}: a frame could not be decoded: {error.strerror}") from None
 
 
+_BUSY = "decoding was busy"
 _DAMAGED = "damaged"
 _FOLLOWS = "after damage, until the next keyframe"
 _JOINED = "before the first keyframe"

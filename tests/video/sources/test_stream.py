@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
+import itertools
 import subprocess
 import sys
 import threading
 from collections.abc import Iterator, Sequence
 from fractions import Fraction
 from itertools import pairwise
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -233,12 +236,32 @@ def test_being_stopped_lets_go_of_a_stream_that_goes_on() -> None:
             came.append(item)
             stopped.set()
 
-    with Server([first_all(stream(50), then=paced(stream(50, start=50 * 3600), 5000, 10 * ENDS_WITHIN))]) as server:
+    with Server([first_all(stream(50), then=paced(stream(50, start=50 * 3600), 5000, ENDS_WITHIN))]) as server:
         reader = threading.Thread(target=consume, daemon=True)
         reader.start()
         reader.join(ENDS_WITHIN)
         assert not reader.is_alive()
     assert came
+
+
+def test_a_decoder_that_is_behind_goes_on_with_the_present(monkeypatch: pytest.MonkeyPatch) -> None:
+    """By a clock that counts packets, all has arrived long ago when the first picture is handed on: what is left begins at a keyframe."""
+    ticks = itertools.count()
+    monkeypatch.setattr(decode, "time", SimpleNamespace(monotonic=lambda: next(ticks) * 0.04))
+    came: list[Captured | Dropped] = []
+    with Server([sends(stream(140))]) as server, contextlib.suppress(SourceLost):
+        for item in StreamSource(f"tcp://{server.address}").frames(threading.Event()):
+            came.append(item)
+            for thread in threading.enumerate():
+                if thread.name == "clearway-reader-receive":
+                    thread.join(ENDS_WITHIN)
+    assert "decoding was busy" in reasons(came)
+    assert "damaged" not in reasons(came)
+    busy = next(index for index, item in enumerate(came) if isinstance(item, Dropped))
+    assert numbers(came[busy:]) == [index % 25 for index in range(120, 140)], (
+        "the last keyframe that is less than a second old, and all since"
+    )
+    assert len(came) == 140, "shown or counted"
 
 
 ADDRESSES = {
