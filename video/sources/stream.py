@@ -1,11 +1,10 @@
-"""Owns a stream from the network (RTSP, RTMP, HTTP, TCP, UDP) or the screen through FFmpeg: its address, and opening it in bounded time.
+"""Owns a stream from the network (RTSP, RTMP, HTTP, TCP, UDP) through FFmpeg: its address, and opening it in bounded time.
 
 Knows nothing of when it is opened again. The address may hold a password: only `redacted` of it is ever said.
 """
 
 from __future__ import annotations
 
-import os
 import threading
 from collections.abc import Generator
 
@@ -42,18 +41,17 @@ class StreamSource:
 
     ends = False
 
-    def __init__(self, url: str, *, format: str | None = None, options: dict[str, str] | None = None) -> None:
+    def __init__(self, url: str) -> None:
         scheme = url.partition("://")[0].lower()
-        if format is None and scheme not in _OPTIONS:
+        if scheme not in _OPTIONS:
             raise SourceError(f"{redacted(url)}: an address that begins with {'://, '.join(SCHEMES)}:// was expected; check it")
         self.name = redacted(url)
         self._url = url
-        self._format = format
-        self._options = options or {**SOON, **_OPTIONS[scheme]}
+        self._options = {**SOON, **_OPTIONS[scheme]}
 
     def frames(self, stopped: threading.Event) -> Generator[Captured | Dropped, None, None]:
         with translated(self.name):
-            container = av.open(self._url, format=self._format, options=self._options, metadata_errors="replace")
+            container = av.open(self._url, options=self._options, metadata_errors="replace")
         with container:
             yield from decoded(self.name, container, stopped)
 
@@ -75,12 +73,3 @@ def redacted(url: str) -> str:
         path = f"***@{path.rpartition('@')[2]}"
     names = (part.partition("=")[0] for part in query.split("&") if "=" in part)
     return f"{scheme}://{path}{question}{'&'.join(f'{name}=***' for name in names) or '***' * bool(query)}"
-
-
-def screen(rate: int = 15) -> StreamSource:
-    """The whole screen of the X server that DISPLAY names."""
-    display = os.environ.get("DISPLAY")
-    if "x11grab" not in av.formats_available or not display:
-        why = "DISPLAY names none" if "x11grab" in av.formats_available else "this PyAV cannot grab one"
-        raise SourceError(f"screen: the screen of an X server was expected, {why}; try another source, such as `pattern`")
-    return StreamSource(display, format="x11grab", options={"framerate": str(rate)})

@@ -9,8 +9,8 @@ from runtime.errors import UsageError
 from video.sources.camera import CameraSource
 from video.sources.live import LiveSource
 from video.sources.pretend import FileAsLive, Pattern
-from video.sources.srt import SrtSource
-from video.sources.stream import StreamSource, screen
+from video.sources.program import screen, srt
+from video.sources.stream import StreamSource
 
 NAMES = (
     "rtsp://…, rtmp://…, srt://…, http://…, a camera's number or /dev/video0, a video file, `pattern`, `pattern:1280x720@25`, or `screen`"
@@ -19,7 +19,7 @@ NAMES = (
 
 def live_source(name: str) -> LiveSource:
     if name.lower().startswith("srt://"):
-        return SrtSource(name)
+        return srt(name)
     if "://" in name:
         return StreamSource(name)
     if name.isdecimal():

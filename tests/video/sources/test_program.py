@@ -1,8 +1,10 @@
-"""SRT through a stand-in for ffmpeg, which writes a stream and stays: that the real one receives SRT is ffmpeg's own affair."""
+"""Streams from another program: a stand-in for ffmpeg, which writes a stream and stays, and the screen's grabber."""
 
 from __future__ import annotations
 
 import contextlib
+import subprocess
+import sys
 import threading
 from pathlib import Path
 
@@ -10,8 +12,9 @@ import pytest
 
 from runtime.errors import SourceError, SourceLost
 from tests.video.servers import ENDS_WITHIN, stream
+from video.sources import program
 from video.sources.live import Captured, Dropped
-from video.sources.srt import SrtSource
+from video.sources.program import ProgramSource, srt
 from video.sources.which import live_source
 
 ADDRESS = "srt://host:9000?passphrase=hunter2"
@@ -22,17 +25,17 @@ def ffmpeg(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Its file of arguments; what it gives is in `stream`, what it does then in `then`."""
     (tmp_path / "stream").write_bytes(stream(50))
     (tmp_path / "then").write_text("true")
-    program = tmp_path / "bin" / "ffmpeg"
-    program.parent.mkdir()
-    program.write_text(f'#!/bin/sh\necho "$@" > {tmp_path}/arguments\ncat {tmp_path}/stream\n. {tmp_path}/then\n')
-    program.chmod(0o755)
-    monkeypatch.setenv("PATH", f"{program.parent}:/usr/bin:/bin")
+    stand_in = tmp_path / "bin" / "ffmpeg"
+    stand_in.parent.mkdir()
+    stand_in.write_text(f'#!/bin/sh\necho "$@" > {tmp_path}/arguments\ncat {tmp_path}/stream\n. {tmp_path}/then\n')
+    stand_in.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{stand_in.parent}:/usr/bin:/bin")
     return tmp_path / "arguments"
 
 
 def test_what_ffmpeg_receives_comes_out(ffmpeg: Path) -> None:
     source, came = live_source(ADDRESS), list[Captured | Dropped]()
-    assert isinstance(source, SrtSource)
+    assert isinstance(source, ProgramSource)
     with pytest.raises(SourceLost, match=r"^srt://host:9000\?passphrase=\*\*\*: a stream without end was expected, it ended$"):
         came.extend(source.frames(threading.Event()))
     frames = list(source_frames(source))
@@ -40,7 +43,7 @@ def test_what_ffmpeg_receives_comes_out(ffmpeg: Path) -> None:
     assert f"-i {ADDRESS} " in ffmpeg.read_text()
 
 
-def source_frames(source: SrtSource) -> list[Captured]:
+def source_frames(source: ProgramSource) -> list[Captured]:
     came: list[Captured] = []
     with pytest.raises(SourceLost):
         came.extend(item for item in source.frames(threading.Event()) if isinstance(item, Captured))
@@ -49,7 +52,7 @@ def source_frames(source: SrtSource) -> list[Captured]:
 
 def test_an_ffmpeg_that_receives_nothing(ffmpeg: Path) -> None:
     (ffmpeg.parent / "stream").write_bytes(b"")
-    assert source_frames(SrtSource(ADDRESS)) == []
+    assert source_frames(srt(ADDRESS)) == []
 
 
 def test_being_stopped_ends_an_ffmpeg_that_is_silent(ffmpeg: Path) -> None:
@@ -58,7 +61,7 @@ def test_being_stopped_ends_an_ffmpeg_that_is_silent(ffmpeg: Path) -> None:
 
     def consume() -> None:
         with contextlib.suppress(SourceLost):
-            for count, _ in enumerate(SrtSource(ADDRESS).frames(stopped)):
+            for count, _ in enumerate(srt(ADDRESS).frames(stopped)):
                 if count == 45:  # the last ones stay in the demuxer, which waits for more
                     nearly_all.set()
 
@@ -74,3 +77,18 @@ def test_without_ffmpeg_it_is_refused(monkeypatch: pytest.MonkeyPatch, tmp_path:
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(SourceError, match=r"an installed ffmpeg with SRT was expected, none is on the PATH"):
         live_source(ADDRESS)
+
+
+def test_a_screen_that_cannot_be_reached_is_a_loss(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DISPLAY", "127.0.0.1:987")
+    source = live_source("screen")
+    with pytest.raises(SourceLost, match=r"^screen 127\.0\.0\.1:987: a stream was expected"):
+        next(source.frames(threading.Event()))
+
+
+def test_the_grabber_loads_neither_opencv_nor_anything_of_ours() -> None:
+    """OpenCV's X libraries beside PyAV's end the process with a segmentation fault."""
+    code = "import runpy, sys\nrunpy.run_path(sys.argv[1])\nprint(*({'cv2', 'video', 'runtime'} & sys.modules.keys()))"
+    grabber = Path(program.__file__).with_name("screen.py")
+    done = subprocess.run([sys.executable, "-P", "-c", code, str(grabber)], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == ""
