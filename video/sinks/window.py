@@ -60,7 +60,7 @@ class Window:
     def begin(self, statistics: Callable[[], LiveStatistics]) -> None:
         self._statistics = statistics
         try:
-            cv2.namedWindow(_TITLE, cv2.WINDOW_NORMAL | cv2.WINDOW_KEEPRATIO)
+            cv2.namedWindow(_TITLE, cv2.WINDOW_NORMAL | cv2.WINDOW_KEEPRATIO | cv2.WINDOW_GUI_NORMAL)
         except cv2.error as error:
             raise SinkError(
                 "window: a window was expected, this OpenCV cannot open one; pip install opencv-python, not -headless"

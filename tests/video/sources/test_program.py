@@ -6,15 +6,20 @@ import contextlib
 import subprocess
 import sys
 import threading
+from collections.abc import Iterator
+from fractions import Fraction
 from pathlib import Path
 
+import av
 import pytest
 
 from runtime.errors import SourceError, SourceLost
+from tests.video.clips import moving
 from tests.video.servers import ENDS_WITHIN, stream
 from video.sources import program
 from video.sources.live import Captured, Dropped
 from video.sources.program import ProgramSource, srt
+from video.sources.screen import write
 from video.sources.which import live_source
 
 ADDRESS = "srt://host:9000?passphrase=hunter2"
@@ -92,3 +97,20 @@ def test_the_grabber_loads_neither_opencv_nor_anything_of_ours() -> None:
     grabber = Path(program.__file__).with_name("screen.py")
     done = subprocess.run([sys.executable, "-P", "-c", code, str(grabber)], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == ""
+
+
+def test_grabbed_pictures_keep_their_colours(tmp_path: Path) -> None:
+    """In the format that X servers have, which a raw packet would not say."""
+    pictures = [moving(index, 96, 64) for index in range(3)]
+
+    def grabbed() -> Iterator[av.VideoFrame]:
+        for index, picture in enumerate(pictures):
+            frame = av.VideoFrame.from_ndarray(picture, format="bgr24").reformat(format="bgr0")
+            frame.pts, frame.time_base = 1_700_000_000_000_000 + index * 66_667, Fraction(1, 1_000_000)
+            yield frame
+
+    with (tmp_path / "screen.nut").open("wb") as out:
+        write(grabbed(), 15, out)
+    command = [sys.executable, "-c", "import sys; sys.stdout.buffer.write(open(sys.argv[1], 'rb').read())", str(tmp_path / "screen.nut")]
+    came = source_frames(ProgramSource("screen", command, "nut"))
+    assert [item.image.tolist() for item in came] == [picture.tolist() for picture in pictures]
