@@ -32,6 +32,7 @@ __all__ = ["ClearwayError", "load", "main", "restore_video"]
 _WORDS = {
     "demo": ("benchmarks", "make a rainy clip, restore it, show what it did and how fast"),
     "restore": ("video", "restore a video, a picture, or a folder of either"),
+    "live": ("video", "restore a camera or a stream as it comes: watch it, record it"),
     "models": ("runtime", "list the shipped models and their facts"),
     "doctor": ("runtime", "what this machine can run, how fast, and the next command where it cannot"),
     "train": ("training", "train a recipe on a folder of pictures"),

@@ -9,6 +9,7 @@
     │   └── DeviceLost            the card no longer answers: what ran on it is closed
     ├── VideoError
     │   ├── SourceError           a video that cannot be read
+    │   │   └── SourceLost        a live source that is silent, away or broken off, and may come back
     │   └── SinkError             a video, or a folder of results, that cannot be written
     ├── TrainingError
     │   ├── DataError             training or scoring pictures that do not fit together
@@ -61,6 +62,10 @@ class VideoError(ClearwayError):
 
 
 class SourceError(VideoError):
+    pass
+
+
+class SourceLost(SourceError):
     pass
 
 

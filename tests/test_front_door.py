@@ -26,6 +26,7 @@ ROOT = Path(__file__).parents[1]
 WORDS = (
     "demo",
     "restore",
+    "live",
     "models",
     "doctor",
     "train",

@@ -1,4 +1,7 @@
-"""Owns the word `restore`: its arguments, its progress bar, and what it says at the end. Knows nothing of how it is done."""
+"""Owns the word `restore`: its arguments, its progress bar, and what it says at the end. Knows nothing of how it is done.
+
+The word `live` is sent on to video/live_cli.py.
+"""
 
 from __future__ import annotations
 
@@ -38,6 +41,10 @@ from video.target import make_folder
 
 
 def run(word: str, arguments: list[str]) -> int:
+    if word == "live":
+        from video.live_cli import run as run_live  # a restoring box without cameras never loads it
+
+        return run_live(word, arguments)
     args = _parser(word).parse_args(arguments)
     options, read = EncodeOptions(args.encoder, args.quality, args.preset), _read_options(args)
     finish = FinishOptions(args.strength, steady=args.steady, flicker=args.flicker)

@@ -1,0 +1,118 @@
+"""Owns the word `live`: its arguments, what it says meanwhile, and its report. Knows nothing of how it is done.
+
+Ctrl-C is how a live run ends, so it is no failure: the files are finished, the report is given, and the exit code is 0.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import json
+import sys
+import time
+from collections.abc import Callable
+from fractions import Fraction
+from pathlib import Path
+
+from runtime.errors import UsageError
+from runtime.restorer import load
+from video.live import Live
+from video.live_statistics import LiveStatistics
+from video.sinks.live import LiveSink, NullSink
+from video.sinks.recorder import Recorder
+from video.sources.which import NAMES, live_source
+
+_LINE_EVERY_S = 1.0
+
+
+def run(word: str, arguments: list[str]) -> int:
+    args = _parser(word).parse_args(arguments)
+    source = live_source(args.source)
+    sinks, recorder = _sinks(args)
+    with load(args.model, args.backend) as restorer:
+        if not args.quiet:
+            print(f"{restorer.manifest.name} on {restorer.choice.describe()}", file=sys.stderr)
+        live = Live(source, restorer, sinks, say=_say(args.quiet))
+        with contextlib.suppress(KeyboardInterrupt), live:
+            _watch(live, quiet=args.quiet)
+    report = live.statistics()
+    files = [] if recorder is None else [str(path) for path in recorder.files]
+    if args.json:
+        print(json.dumps({**report.as_dict(), "model": restorer.manifest.name, "backend": restorer.choice.describe(), "files": files}))
+    elif not args.quiet:
+        print(summary(report, files))
+    return 0
+
+
+def _parser(word: str) -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog=f"clearway {word}", description="Restores a camera or a stream as it comes. Ctrl-C ends it and finishes the files."
+    )
+    parser.add_argument("source", metavar="SOURCE", help=NAMES)
+    parser.add_argument("--record", type=Path, metavar="DIR", help="write what is restored into files of some minutes each")
+    parser.add_argument("--segment", default="10", metavar="MINUTES", help="the length of a recorded file (default: %(default)s)")
+    parser.add_argument(
+        "--window", action="store_true", help="show it; keys: w wipe, a/d move it, space pause, s snapshot, i numbers, q quit"
+    )
+    parser.add_argument("--snapshots", type=Path, default=Path(), metavar="DIR", help="where the window's snapshots go (default: here)")
+    parser.add_argument("--model", default="derain", help="a shipped model's name, or the folder of a bundle (default: %(default)s)")
+    parser.add_argument("--backend", default="auto", help="which engine runs it (default: the fastest that this machine has)")
+    parser.add_argument("--json", action="store_true", help="print the report as one line of JSON")
+    parser.add_argument("--quiet", action="store_true", help="say nothing but errors")
+    return parser
+
+
+def _sinks(args: argparse.Namespace) -> tuple[list[LiveSink], Recorder | None]:
+    """All that is wrong with them is said here, before the seconds that loading a model takes. Without any it is only measured."""
+    recorder = None if args.record is None else Recorder(args.record, _minutes(args.segment))
+    sinks: list[LiveSink] = [] if recorder is None else [recorder]
+    if args.window:
+        from video.sinks.window import Window  # an OpenCV without windows is enough for everything else
+
+        sinks.append(Window(args.snapshots))
+    return sinks or [NullSink()], recorder
+
+
+def _minutes(said: str) -> Fraction:
+    try:
+        return Fraction(said)
+    except (ValueError, ZeroDivisionError):
+        raise UsageError(f"--segment: minutes were expected, such as 10 or 0.5, {said!r} came") from None
+
+
+def _watch(live: Live, *, quiet: bool) -> None:
+    shown = sys.stderr.isatty() and not quiet
+    while not live.wait(_LINE_EVERY_S if shown else None):
+        print("\r\033[K" + line(live.statistics()), end="", file=sys.stderr, flush=True)
+
+
+def _say(quiet: bool) -> Callable[[str], None]:
+    def say(message: str) -> None:
+        if not quiet:
+            clear = "\r\033[K" if sys.stderr.isatty() else ""
+            print(f"{clear}{time.strftime('%H:%M:%S')} {message}", file=sys.stderr, flush=True)
+
+    return say
+
+
+def line(numbers: LiveStatistics) -> str:
+    latency = numbers.stages.get("to restored")
+    age = "" if latency is None else f"  {latency['p50_ms']:.0f} ms (p99 {latency['p99_ms']:.0f})"
+    rate = "" if numbers.restored_fps is None else f"  {numbers.restored_fps:.1f} fps"
+    return f"{numbers.source}  {numbers.state}{rate}{age}  {sum(numbers.dropped.values())} dropped  {numbers.losses} times lost"
+
+
+def summary(numbers: LiveStatistics, files: list[str]) -> str:
+    lines = [f"{numbers.source}: {numbers.restored} of {numbers.captured} frames restored in {numbers.seconds:.1f} s"]
+    if numbers.stages:
+        stages = ", ".join(f"{name} {ms['p50_ms']:.1f}/{ms['p95_ms']:.1f}/{ms['p99_ms']:.1f}" for name, ms in numbers.stages.items())
+        lines.append(f"  ms, p50/p95/p99: {stages}")
+    if numbers.dropped:
+        lines.append("  dropped: " + ", ".join(f"{count} ({why})" for why, count in numbers.dropped.items()))
+    if numbers.losses or numbers.failed_attempts:
+        away = f", away for {', '.join(f'{seconds:.1f}' for seconds in numbers.recovery_s[-5:])} s" if numbers.recovery_s else ""
+        lines.append(f"  lost {numbers.losses} times{away}; {numbers.failed_attempts} attempts failed; the last: {numbers.trouble}")
+    if numbers.retimed:
+        lines.append(f"  note: {numbers.retimed} frames had no time of their own, or one that jumped, and were given that of their arrival")
+    lines.extend(f"  {path}" for path in files)
+    return "\n".join(lines)
