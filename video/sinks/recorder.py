@@ -13,9 +13,10 @@ from fractions import Fraction
 from pathlib import Path
 
 from runtime.errors import UsageError
+from video.encoding import EncodeOptions
 from video.frame import Frame, VideoInfo
 from video.live_statistics import LiveStatistics
-from video.sinks.file import EncodeOptions, VideoSink
+from video.sinks.file import VideoSink
 from video.sinks.live import Shown
 from video.target import make_folder
 
