@@ -31,7 +31,7 @@ from export.trained import trained
 from export.verify import verify_bundle
 from runtime.bundle import GRAPHS, Bundle, open_bundle
 from runtime.engines import EngineCache
-from runtime.errors import ClearwayError
+from runtime.errors import ClearwayError, UsageError
 from runtime.manifest import ModelCard
 from training.checkpoint import Checkpoint, load_checkpoint
 from training.networks import PRESETS, Preset
@@ -112,11 +112,22 @@ def holds(row: dict[str, Any]) -> bool:
     return all(row["verified"].values()) and row["fp32_share"] <= FP32_SHARE and not any("error" in engine for engine in row["engines"])
 
 
+def _others(path: Path, record: dict[str, Any]) -> list[dict[str, Any]]:
+    """The presets that a record of this day and machine has already and that were not measured now."""
+    if not path.exists():
+        return []
+    before = json.loads(path.read_text(encoding="utf-8"))
+    if (before["date"], before["machine"]) != (record["date"], record["machine"]):
+        raise UsageError(f"{path}: a record of this day, machine and packages was expected, to renew some presets of it; name another file")
+    measured = {row["preset"] for row in record["exports"]}
+    return [row for row in before["exports"] if row["preset"] not in measured]
+
+
 def main(arguments: list[str]) -> int:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.exports", description=__doc__)
     parser.add_argument("checkpoints", nargs="*", type=Path, metavar="CHECKPOINT", help="trained weights of some presets")
     parser.add_argument("--preset", action="append", choices=PRESETS, help="this one alone (repeatable; default: all)")
-    parser.add_argument("--record", type=Path, metavar="FILE", help="write the record there")
+    parser.add_argument("--record", type=Path, metavar="FILE", help="write the record there, or renew these presets in it")
     options = parser.parse_args(arguments)
     weights = {checkpoint.preset: checkpoint for checkpoint in map(load_checkpoint, options.checkpoints)}
     rows = []
@@ -130,6 +141,7 @@ def main(arguments: list[str]) -> int:
         sys.stderr.write(f"{name}: {said}\n")
     record = {"date": date.today().isoformat(), "machine": describe_machine(), "exports": rows}
     if options.record:
+        record = record | {"exports": rows + _others(options.record, record)}
         write_record(options.record, record)
     sys.stdout.write(json.dumps(record) + "\n")
     return 0 if all(map(holds, rows)) else 1

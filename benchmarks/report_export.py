@@ -22,7 +22,7 @@ def exports(record: dict[str, Any]) -> str:
         "| FP16 mean dB | worst | lost dB | bf16 mean dB | largest \\|x\\| ÷ 65504 |",
         "|---|---|---:|---:|---:|---:|---|---|---:|---:|---:|---:|---:|",
     ]
-    for row in record["exports"]:
+    for row in sorted(record["exports"], key=lambda row: row["preset"]):
         if "error" in row:
             lines.append(f"| `{row['preset']}` | {row['error']} |{' |' * 11}")
             continue
@@ -56,7 +56,7 @@ def plans(record: dict[str, Any]) -> str:
         "| preset | precision | sizes | build, s | plan, MB | layers that compute | attention fused |",
         "|---|---|---|---:|---:|---|---:|",
     ]
-    for row in record["exports"]:
+    for row in sorted(record["exports"], key=lambda row: row["preset"]):
         for engine in row.get("engines", ()):
             start = f"| `{row['preset']}` | {engine['precision']} | {engine['sizes']} "
             if "error" in engine:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
 
-from benchmarks.exports import SIZES, drawn, holds, measure_export
+from benchmarks.exports import SIZES, _others, drawn, holds, measure_export
 from benchmarks.report_export import exports, fusions, plans
+from runtime.errors import UsageError
 from training.networks import PRESETS
 
 
@@ -33,6 +36,17 @@ def test_a_row_has_every_engine_and_every_way_of_running(row: dict[str, Any]) ->
     assert not any(engine["ran"] for engine in row["engines"])
     assert {entry["backend"] for entry in row["parity"]} == {"onnxruntime", "openvino", "node-by-node"}
     assert row["verified"].keys() >= {"onnxruntime fp32", "node-by-node fp16"}
+
+
+def test_some_presets_of_a_record_are_renewed(tmp_path: Path) -> None:
+    machine = {"date": "2026-11-21", "machine": {"cpu": "a CPU"}}
+    old = [{"preset": "aigan", "export_s": 1.0}, {"preset": "plnlin", "export_s": 9.0}]
+    path = tmp_path / "record.json"
+    assert _others(path, machine | {"exports": []}) == []
+    path.write_text(json.dumps(machine | {"exports": old}))
+    assert _others(path, machine | {"exports": [{"preset": "plnlin"}]}) == old[:1]
+    with pytest.raises(UsageError, match="a record of this day, machine and packages was expected"):
+        _others(path, machine | {"date": "2026-11-22", "exports": []})
 
 
 def test_what_does_not_verify_or_build_does_not_hold(row: dict[str, Any]) -> None:
