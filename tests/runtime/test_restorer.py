@@ -197,6 +197,13 @@ def test_an_array_that_cannot_be_written_to(restorer: Restorer, wrong: Picture, 
     assert np.array_equal(restorer(picture()).image, picture() + 10)
 
 
+def test_a_picture_is_not_written_over_itself(restorer: Restorer) -> None:
+    source = picture()
+    with pytest.raises(PictureError, match="the picture's own memory came"):
+        restorer(source, into=source)
+    assert np.array_equal(source, picture())
+
+
 def test_a_batch_is_each_of_its_pictures(restorer: Restorer) -> None:
     pictures = [picture(), picture()[::-1], picture() // 3]
     for source, restored in zip(pictures, restorer.batch(pictures), strict=True):
