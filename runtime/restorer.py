@@ -101,7 +101,7 @@ class Restorer:
             expected = f"a contiguous, writeable uint8 array {[height, width, 3]} was expected to write the image to"
             raise PictureError(f"{expected}, {came}{'' if not fits else ', strided or read-only,'} came; numpy.empty makes one")
         if np.may_share_memory(into, picture):  # the guard looks at both, and `removed` is their difference
-            raise PictureError("an array of its own was expected to write the image to, the picture's own memory came; numpy.empty makes one")
+            raise PictureError("another array was expected to write the image to, the picture's own memory came; numpy.empty makes one")
         return into
 
     def _run(self, frames: Picture, sources: Sequence[Picture], image: Picture | None) -> list[Restored]:
