@@ -17,13 +17,14 @@ import threading
 from collections.abc import Sequence
 from pathlib import Path
 from types import FrameType
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 from runtime.errors import ClearwayError
 
 if TYPE_CHECKING:
     from runtime.restorer import Restored as Restored
     from runtime.restorer import Restorer as Restorer
+    from runtime.restorer import load as load
     from video.restore import VideoReport
 
 __all__ = ["ClearwayError", "load", "main", "restore_video"]
@@ -47,38 +48,20 @@ _WORDS = {
 }
 
 
-def load(
-    model: str | Path,
-    backend: str = "auto",
-    *,
-    interference: bool = False,
-    threads: int | None = None,
-    mode: str = "latency",
-    exact: bool = False,
-    tile: int | Literal["auto"] | None = "auto",
-    guard: str = "repair",
-    guard_every: int = 1,
-) -> Restorer:
-    """Opens a shipped model by name, or a bundle by path; docs/runtime.md has what may be asked of it."""
-    from runtime.restorer import load as load_restorer
+def __getattr__(name: str) -> object:
+    """`load` is the runtime's own: it comes with the first use, since `import clearway` loads nothing."""
+    if name == "load":
+        from runtime.restorer import load
 
-    return load_restorer(
-        model,
-        backend,
-        interference=interference,
-        threads=threads,
-        mode=mode,
-        exact=exact,
-        tile=tile,
-        guard=guard,
-        guard_every=guard_every,
-    )
+        return load
+    raise AttributeError(f"module 'clearway' has no attribute {name!r}")
 
 
 def restore_video(
     source: str | Path, target: str | Path, model: str | Path = "derain", backend: str = "auto", *, overwrite: bool = False
 ) -> VideoReport:
     """Restores a video file; timestamps, sound and colour tags come out as they went in. Only `overwrite` replaces what is there."""
+    from runtime.restorer import load
     from video.restore import check_file, engine_threads
     from video.restore import restore_video as restore
 

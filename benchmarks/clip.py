@@ -75,10 +75,6 @@ def clip_info(options: ClipOptions) -> VideoInfo:
         pixel_format="yuv420p",
         bit_depth=8,
         container="mp4",
-        sample_aspect_ratio=None,
-        display_matrix=None,
-        interlaced=False,
-        has_audio=False,
     )
 
 

@@ -132,6 +132,12 @@ def assumed_matrix(width: int, height: int, assume: AssumedColor | None = None) 
     return Matrix.BT470BG if matrix is Matrix.SMPTE170M and height in (576, 288) else matrix
 
 
+def assumed_tags(width: int, height: int) -> ColorTags:
+    """Of pictures that were never stored as video: the rule, in all four."""
+    matrix = assumed_matrix(width, height)
+    return ColorTags(matrix, Range.LIMITED, *_OF_MATRIX[matrix])
+
+
 def is_rgb(frame: av.VideoFrame) -> bool:
     return frame.format.is_rgb or frame.format.has_palette
 

@@ -43,7 +43,7 @@ class VideoInfo:
     pixel_format: str  # as stored: "yuv420p", "yuv422p10le", "gbrp"
     bit_depth: int
     container: str  # FFmpeg's name of the format: "mov,mp4,m4a,3gp,3g2,mj2"
-    sample_aspect_ratio: Fraction | None
-    display_matrix: tuple[int, ...] | None  # nine fixed-point numbers; pictures stay as stored, players turn them
-    interlaced: bool
-    has_audio: bool
+    sample_aspect_ratio: Fraction | None = None
+    display_matrix: tuple[int, ...] | None = None  # nine fixed-point numbers; pictures stay as stored, players turn them
+    interlaced: bool = False
+    has_audio: bool = False

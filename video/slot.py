@@ -17,16 +17,40 @@ class Ended(Exception):
     """Nothing will come any more."""
 
 
-class Slot(Generic[_T]):
-    """Holds the newest `depth` items. One thread gives, one takes, any may end it."""
+class Handover(Generic[_T]):
+    """What a giver and a taker share: items in their order, and an end that either side may set. How things are put is each kind's own."""
 
-    def __init__(self, depth: int = 1) -> None:
-        self.dropped = 0  # items that were replaced by newer ones before anybody took them
+    def __init__(self) -> None:
         self._items: deque[_T] = deque()
-        self._depth = depth
         self._changed = threading.Condition()
         self._ended = False
         self._error: BaseException | None = None
+
+    def take(self, seconds: float) -> _T | None:
+        """The oldest item; None if none came within so many seconds. After the last: Ended, or the error given to end()."""
+        with self._changed:
+            self._changed.wait_for(lambda: self._items or self._ended, seconds)
+            if self._items:
+                return self._items.popleft()
+            if not self._ended:
+                return None
+            raise Ended if self._error is None else self._error
+
+    def end(self, error: BaseException | None = None) -> None:
+        """From either side. What waits can still be taken. The first call counts."""
+        with self._changed:
+            if not self._ended:
+                self._ended, self._error = True, error
+            self._changed.notify_all()
+
+
+class Slot(Handover[_T]):
+    """Holds the newest `depth` items. One thread gives, one takes, any may end it."""
+
+    def __init__(self, depth: int = 1) -> None:
+        super().__init__()
+        self.dropped = 0  # items that were replaced by newer ones before anybody took them
+        self._depth = depth
 
     def put(self, item: _T) -> None:
         """Never waits. After the end it does nothing: a giver that has not heard of it yet does no harm."""
@@ -38,20 +62,3 @@ class Slot(Generic[_T]):
                 self.dropped += 1
             self._items.append(item)
             self._changed.notify()
-
-    def take(self, seconds: float) -> _T | None:
-        """The oldest item that is held; None if none came within so many seconds. After the last: Ended, or the error given to end()."""
-        with self._changed:
-            self._changed.wait_for(lambda: self._items or self._ended, seconds)
-            if self._items:
-                return self._items.popleft()
-            if not self._ended:
-                return None
-            raise Ended if self._error is None else self._error
-
-    def end(self, error: BaseException | None = None) -> None:
-        """What is held can still be taken. The first call counts."""
-        with self._changed:
-            if not self._ended:
-                self._ended, self._error = True, error
-            self._changed.notify_all()

@@ -210,7 +210,5 @@ class _Pictures:
             bit_depth=max(component.bits for component in frame.format.components),
             container="live",
             sample_aspect_ratio=self._stream.sample_aspect_ratio or None,
-            display_matrix=None,
             interlaced=frame.interlaced_frame,
-            has_audio=False,
         )

@@ -9,7 +9,7 @@ from fractions import Fraction
 from typing import Protocol
 
 from runtime.backend import Picture
-from video.color import ColorTags, Matrix, Primaries, Range, Transfer, assumed_matrix
+from video.color import assumed_tags
 from video.frame import VideoInfo
 
 TICK = Fraction(1, 90000)  # that of RTP and MPEG; divides the milliseconds of RTMP
@@ -84,12 +84,6 @@ _LEAP = round(1 / TICK)  # ticks; a source may be behind its arrival by any paus
 
 def plain_info(width: int, height: int, codec: str, rate: Fraction | None) -> VideoInfo:
     """Of pictures that came as BGR and were never stored: what a file of them is to say follows the rule of video/color.py."""
-    matrix = assumed_matrix(width, height)
-    by_matrix = {
-        Matrix.BT709: (Primaries.BT709, Transfer.BT709),
-        Matrix.BT470BG: (Primaries.BT470BG, Transfer.SMPTE170M),
-        Matrix.SMPTE170M: (Primaries.SMPTE170M, Transfer.SMPTE170M),
-    }
     return VideoInfo(
         width=width,
         height=height,
@@ -97,14 +91,10 @@ def plain_info(width: int, height: int, codec: str, rate: Fraction | None) -> Vi
         average_rate=rate,
         frames=None,
         duration=None,
-        color=ColorTags(matrix, Range.LIMITED, *by_matrix[matrix]),
+        color=assumed_tags(width, height),
         color_assumed=(),
         codec=codec,
         pixel_format="bgr24",
         bit_depth=8,
         container="none",
-        sample_aspect_ratio=None,
-        display_matrix=None,
-        interlaced=False,
-        has_audio=False,
     )

@@ -65,10 +65,6 @@ class SequenceSource:
             pixel_format="bgr24",
             bit_depth=8,
             container="pictures",
-            sample_aspect_ratio=None,
-            display_matrix=None,
-            interlaced=False,
-            has_audio=False,
         )
 
     def __iter__(self) -> Iterator[Frame]:
