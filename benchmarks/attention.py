@@ -8,12 +8,10 @@ from __future__ import annotations
 import argparse
 import hashlib
 import itertools
-import json
 import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -24,9 +22,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from benchmarks.bench import write_record
 from benchmarks.exports import SIZES, TARGET
-from benchmarks.machine import describe_machine
+from benchmarks.record import dated, recorded
 from export.attention import ExplicitAttention
 from export.engine import Order, build_engine
 from export.graph import facts_of, fp32_of, traced
@@ -137,14 +134,7 @@ def _openvino(model: bytes) -> Callable[[Picture], object]:
 
 def main(arguments: list[str]) -> int:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.attention", description=__doc__)
-    parser.add_argument("--record", type=Path, metavar="FILE", help="write the record there")
-    options = parser.parse_args(arguments)
-    facts = {"date": date.today().isoformat(), "machine": describe_machine(), "size": "1280×720"}
-    record = facts | {"fusions": list(fusions()), "cpu": on_a_cpu()}
-    if options.record:
-        write_record(options.record, record)
-    sys.stdout.write(json.dumps(record) + "\n")
-    return 0
+    return recorded(parser, arguments, lambda _: dated({"size": "1280×720", "fusions": list(fusions()), "cpu": on_a_cpu()}))
 
 
 if __name__ == "__main__":

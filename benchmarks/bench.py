@@ -6,25 +6,18 @@ A record is a plain dict: it is written to a file, printed as one line for machi
 from __future__ import annotations
 
 import dataclasses
-import json
 import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import date
 from pathlib import Path
-from typing import Any
 
 from benchmarks.clip import write_clip
 from benchmarks.latency import Latency, measure_latency
-from benchmarks.machine import describe_machine
+from benchmarks.record import Record, dated
 from benchmarks.throughput import measure_obvious_loop, measure_throughput
-from runtime.atomic import written
 from runtime.bundle import open_bundle
-from runtime.errors import ClearwayError
 from runtime.restorer import load
 from runtime.zoo import find
-
-Record = dict[str, Any]
 
 
 @dataclass(frozen=True)
@@ -53,18 +46,18 @@ def bench(options: BenchOptions, say: Callable[[str], None]) -> Record:
         say("the obvious loop")
         obvious = measure_obvious_loop(clip, folder, Path(scratch))
     manifest = bundle.manifest
-    return {
-        "date": date.today().isoformat(),
-        "model": {"name": manifest.name, "version": manifest.version, "parameters": manifest.network.parameters}
-        | {"gflops_720p": manifest.network.gflops_720p, "sha256": manifest.files["model.onnx"]},
-        "machine": describe_machine(),
-        "size": f"{options.width}×{options.height}",
-        "backend": restorer.choice.describe(),
-        "latency": [dataclasses.asdict(latency) for latency in latencies],
-        "throughput": dataclasses.asdict(throughput),
-        "obvious_loop": dataclasses.asdict(obvious),
-        "ratios": _ratios(latencies, throughput.fps, obvious.fps),
-    }
+    return dated(
+        {
+            "model": {"name": manifest.name, "version": manifest.version, "parameters": manifest.network.parameters}
+            | {"gflops_720p": manifest.network.gflops_720p, "sha256": manifest.files["model.onnx"]},
+            "size": f"{options.width}×{options.height}",
+            "backend": restorer.choice.describe(),
+            "latency": [dataclasses.asdict(latency) for latency in latencies],
+            "throughput": dataclasses.asdict(throughput),
+            "obvious_loop": dataclasses.asdict(obvious),
+            "ratios": _ratios(latencies, throughput.fps, obvious.fps),
+        }
+    )
 
 
 def _ratios(latencies: list[Latency], fps: float, obvious: float | None) -> dict[str, float | None]:
@@ -74,12 +67,3 @@ def _ratios(latencies: list[Latency], fps: float, obvious: float | None) -> dict
         "openvino to onnxruntime's defaults": round(ours / default, 2) if ours and default else None,
         "file to file to the obvious loop": round(fps / obvious, 2) if obvious else None,
     }
-
-
-def write_record(path: Path, record: Record) -> None:
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with written(path) as temporary:
-            temporary.write_text(json.dumps(record, indent=2, ensure_ascii=False, allow_nan=False) + "\n", encoding="utf-8")
-    except OSError as error:
-        raise ClearwayError(f"{path}: the record cannot be written ({error.strerror}); name another file with --record") from error

@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import json
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,8 +12,8 @@ from typing import TYPE_CHECKING
 from runtime.errors import MissingExtra, UsageError
 
 if TYPE_CHECKING:
-    from benchmarks.bench import Record
     from benchmarks.demo import DemoReport, Scores
+    from benchmarks.record import Record
 
 
 def run(word: str, arguments: list[str]) -> int:
@@ -102,31 +101,27 @@ def _bench(arguments: list[str]) -> int:
     width, height = _size(options.size)
     if bool(options.model) == bool(options.preset):
         raise UsageError("a model, or presets with --preset, was expected; name one of the two")
-    if options.record and (options.record.is_dir() or not options.record.parent.is_dir()):  # before the minutes that measuring takes
-        raise UsageError(f"--record {options.record}: a file in a folder that exists was expected; make the folder, or name another file")
-    from benchmarks.bench import BenchOptions, bench, write_record
+    from benchmarks.bench import BenchOptions, bench
+    from benchmarks.record import check_target, say, write_record
     from benchmarks.report import costs, tables
 
+    check_target(options.record)
     if options.preset:
-        record, table = _bench_presets(options.preset, height, width, options.seconds), costs
+        record, table = _bench_presets(options.preset, height, width, options.seconds, say), costs
     else:
-        record, table = bench(BenchOptions(options.model, height, width, options.seconds), _say), tables
+        record, table = bench(BenchOptions(options.model, height, width, options.seconds), say), tables
     if options.record:
         write_record(options.record, record)
     print(json.dumps(record) if options.json else table(record))
     return 0
 
 
-def _bench_presets(names: list[str], height: int, width: int, seconds: float) -> Record:
+def _bench_presets(names: list[str], height: int, width: int, seconds: float, say: Callable[[str], None]) -> Record:
     try:
         from benchmarks.presets import measure_presets
     except ModuleNotFoundError as error:
         raise MissingExtra(str(error.name), "export") from error
-    return measure_presets([] if names == ["all"] else names, height, width, seconds, _say)
-
-
-def _say(line: str) -> None:
-    print(line, file=sys.stderr, flush=True)
+    return measure_presets([] if names == ["all"] else names, height, width, seconds, say)
 
 
 def _size(words: str) -> tuple[int, int]:

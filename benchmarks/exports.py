@@ -15,15 +15,13 @@ import tempfile
 import time
 from collections import Counter
 from collections.abc import Iterator
-from datetime import date
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import nn
 
-from benchmarks.bench import write_record
-from benchmarks.machine import describe_machine
+from benchmarks.record import Record, dated, recorded, say
 from export.bundle_writer import ExportOptions, write_bundle
 from export.engine import Order, build_engine
 from export.profiles import engines_for
@@ -64,7 +62,7 @@ def measure_export(checkpoint: Checkpoint, folder: Path) -> dict[str, Any]:
     """Export, typed FP16 and the gate; verification once more as a user would do it; every engine."""
     target, card = folder / checkpoint.preset, checkpoint.card
     started = time.perf_counter()
-    manifest = write_bundle(trained(checkpoint), ExportOptions(target, say=_say))
+    manifest = write_bundle(trained(checkpoint), ExportOptions(target, say=lambda line: say(f"  {line}")))
     exported = time.perf_counter()
     verdicts = verify_bundle(target).verdicts
     verified = time.perf_counter()
@@ -88,10 +86,6 @@ def measure_export(checkpoint: Checkpoint, folder: Path) -> dict[str, Any]:
     }
 
 
-def _say(line: str) -> None:
-    sys.stderr.write(f"  {line}\n")
-
-
 def _engines(bundle: Bundle, cache: EngineCache) -> Iterator[dict[str, Any]]:
     for precision in GRAPHS:
         for sizes, profiles in SIZES.items():
@@ -112,7 +106,7 @@ def holds(row: dict[str, Any]) -> bool:
     return all(row["verified"].values()) and row["fp32_share"] <= FP32_SHARE and not any("error" in engine for engine in row["engines"])
 
 
-def _others(path: Path, record: dict[str, Any]) -> list[dict[str, Any]]:
+def _others(path: Path, record: Record) -> list[dict[str, Any]]:
     """The presets that a record of this day and machine has already and that were not measured now."""
     if not path.exists():
         return []
@@ -123,12 +117,7 @@ def _others(path: Path, record: dict[str, Any]) -> list[dict[str, Any]]:
     return [row for row in before["exports"] if row["preset"] not in measured]
 
 
-def main(arguments: list[str]) -> int:
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.exports", description=__doc__)
-    parser.add_argument("checkpoints", nargs="*", type=Path, metavar="CHECKPOINT", help="trained weights of some presets")
-    parser.add_argument("--preset", action="append", choices=PRESETS, help="this one alone (repeatable; default: all)")
-    parser.add_argument("--record", type=Path, metavar="FILE", help="write the record there, or renew these presets in it")
-    options = parser.parse_args(arguments)
+def measure(options: argparse.Namespace) -> Record:
     weights = {checkpoint.preset: checkpoint for checkpoint in map(load_checkpoint, options.checkpoints)}
     rows = []
     for name in options.preset or PRESETS:
@@ -138,13 +127,17 @@ def main(arguments: list[str]) -> int:
             except ClearwayError as error:  # the others' minutes are not lost for it
                 rows.append({"preset": name, "error": str(error)})
         said = rows[-1].get("error") or f"exported in {rows[-1]['export_s']} s, {'holds' if holds(rows[-1]) else 'DOES NOT HOLD'}"
-        sys.stderr.write(f"{name}: {said}\n")
-    record = {"date": date.today().isoformat(), "machine": describe_machine(), "exports": rows}
-    if options.record:
-        record = record | {"exports": rows + _others(options.record, record)}
-        write_record(options.record, record)
-    sys.stdout.write(json.dumps(record) + "\n")
-    return 0 if all(map(holds, rows)) else 1
+        say(f"{name}: {said}")
+    record = dated({"exports": rows})
+    return record if options.record is None else record | {"exports": rows + _others(options.record, record)}
+
+
+def main(arguments: list[str]) -> int:
+    about = f"{__doc__} A record that is there already has these presets renewed in it."
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.exports", description=about)
+    parser.add_argument("checkpoints", nargs="*", type=Path, metavar="CHECKPOINT", help="trained weights of some presets")
+    parser.add_argument("--preset", action="append", choices=PRESETS, help="this one alone (repeatable; default: all)")
+    return recorded(parser, arguments, measure, holds=lambda record: all(map(holds, record["exports"])))
 
 
 if __name__ == "__main__":

@@ -19,12 +19,11 @@ from contextlib import contextmanager
 from datetime import date
 from pathlib import Path
 from types import FrameType
-from typing import Any
 
-from benchmarks.bench import write_record
 from benchmarks.gpu_models import Models
 from benchmarks.gpu_pieces import COMPILED, EAGER, ON_CARD, ON_CPU, Pieces, Scale, Work
 from benchmarks.machine import describe_machine
+from benchmarks.record import Record, dated, say, write_record
 from benchmarks.report_gpu import table
 from export.targets import TARGETS, open_toolchain
 from runtime.backend import PREFERENCE, open_backend
@@ -32,7 +31,6 @@ from runtime.bundle import open_bundle
 from runtime.errors import BackendError, ClearwayError, ExportError, MissingExtra, UsageError
 from runtime.zoo import find, shipped
 
-Record = dict[str, Any]
 _SECTIONS = ("roof", "jit", "tests", "exports", "parity", "speed", "not_done", "failed")
 # What one piece may raise without ending the others: torch's errors, out of memory too, are RuntimeErrors.
 _FAILURES = (ClearwayError, RuntimeError, OSError, ImportError, ValueError, AttributeError, TypeError)
@@ -72,7 +70,7 @@ def carry_out(works: Iterable[Work], budget: Budget, record: Record, after_each:
             record["not_done"].append({"what": work.what, "why": "the time ran out in the middle of it"})
         except _FAILURES as error:
             record["failed"].append({"what": work.what, "why": _line(error)})
-        _say(f"{time.perf_counter() - started:6.1f} s  {work.what}")
+        say(f"{time.perf_counter() - started:6.1f} s  {work.what}")
         after_each()
 
 
@@ -126,9 +124,9 @@ def _rivals(device: str, missing: dict[str, str]) -> list[str]:
 
 
 def check(scale: Scale, minutes: float, names: Sequence[str], path: Path | None) -> Record:
-    budget, machine = Budget(minutes), describe_machine()
+    budget = Budget(minutes)
     contenders, missing = contenders_of(scale)
-    record: Record = {"date": date.today().isoformat(), "machine": machine, "on": scale.device, "minutes": minutes}
+    record = dated({"on": scale.device, "minutes": minutes})
     record |= {"contenders": contenders, "missing": missing} | {section: [] for section in _SECTIONS}
     with tempfile.TemporaryDirectory(prefix="clearway-gpu-check-") as scratch:
         pieces = Pieces(Models(names, Path(scratch)), contenders, scale, Path(scratch))
@@ -148,10 +146,6 @@ def _line(error: BaseException) -> str:
     return next((line.strip() for line in str(error).splitlines() if line.strip()), type(error).__name__)
 
 
-def _say(line: str) -> None:
-    sys.stderr.write(f"{line}\n")
-
-
 def main(arguments: list[str]) -> int:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.gpu_check", description=__doc__)
     parser.add_argument("--minutes", type=float, default=8.0, help="stop after so many (default: 8)")
@@ -169,7 +163,7 @@ def main(arguments: list[str]) -> int:
         path = options.record or (None if options.on_cpu else record_path(cards[0]["name"], date.today()))
         record = check(ON_CPU if options.on_cpu else ON_CARD, options.minutes, options.models, path)
     except ClearwayError as error:
-        _say(str(error))
+        say(str(error))
         return error.exit_code
     sys.stdout.write((json.dumps(record) if options.json else table(record)) + "\n")
     return 0 if _holds(record) else 1

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
-import json
 import multiprocessing
 import socket
 import sys
@@ -23,7 +22,7 @@ import av
 from av.video.stream import VideoStream
 
 from benchmarks.clip import ClipOptions, RainyClip
-from benchmarks.machine import describe_machine
+from benchmarks.record import Record, dated, recorded
 from benchmarks.scene import RATE
 from runtime.restorer import Restorer, load
 from runtime.timing import StageTimes
@@ -118,15 +117,15 @@ def measure(restorer: Restorer, seconds: float, clip: ClipOptions) -> dict[str, 
             finally:
                 process.terminate()
                 process.join()
-    return {
+    measured = {
         "seconds": seconds,
         "size": f"{clip.width}×{clip.height}",
         "model": restorer.manifest.name,
         "backend": restorer.choice.describe(),
         "live": numbers.as_dict(),
         "minutes": minutes,
-        "machine": describe_machine(),
     }
+    return dated(measured)
 
 
 def _run(restorer: Restorer, address: str, seconds: float) -> tuple[LiveStatistics, dict[str, dict[str, float]]]:
@@ -136,18 +135,19 @@ def _run(restorer: Restorer, address: str, seconds: float) -> tuple[LiveStatisti
         return live.statistics(), sink.times.as_dict()
 
 
-def main() -> None:
+def main(arguments: list[str]) -> int:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.live", description="Measures the latency of clearway live.")
     parser.add_argument("--seconds", type=float, default=60.0, help="how long (default: %(default)s)")
     parser.add_argument("--height", type=int, default=720, help="of the camera's picture, 16:9 (default: %(default)s)")
     parser.add_argument("--model", default="derain", help="a shipped model's name, or the folder of a bundle (default: %(default)s)")
     parser.add_argument("--backend", default="auto", help="which engine runs it (default: the fastest that this machine has)")
-    parser.add_argument("--json", action="store_true", help="print one line of JSON")
-    args = parser.parse_args()
-    clip = dataclasses.replace(ClipOptions(), height=args.height, width=args.height * 16 // 9)
-    with load(args.model, args.backend) as restorer:
-        record = measure(restorer, args.seconds, clip)
-    sys.stdout.write(json.dumps(record) + "\n" if args.json else table(record))
+    return recorded(parser, arguments, _measure, table)
+
+
+def _measure(options: argparse.Namespace) -> Record:
+    clip = dataclasses.replace(ClipOptions(), height=options.height, width=options.height * 16 // 9)
+    with load(options.model, options.backend) as restorer:
+        return measure(restorer, options.seconds, clip)
 
 
 def table(record: dict[str, Any]) -> str:
@@ -159,8 +159,8 @@ def table(record: dict[str, Any]) -> str:
     ]
     rows = {**live["stages"], **record["minutes"]}
     lines += [f"  {name:<14}{ms['p50_ms']:>8.1f}{ms['p95_ms']:>8.1f}{ms['p99_ms']:>8.1f}" for name, ms in rows.items()]
-    return "\n".join(lines) + "\n"
+    return "\n".join(lines)
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main(sys.argv[1:]))

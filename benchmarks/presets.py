@@ -10,12 +10,11 @@ import dataclasses
 import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import date
 from pathlib import Path
 from typing import Any
 
 from benchmarks.latency import Latency, measure_backend
-from benchmarks.machine import describe_machine
+from benchmarks.record import dated
 from export.graph import cost_of, export_graph, facts_of, traits_of
 from runtime.bundle import MODEL, Bundle
 from runtime.manifest import SCHEMA, ModelCard, ModelManifest, NetworkFacts, PrecisionFacts
@@ -43,12 +42,7 @@ def measure_presets(names: Sequence[str], height: int, width: int, seconds: floa
         cost = _cost(preset, timed=bool(names) or preset.name.endswith(_TIMED), size=(height, width), seconds=seconds)
         say(line(cost))
         costs.append(cost)
-    return {
-        "date": date.today().isoformat(),
-        "machine": describe_machine(),
-        "size": f"{width}×{height}",
-        "presets": [dataclasses.asdict(cost) for cost in costs],
-    }
+    return dated({"size": f"{width}×{height}", "presets": [dataclasses.asdict(cost) for cost in costs]})
 
 
 def _cost(preset: Preset, *, timed: bool, size: tuple[int, int], seconds: float) -> PresetCost:

@@ -7,7 +7,6 @@ same run and in turns, so that a machine that slows down slows both.
 from __future__ import annotations
 
 import argparse
-import json
 import statistics
 import subprocess
 import sys
@@ -16,16 +15,14 @@ import threading
 import time
 import tracemalloc
 from collections.abc import Callable, Iterator
-from datetime import date
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from benchmarks.bench import write_record
 from benchmarks.clip import write_clip
 from benchmarks.latency import rainy_frame
-from benchmarks.machine import describe_machine
+from benchmarks.record import dated, recorded
 from runtime.backend import Tensors
 from runtime.restorer import Restorer, load
 from runtime.timing import StageTimes
@@ -189,9 +186,7 @@ def _resident_mb() -> float:
 def measure(model: str, frames: int) -> dict[str, Any]:
     with load(model) as restorer:
         restorer(rainy_frame(HEIGHT, WIDTH))
-        return {
-            "date": date.today().isoformat(),
-            "machine": describe_machine(),
+        measured = {
             "model": model,
             "backend": restorer.choice.describe(),
             "size": f"{WIDTH}×{HEIGHT}",
@@ -203,19 +198,14 @@ def measure(model: str, frames: int) -> dict[str, Any]:
             "timeline": timeline(restorer),
             "memory": memory_slope(restorer, frames),
         }
+    return dated(measured)
 
 
 def main(arguments: list[str]) -> int:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.runtime", description=__doc__)
     parser.add_argument("--model", default="derain")
     parser.add_argument("--frames", type=int, default=10_000, help="of changing sizes, for the memory (default: 10000)")
-    parser.add_argument("--record", type=Path, metavar="FILE", help="write the record there")
-    options = parser.parse_args(arguments)
-    record = measure(options.model, options.frames)
-    if options.record:
-        write_record(options.record, record)
-    sys.stdout.write(json.dumps(record, ensure_ascii=False) + "\n")
-    return 0
+    return recorded(parser, arguments, lambda options: measure(options.model, options.frames))
 
 
 if __name__ == "__main__":

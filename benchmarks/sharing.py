@@ -7,7 +7,6 @@ machine does hits all alike; the fastest round of each counts. CPU time, of all 
 from __future__ import annotations
 
 import argparse
-import json
 import random
 import statistics
 import sys
@@ -15,13 +14,10 @@ import time
 from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Future
-from datetime import date
-from pathlib import Path
 from typing import Any
 
-from benchmarks.bench import write_record
 from benchmarks.latency import rainy_frame
-from benchmarks.machine import describe_machine
+from benchmarks.record import Record, dated, recorded
 from runtime.backend import Picture
 from runtime.bundle import open_bundle
 from runtime.faults import change, fault_in, normal_for
@@ -137,15 +133,12 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--backend", default="auto")
     parser.add_argument("--size", type=int, nargs=2, default=(1280, 720), metavar=("W", "H"), help="default: %(default)s")
     parser.add_argument("--rounds", type=int, default=10, metavar="N", help="how often each way has its turn (default: %(default)s)")
-    parser.add_argument("--record", type=Path, metavar="FILE", help="write the record there")
-    options = parser.parse_args(arguments)
-    facts = {"date": date.today().isoformat(), "machine": describe_machine()}
-    width, height = options.size
-    record = facts | measure(options.model, options.backend, width, height, options.rounds)
-    if options.record:
-        write_record(options.record, record)
-    sys.stdout.write(f"{table(record)}\n{json.dumps(record)}\n")
-    return 0
+
+    def measured(options: argparse.Namespace) -> Record:
+        width, height = options.size
+        return dated(measure(options.model, options.backend, width, height, options.rounds))
+
+    return recorded(parser, arguments, measured, table)
 
 
 if __name__ == "__main__":

@@ -12,17 +12,16 @@ import json
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import date
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from benchmarks.bench import write_record
 from benchmarks.clip import ClipOptions, RainyClip
-from benchmarks.machine import describe_machine
+from benchmarks.record import Record, dated, recorded, say
+from benchmarks.report_steady import table
 from runtime.backend import Picture
 from runtime.restorer import Restorer, load
 from training.metrics import psnr
@@ -95,7 +94,7 @@ def _score(meter: FlickerMeter) -> Flicker:
     return score
 
 
-def measure(model: str, frames: int, say: Callable[[str], None]) -> dict[str, Any]:
+def measure(model: str, frames: int) -> Record:
     rows = []
     with load(model) as restorer:
         for height, width in SIZES:
@@ -104,24 +103,14 @@ def measure(model: str, frames: int, say: Callable[[str], None]) -> dict[str, An
                 rows.append({"scene": scene, "size": f"{width}×{height}"} | measure_scene(restorer, options))
                 say(json.dumps(rows[-1], ensure_ascii=False))
         backend = restorer.choice.describe()
-    return {"date": date.today().isoformat(), "machine": describe_machine(), "model": model, "backend": backend, "scenes": rows}
-
-
-def _say(line: str) -> None:
-    sys.stderr.write(line + "\n")
+    return dated({"model": model, "backend": backend, "scenes": rows})
 
 
 def main(arguments: list[str]) -> int:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.steady", description=__doc__)
     parser.add_argument("--model", default="derain")
     parser.add_argument("--frames", type=int, default=75, help="of each scene (default: 75)")
-    parser.add_argument("--record", type=Path, metavar="FILE", help="write the record there")
-    options = parser.parse_args(arguments)
-    record = measure(options.model, options.frames, _say)
-    if options.record:
-        write_record(options.record, record)
-    sys.stdout.write(json.dumps(record, ensure_ascii=False) + "\n")
-    return 0
+    return recorded(parser, arguments, lambda options: measure(options.model, options.frames), table)
 
 
 if __name__ == "__main__":

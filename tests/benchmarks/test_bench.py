@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.bench import BenchOptions, bench, write_record
+from benchmarks.bench import BenchOptions, bench
+from benchmarks.record import write_record
 from benchmarks.report import tables
 from runtime.errors import ClearwayError
 from tests.tiny import make_bundle

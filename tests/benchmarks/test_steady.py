@@ -18,7 +18,7 @@ def record(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(steady, "SIZES", ((96, 160),))
         patch.setenv("CLEARWAY_CACHE", str(tmp_path_factory.mktemp("cache")))
-        return measure(str(make_bundle(tmp_path_factory.mktemp("bundles") / "tiny", "identity")), 8, lambda line: None)
+        return measure(str(make_bundle(tmp_path_factory.mktemp("bundles") / "tiny", "identity")), 8)
 
 
 def test_every_scene_is_measured(record: dict[str, Any]) -> None:
