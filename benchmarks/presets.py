@@ -55,7 +55,13 @@ def _cost(preset: Preset, *, timed: bool, size: tuple[int, int], seconds: float)
 
 
 def _time(preset: Preset, height: int, width: int, seconds: float) -> Latency:
-    """On the engine that `auto` takes here, from a graph that nothing but the clock sees."""
+    """On the engine that `auto` takes here."""
+    with tempfile.TemporaryDirectory(prefix="clearway-preset-") as scratch:
+        return measure_backend(untrained(preset, Path(scratch)), "auto", height, width, seconds)
+
+
+def untrained(preset: Preset, folder: Path) -> Bundle:
+    """Enough of a bundle to run the preset as it is built, in a folder that is there: a graph that nothing but clocks and scales see."""
     network = preset.build()
     model = export_graph(network)
     parameters, gflops = cost_of(network)
@@ -70,9 +76,8 @@ def _time(preset: Preset, height: int, width: int, seconds: float) -> Latency:
         precision=PrecisionFacts("nothing", (), {}, 0.0, 0, (), (), {}),
         card=ModelCard("none", 0, 0, (), "none", ()),
     )
-    with tempfile.TemporaryDirectory(prefix="clearway-preset-") as scratch:
-        (Path(scratch) / MODEL).write_bytes(model)
-        return measure_backend(Bundle(Path(scratch), manifest), "auto", height, width, seconds)
+    (folder / MODEL).write_bytes(model)
+    return Bundle(folder, manifest)
 
 
 def line(cost: PresetCost) -> str:

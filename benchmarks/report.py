@@ -10,9 +10,8 @@ import json
 from pathlib import Path
 from typing import Any
 
+from benchmarks import report_runtime
 from benchmarks.report_export import exports, forms_on_a_cpu, fusions, plans
-from benchmarks.report_runtime import table as runtime_table
-from benchmarks.report_runtime import timeline
 from benchmarks.report_steady import table as steady_table
 from export.limits import LIMITS, Limits
 from runtime.bundle import open_bundle
@@ -44,8 +43,8 @@ def pages() -> dict[Path, str]:
         model: insert(model.read_text(encoding="utf-8"), "model", facts(manifest)),
         bundle: insert(bundle.read_text(encoding="utf-8"), "limits", limits()),
         steady: insert(steady.read_text(encoding="utf-8"), "steady", steady_table(_newest("steady"))),
-        runtime: insert(runtime.read_text(encoding="utf-8"), "runtime", runtime_table(_newest("runtime"))),
-        ROOT / "docs" / "images" / "timeline-cpu.svg": timeline(_newest("runtime")),
+        runtime: _of_runtime(runtime.read_text(encoding="utf-8")),
+        ROOT / "docs" / "images" / "timeline-cpu.svg": report_runtime.timeline(_newest("runtime")),
         export: of_export(export.read_text(encoding="utf-8"), _newest("exports"), _newest("attention")),
     }
 
@@ -54,6 +53,12 @@ def of_export(page: str, record: dict[str, Any], attention: dict[str, Any]) -> s
     tables = {"exports": exports(record), "engines": plans(record), "fusions": fusions(attention), "cpu": forms_on_a_cpu(attention)}
     for name, table in tables.items():
         page = insert(page, name, table)
+    return page
+
+
+def _of_runtime(page: str) -> str:
+    for name in ("runtime", "sharing", "memory", "suspicion"):
+        page = insert(page, name, getattr(report_runtime, name)(_newest(name)))
     return page
 
 

@@ -1,4 +1,4 @@
-"""Owns what docs/runtime.md shows of a record of benchmarks/runtime.py: a table, and how stages overlap as a drawing; measures nothing."""
+"""Owns what docs/runtime.md shows of records: tables, and how stages overlap as a drawing; measures nothing."""
 
 from __future__ import annotations
 
@@ -11,7 +11,8 @@ _COLOURS = ("#4c78a8", "#f58518", "#54a24b", "#b279a2", "#e45756")  # of frames,
 _LEFT, _WIDTH, _ROW, _TOP = 120, 860, 44, 34
 
 
-def table(record: dict[str, Any]) -> str:
+def runtime(record: dict[str, Any]) -> str:
+    """Of benchmarks/runtime.py."""
     overhead, streams, memory = record["overhead"], record["streams"], record["memory"]
     frame = record["frame_bytes"] / 1e6
     rows = [
@@ -33,6 +34,58 @@ def table(record: dict[str, Any]) -> str:
 
 def _row(cells: tuple[str, str]) -> str:
     return f"| {cells[0]} | {cells[1]} |"
+
+
+def sharing(record: dict[str, Any]) -> str:
+    """Of benchmarks/sharing.py."""
+    cost = record["overhead"]
+    return "\n".join(
+        [
+            f"{machine_line(record)} {record['model']} at {record['size']}; the fastest of {record['rounds']} rounds of each.",
+            "",
+            "| | frames a second | of one stream | CPU-ms a frame |",
+            "|---|---:|---:|---:|",
+            *(f"| {row['way']} | {row['fps']:.1f} | {row['share']:.1%} | {row['cpu_ms']:.1f} |" for row in record["ways"]),
+            "",
+            f"Of a frame of {cost['frame_ms']:.1f} ms the guard takes {cost['guard_ms']:.2f} ms ({cost['guard_percent']:.2f} %), "
+            f"a stage clock {1e3 * cost['clock_ms']:.1f} µs ({cost['clock_percent']:.3f} %).",
+        ]
+    )
+
+
+def memory(record: dict[str, Any]) -> str:
+    """Of benchmarks/memory.py."""
+    tiles = record["tiles"]
+    whole, cut = (f"{row['seconds']:.1f} s and {row['grown_bytes'] / 1e9:.1f} GB" for row in (tiles["whole"], tiles["in_tiles"]))
+    engines = (
+        f"| `{row['preset']}` | {row['bytes_a_pixel']} | {row['engine']} ({row['precision']}) | {row['factor']:.2f} |"
+        for row in record["engines"]
+    )
+    return "\n".join(
+        [
+            f"{machine_line(record)} The larger of {' and '.join(record['sizes'])}, as a multiple of `bytes_a_pixel`:",
+            "",
+            "| preset | `bytes_a_pixel` | engine | times that |",
+            "|---|---:|---|---:|",
+            *engines,
+            "",
+            f"`{tiles['preset']}` at {tiles['size']} took {whole} whole, {cut} in {tiles['tiles']} tiles.",
+        ]
+    )
+
+
+def suspicion(record: dict[str, Any]) -> str:
+    """Of benchmarks/suspicion.py."""
+    lines = [
+        f"{record['photographs']} photographs, {record['model']} on {record['backend'].split(';')[0]}), {record['date']}.",
+        "",
+        "| beyond the proof by at most | suspected | share black or white | brightness, levels | tint, levels |",
+        "|---|---:|---:|---:|---:|",
+    ]
+    for row in record["rows"]:
+        measures = f"{row['share']:.2f} | {row['brightness']:z.0f} | {row['tint']:z.0f}"
+        lines.append(f"| {row['weather']} | {row['suspected']} | {measures} |")
+    return "\n".join(lines)
 
 
 def timeline(record: dict[str, Any]) -> str:

@@ -18,6 +18,7 @@ from typing import Any
 
 from benchmarks.latency import rainy_frame
 from benchmarks.record import Record, dated, recorded
+from benchmarks.report_runtime import sharing as table
 from runtime.backend import Picture
 from runtime.bundle import open_bundle
 from runtime.faults import change, fault_in, normal_for
@@ -26,6 +27,7 @@ from runtime.sharing import SharedRestorer
 from runtime.timing import StageTimes
 from runtime.zoo import find
 
+_ONE = "one stream, Restorer.stream"
 _FRAMES = 8  # of each way in each round: 1, 2 and 4 divide it
 _REPEATS = 200  # of what takes microseconds
 _WITHIN = 60.0  # seconds: nothing is late, so that batches are as large as they may be
@@ -33,26 +35,32 @@ _WITHIN = 60.0  # seconds: nothing is late, so that batches are as large as they
 
 def measure(model: str, backend: str, width: int, height: int, rounds: int) -> dict[str, Any]:
     frame = rainy_frame(height, width)
-    pictures = [frame] * _FRAMES
-    with load(model, backend) as restorer, SharedRestorer(restorer) as alone, SharedRestorer(restorer, most=4) as together:
-        ways: dict[str, Callable[[], object]] = {
-            "one stream, Restorer.stream": lambda: deque(restorer.stream(pictures), maxlen=0),
-            "one stream, shared": _fed(alone, 1, pictures),
-            "two streams, shared": _fed(alone, 2, pictures),
-            "four streams, shared": _fed(alone, 4, pictures),
-            "four streams, shared, 4 a run": _fed(together, 4, pictures),
-            **{f"batches of {count}": _in_batches(restorer, count, pictures) for count in (1, 2, 4)},
-        }
-        seconds = _in_turns(ways, rounds)
+    with load(model, backend) as restorer, load(model, backend, mode="throughput") as busy:
+        with SharedRestorer(restorer) as alone, SharedRestorer(restorer, most=4) as together:
+            seconds = _in_turns(_ways(restorer, busy, alone, together, [frame] * _FRAMES), rounds)
         overhead = _overhead(model, restorer, frame)
         facts = {"model": restorer.manifest.name, "backend": restorer.choice.describe()}
-    first = min(wall for wall, _ in seconds["one stream, Restorer.stream"])
+    first = min(wall for wall, _ in seconds[_ONE])
     rows = []
     for way, took in seconds.items():
         fastest, cpu = min(wall for wall, _ in took), statistics.median(cpu for _, cpu in took)
         fps, cpu_ms = round(_FRAMES / fastest, 2), round(1e3 * cpu / _FRAMES, 2)
         rows.append({"way": way, "fps": fps, "share": round(first / fastest, 3), "cpu_ms": cpu_ms})
     return facts | {"size": f"{width}×{height}", "rounds": rounds, "ways": rows, "overhead": overhead}
+
+
+def _ways(
+    restorer: Restorer, busy: Restorer, alone: SharedRestorer, together: SharedRestorer, pictures: list[Picture]
+) -> dict[str, Callable[[], object]]:
+    return {
+        _ONE: lambda: deque(restorer.stream(pictures), maxlen=0),
+        "one stream, mode throughput": lambda: deque(busy.stream(pictures), maxlen=0),
+        "one stream, shared": _fed(alone, 1, pictures),
+        "two streams, shared": _fed(alone, 2, pictures),
+        "four streams, shared": _fed(alone, 4, pictures),
+        "four streams, shared, 4 a run": _fed(together, 4, pictures),
+        **{f"batches of {count}": _in_batches(restorer, count, pictures) for count in (1, 2, 4)},
+    }
 
 
 def _fed(sharing: SharedRestorer, count: int, pictures: list[Picture]) -> Callable[[], None]:
@@ -92,11 +100,8 @@ def _in_turns(ways: dict[str, Callable[[], object]], rounds: int) -> dict[str, l
 
 
 def _overhead(model: str, restorer: Restorer, frame: Picture) -> dict[str, float]:
-    """Milliseconds: the fastest frame, the guard's look at one that has just come, a stage clock, and reading the proof once."""
-    bundle, times = open_bundle(find(model)), StageTimes()
-    started = time.perf_counter()
-    normal = normal_for(bundle)
-    proof = time.perf_counter() - started
+    """Milliseconds: the fastest frame, the guard's look at one that has just come, and a stage clock."""
+    normal, times = normal_for(open_bundle(find(model))), StageTimes()
     of_frame, of_guard = [], []
     for _ in range(_REPEATS // 10):
         started = time.perf_counter()
@@ -112,19 +117,7 @@ def _overhead(model: str, restorer: Restorer, frame: Picture) -> dict[str, float
     clock = (time.perf_counter() - started) / _REPEATS
     frame_ms, guard_ms = 1e3 * min(of_frame), 1e3 * statistics.median(of_guard)
     shares = {"guard_percent": round(100 * guard_ms / frame_ms, 3), "clock_percent": round(100 * 1e3 * clock / frame_ms, 4)}
-    figures = {"frame_ms": round(frame_ms, 2), "guard_ms": round(guard_ms, 4), "clock_ms": round(1e3 * clock, 5)}
-    return figures | shares | {"proof_ms": round(1e3 * proof, 2)}
-
-
-def table(record: dict[str, Any]) -> str:
-    lines = [f"{record['model']}, {record['size']}, {record['backend']}", ""]
-    lines += ["| way | frames a second | share | CPU-ms a frame |", "|---|---:|---:|---:|"]
-    lines += [f"| {row['way']} | {row['fps']:.1f} | {row['share']:.3f} | {row['cpu_ms']:.1f} |" for row in record["ways"]]
-    cost = record["overhead"]
-    guard = f"the guard {cost['guard_ms']:.3f} ms ({cost['guard_percent']:.2f} %)"
-    clock = f"a stage clock {1e3 * cost['clock_ms']:.1f} µs ({cost['clock_percent']:.3f} %)"
-    proof = f"Reading the proof, once: {cost['proof_ms']:.1f} ms."
-    return "\n".join([*lines, "", f"Of a frame of {cost['frame_ms']:.1f} ms: {guard}, {clock}. {proof}"])
+    return {"frame_ms": round(frame_ms, 2), "guard_ms": round(guard_ms, 4), "clock_ms": round(1e3 * clock, 5)} | shares
 
 
 def main(arguments: list[str]) -> int:

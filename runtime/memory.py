@@ -1,17 +1,9 @@
 """Owns how much memory is free, and how much a picture would take; knows nothing of tiles.
 
 What an engine takes grows with a picture's pixels. Export counts how many bytes of FP32 the graph holds at once for each (`bytes_a_pixel`);
-an engine takes more, as it lays tensors out for its kernels and keeps what it has. By how much a fresh process grew, as a multiple of that
-count, the larger of 720p and 1080p (OpenVINO 2026.4, ONNX Runtime 1.31, two cores with AVX512-BF16):
-
-                       bytes_a_pixel   OpenVINO bf16   OpenVINO FP32   ONNX Runtime
-    fdrnet-edge                   60            1.07            1.52           2.95
-    aigan-edge                    72            1.65            1.67           2.17
-    physicsgan-edge               44            1.14            1.25           3.55
-    plnlin-edge                  144            0.85            1.18           5.15
-
-bf16 takes between two thirds of FP32 and all of it, by network: so it has no factor of its own. An estimate is what the worst of these
-took; another network may take half of it.
+an engine takes more, as it lays tensors out for its kernels and keeps what it has. By what multiple of that count a process grows,
+`python -m benchmarks.memory` measures and docs/runtime.md shows. bf16 takes between two thirds of FP32 and all of it, by network: so it has
+no factor of its own. An estimate is a little above what the worst of these networks took; another may take half of it.
 """
 
 from __future__ import annotations

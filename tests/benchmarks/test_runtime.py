@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 
 from benchmarks import runtime
-from benchmarks.report_runtime import table, timeline
+from benchmarks.report_runtime import runtime as table
+from benchmarks.report_runtime import timeline
 from benchmarks.runtime import largest_growth, measure
 from runtime.restorer import load
 from tests.tiny import make_bundle

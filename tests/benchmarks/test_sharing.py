@@ -19,5 +19,5 @@ def test_each_way_has_a_line(tmp_path: Path, capsys: pytest.CaptureFixture[str])
     assert written["size"] == "64×48"
     assert written["ways"][0] == written["ways"][0] | {"way": "one stream, Restorer.stream", "share": 1.0}
     for row in written["ways"]:
-        assert f"| {row['way']} | {row['fps']:.1f} | {row['share']:.3f} | {row['cpu_ms']:.1f} |" in said
-    assert f"{written['overhead']['guard_ms']:.3f} ms" in said[-1]
+        assert f"| {row['way']} | {row['fps']:.1f} | {row['share']:.1%} | {row['cpu_ms']:.1f} |" in said
+    assert f"{written['overhead']['guard_ms']:.2f} ms" in said[-1]
