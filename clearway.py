@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from runtime.restorer import Restored as Restored
     from runtime.restorer import Restorer as Restorer
     from runtime.restorer import load as load
-    from video.restore import VideoReport
+    from video.report import VideoReport
 
 __all__ = ["ClearwayError", "load", "main", "restore_video"]
 
