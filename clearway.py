@@ -128,14 +128,25 @@ def _run(word: str, arguments: list[str]) -> int:
         return int(room.run(word, arguments))
     except ClearwayError as error:
         print(f"clearway: {error}", file=sys.stderr)
+        _say_notes(error)
         return error.exit_code
     except BrokenPipeError:
         raise
     except OSError as error:  # a folder without x, a name that is too long: the system's words, with the path, say enough
         return _said(error)
-    except KeyboardInterrupt:
+    except KeyboardInterrupt as error:
         print("clearway: interrupted; no half-made file is left under a final name", file=sys.stderr)
+        _say_notes(error)
         return 130
+    except SystemExit as error:  # SIGTERM; argparse's has none
+        _say_notes(error)
+        raise
+
+
+def _say_notes(error: BaseException) -> None:
+    """How to go on, from whoever knows."""
+    for note in getattr(error, "__notes__", ()):
+        print(f"clearway: {note}", file=sys.stderr)
 
 
 def _usage() -> str:

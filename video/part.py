@@ -16,8 +16,9 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from runtime.cache_folder import locked
-from runtime.errors import MissingExtra, SinkError, UsageError
+from runtime.errors import MissingExtra, UsageError
 from video.segments import Segments
+from video.target import unwritable
 
 try:
     import av
@@ -66,7 +67,7 @@ class Part:
                 self._words.write_text(json.dumps(self._made, indent=1, ensure_ascii=False), encoding="utf-8")
         except OSError as error:
             self._lock.close()
-            raise SinkError(f"{self.target}: cannot be written: {error.strerror}; check the disk and the folder's permissions") from error
+            raise unwritable(self.target, error.errno, error.strerror or str(error)) from error
         except BaseException:
             self._lock.close()
             raise

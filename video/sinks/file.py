@@ -7,7 +7,6 @@ when it is whole. If anything fails it is removed, unless an unfinished part is 
 from __future__ import annotations
 
 import contextlib
-import errno
 import math
 import os
 from collections import deque
@@ -24,7 +23,7 @@ from video.frame import Frame, VideoInfo
 from video.part import Part
 from video.sinks.coder import Coder
 from video.sources.file import FileSource
-from video.target import check_target
+from video.target import check_target, unwritable
 
 try:
     import av
@@ -47,7 +46,6 @@ _AT_ONCE = {"flush_packets": "1", "max_interleave_delta": "1"}
 _CLUSTER_MS = "100"  # what of Matroska is not on the disk yet; a cluster of its own takes 20 bytes
 _OF_THE_CONTAINER = frozenset({"major_brand", "minor_version", "compatible_brands", "encoder", "duration"})
 _OF_THE_CODED = ("bps", "number_of_bytes", "_statistics")  # what mkvmerge counted; a language may follow: BPS-eng
-_OF_THE_DISK = frozenset({errno.ENOSPC, errno.EACCES, errno.EROFS, errno.EFBIG, errno.EDQUOT})
 
 
 class VideoSink:
@@ -246,8 +244,7 @@ class VideoSink:
         try:
             yield
         except (FFmpegError, OSError) as error:
-            advice = "; check the disk's free space and the folder's permissions" if error.errno in _OF_THE_DISK else ""
-            raise SinkError(f"{self.path}: cannot be written: {error.strerror}{advice}") from error
+            raise unwritable(self.path, error.errno, error.strerror or str(error)) from error
 
 
 def _ticks(stream: Stream) -> int:
