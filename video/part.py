@@ -59,25 +59,26 @@ class Part:
     def __enter__(self) -> Part:
         check_part(self.target, resume=self._resume, overwrite=self._overwrite)
         try:
-            self._lock.enter_context(locked(self._words, waiting=self._busy))
-            if self._resume and self.path.exists():
-                self._compare()
-            else:
-                self.discard()
-                self._words.write_text(json.dumps(self._made, indent=1, ensure_ascii=False), encoding="utf-8")
+            with self._lock:
+                self._lock.enter_context(locked(self._words, waiting=self._busy))
+                self._lock.callback(self._tidy)
+                if self._resume and self.path.exists():
+                    self._compare()
+                else:
+                    self.discard()
+                    self._words.write_text(json.dumps(self._made, indent=1, ensure_ascii=False), encoding="utf-8")
+                self._lock = self._lock.pop_all()
         except OSError as error:
-            self._lock.close()
             raise unwritable(self.target, error.errno, error.strerror or str(error)) from error
-        except BaseException:
-            self._lock.close()
-            raise
         return self
 
     def __exit__(self, *_: object) -> None:
+        self._lock.close()
+
+    def _tidy(self) -> None:
         if not self.path.exists():
             with contextlib.suppress(OSError):
                 self._words.unlink()
-        self._lock.close()
 
     def _busy(self) -> NoReturn:
         raise UsageError(f"{self.path}: another process is writing it; wait for it, or give another name")

@@ -70,7 +70,6 @@ class VideoSink:
     ) -> None:
         self.path = path
         self.info = info
-        self.done = 0  # frames that were given to the container: those that the encoder still holds are not among them
         self.left_out: list[str] = []  # what the container cannot hold, in words
         self.retimed = 0  # copied packets whose time was not after the one before
         self.rounded = 0  # frames whose time the container cannot say exactly
@@ -82,6 +81,7 @@ class VideoSink:
         self._filters: dict[int, BitStreamFilterContext] = {}
         self._waiting: deque[Packet[Stream]] = deque()  # of the other streams, until the video has come as far
         self._last_dts: dict[int, int] = {}
+        self._muxed = 0  # packets of the video, which are frames
         self._ended = False
         self._open = contextlib.ExitStack()  # the container, closed first, and its file, which is named or removed after that
         try:
@@ -100,6 +100,11 @@ class VideoSink:
         except BaseException:
             self.abort()
             raise
+
+    @property
+    def done(self) -> int:
+        """Frames that are in the file but for the segment that they belong to. Encoders hold some, and FFmpeg's interleaving one."""
+        return self._muxed if self._ended else max(0, self._muxed - 1)
 
     def write(self, frame: Frame) -> None:
         if frame.image.shape[:2] != (self.info.height, self.info.width):
@@ -211,7 +216,7 @@ class VideoSink:
             packet.rescale_ts(AVRational(self._stream.time_base or 1))
             self._rise(packet)  # at a variable rate an encoder that begins anew may begin to count before the one before it ended
             self._container.mux_one(packet)
-            self.done += 1
+            self._muxed += 1
 
     def _copy(self, until: Fraction | None) -> None:
         """What waits of the other streams, up to that time."""
