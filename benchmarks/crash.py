@@ -78,10 +78,12 @@ def kill(job: Job, at: int, later: float, *, resume: bool = False) -> Killed | N
 
 
 def playable(part: Path) -> int:
-    """The frames that it decodes to; an error on the way is one. 0 where there is nothing yet."""
-    if not part.exists() or part.stat().st_size == 0:
+    """The frames that it decodes to; an error on the way is one. 0 before the first segment is in it."""
+    try:
+        container = av.open(str(part))
+    except (FileNotFoundError, av.error.InvalidDataError):
         return 0
-    with av.open(str(part)) as container:
+    with container:
         return sum(1 for _ in container.decode(video=0))
 
 
