@@ -205,17 +205,21 @@ class Bar:
         self._live = not quiet and sys.stderr.isatty()
         self._name = ""
         self._started = self._drawn = 0.0
+        self._before: int | None = None  # frames of an earlier run, which took none of this one's time
 
     def begin(self, name: str) -> None:
         self._clear()
-        self._name, self._started, self._drawn = name, time.monotonic(), 0.0
+        self._name, self._started, self._drawn, self._before = name, time.monotonic(), 0.0, None
 
     def show(self, done: int, announced: int | None) -> None:
         now = time.monotonic()
+        if self._before is None:
+            self._before = max(0, done - 1)
         if not self._live or (now - self._drawn < 0.1 and done != announced):
             return
         self._drawn = now
-        print("\r\033[K" + bar_line(f"{self._name:<9}", done, announced, now - self._started), end="", file=sys.stderr, flush=True)
+        line = bar_line(f"{self._name:<9}", done, announced, now - self._started, before=self._before)
+        print(f"\r\033[K{line}", end="", file=sys.stderr, flush=True)
 
     def step(self, name: str, done: int, announced: int) -> None:
         """For work of several steps: the first call with a new name begins it."""
@@ -236,8 +240,9 @@ class Bar:
         self._clear()
 
 
-def bar_line(name: str, done: int, announced: int | None, seconds: float) -> str:
-    fps = done / seconds if seconds > 0 else 0.0
+def bar_line(name: str, done: int, announced: int | None, seconds: float, *, before: int = 0) -> str:
+    """`before`: how many of those that are done an earlier run did."""
+    fps = (done - before) / seconds if seconds > 0 else 0.0
     if not announced:
         return f"{name}  {done} frames  {fps:.1f} fps"
     share = min(1.0, done / announced)

@@ -45,12 +45,12 @@ def check_part(target: Path, *, resume: bool, overwrite: bool) -> None:
 
 
 class Part:
-    """A context manager, which holds the lock. `made` says what the result is made from; `seconds` is how long a segment is."""
+    """A context manager, which holds the lock. `made` says what the result is made from, and how."""
 
-    def __init__(self, target: Path, made: dict[str, str], seconds: int, *, resume: bool, overwrite: bool) -> None:
+    def __init__(self, target: Path, made: dict[str, str], *, resume: bool, overwrite: bool) -> None:
         self.target = target
         self.path = part_of(target)
-        self._made, self._seconds = made, seconds
+        self._made = made
         self._resume, self._overwrite = resume, overwrite
         self._words = self.path.with_name(f"{self.path.name}.json")
         self._growing = self.path
@@ -94,7 +94,7 @@ class Part:
 
     def whole(self) -> list[Fraction]:
         """When each frame of the whole segments is shown. The last segment that was begun is not one: its end may be missing."""
-        segments, times, begun = Segments(self._seconds), list[Fraction](), 0
+        segments, times, begun = Segments(), list[Fraction](), 0
         for packet in self._packets():
             if segments.begins(time := _shown(packet)):
                 begun = len(times)
@@ -142,7 +142,7 @@ class Part:
             self._growing = self._growing.replace(self.path)
 
     def _has_a_segment(self) -> bool:
-        segments = Segments(self._seconds)
+        segments = Segments()
         begun = (packet for packet in self._packets() if segments.begins(_shown(packet)))
         return next(begun, None) is not None and next(begun, None) is not None
 

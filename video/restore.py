@@ -9,7 +9,7 @@ import contextlib
 import dataclasses
 import os
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
@@ -66,52 +66,41 @@ def restore_video(
     """
     options, read, finish = options or EncodeOptions(), read or ReadOptions(), finish or FinishOptions()
     times, before, started = StageTimes(), restorer.guard.done(), time.perf_counter()
-    after = Finish(finish, times)
+    after, said = Finish(finish, times), processed_by(restorer.manifest, finish.strength)
     check_file(source, target, options, read, show_removed=show_removed, resume=resume, overwrite=overwrite)
-    results = [target] if show_removed is None else [target, show_removed]
+    results = {target: said} if show_removed is None else {target: said, show_removed: f"{_LAYER}. {said}"}
+    made = partial(made_from, source, read, restorer, finish, options)
     with (
         open_source(source, read, copies=is_file(target)) as video,
-        _resumable(source, results, restorer, options, read, finish, resume=resume, overwrite=overwrite) as job,
-        contextlib.ExitStack() as open_sinks,
+        _resumable(source, results, made, resume=resume, overwrite=overwrite) as job,
+        contextlib.ExitStack() as opened,
     ):
-        info, said = _enlarged(video, restorer.manifest.graph.scale), processed_by(restorer.manifest, finish.strength)
+        info = _enlarged(video, restorer.manifest.graph.scale)
         open_ = partial(open_sink, info=info, options=options, source=video, overwrite=overwrite)
-        sink = open_sinks.enter_context(open_(target, copies=True, comment=said, part=job.part(target)))
-        layer = None
-        if show_removed is not None:
-            comment, part = f"{_LAYER}. {said}", job.part(show_removed)
-            layer = open_sinks.enter_context(open_(show_removed, copies=False, comment=comment, part=part))
-        job.catch_up(video, [sink] if layer is None else [sink, layer])
+        sinks = [
+            opened.enter_context(open_(path, copies=path == target, comment=comment, part=job.part(path)))
+            for path, comment in results.items()
+        ]
+        job.catch_up(video, sinks)
         run_pipeline(
             job.frames(video),
             partial(_restored, source, restorer),
-            partial(_write, sink, layer),
+            partial(_write, sinks),
             workers=restorer.choice.backend.depth,
             after=partial(_finished, after),
             times=times,
-            progress=None if progress is None else lambda _: progress(sink.done, video.info.frames),
+            progress=None if progress is None else lambda _: progress(sinks[0].done, video.info.frames),
         )
     if progress is not None:
-        progress(sink.done, video.info.frames)
-    report = _report(video, sink, restorer, after, kept=len(job.done), seconds=time.perf_counter() - started, times=times)
+        progress(sinks[0].done, video.info.frames)
+    report = _report(video, sinks[0], restorer, after, kept=len(job.done), seconds=time.perf_counter() - started, times=times)
     return dataclasses.replace(report, notes=(*job.notes(), *report.notes, *restorer.guard.notes(before)))
 
 
-def _resumable(
-    source: Path,
-    results: list[Path],
-    restorer: Restorer,
-    options: EncodeOptions,
-    read: ReadOptions,
-    finish: FinishOptions,
-    *,
-    resume: bool,
-    overwrite: bool,
-) -> Resumable:
+def _resumable(source: Path, results: Iterable[Path], made: Callable[[], dict[str, str]], *, resume: bool, overwrite: bool) -> Resumable:
     """A pipe cannot be read again."""
     files = [] if source == PIPE else [result for result in results if is_file(result)]
-    made = made_from(source, read, restorer, finish, options) if files else {}
-    return Resumable(files, made, 1, resume=resume, overwrite=overwrite)
+    return Resumable(files, made() if files else {}, resume=resume, overwrite=overwrite)
 
 
 def _restored(source: Path, restorer: Restorer, frame: Frame) -> tuple[Frame, Restored]:
@@ -126,10 +115,11 @@ def _finished(finish: Finish, made: tuple[Frame, Restored]) -> tuple[Frame, Rest
     return frame, finish(restored)
 
 
-def _write(sink: FrameSink, layer: FrameSink | None, made: tuple[Frame, Restored]) -> None:
+def _write(sinks: Sequence[FrameSink], made: tuple[Frame, Restored]) -> None:
+    """What was removed goes into the second, where there is one."""
     frame, restored = made
-    sink.write(dataclasses.replace(frame, image=restored.image))
-    if layer is not None:
+    sinks[0].write(dataclasses.replace(frame, image=restored.image))
+    for layer in sinks[1:]:
         layer.write(dataclasses.replace(frame, image=restored.removed))
 
 

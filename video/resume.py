@@ -19,10 +19,9 @@ from video.sinks.file import VideoSink
 class Resumable:
     """A context manager, which holds the parts' locks. Without `targets` there is nothing to go on with."""
 
-    def __init__(self, targets: Sequence[Path], made: dict[str, str], seconds: int, *, resume: bool, overwrite: bool) -> None:
-        self._seconds = seconds
+    def __init__(self, targets: Sequence[Path], made: dict[str, str], *, resume: bool, overwrite: bool) -> None:
         self._asked = resume
-        self._parts = {target: Part(target, made, seconds, resume=resume, overwrite=overwrite) for target in targets}
+        self._parts = {target: Part(target, made, resume=resume, overwrite=overwrite) for target in targets}
         self._locks = contextlib.ExitStack()
         self.done: list[Fraction] = []  # when each frame is shown that an earlier run made
 
@@ -60,7 +59,7 @@ class Resumable:
             part.caught_up()
 
     def frames(self, video: VideoSource) -> Iterable[Frame]:
-        return in_segments(video, self._seconds) if self._parts else video
+        return in_segments(video) if self._parts else video
 
     def notes(self) -> list[str]:
         if not self._asked:

@@ -12,6 +12,7 @@ from fractions import Fraction
 
 from video.frame import Frame
 
+LENGTH = 1  # seconds; what opening an encoder for each costs is in docs/video.md
 _LEAST = 8  # frames: an encoder that is opened anew for one or two makes keyframes only, and x264 other decoding times
 
 
@@ -21,22 +22,21 @@ class Segments:
     It counts milliseconds, since Matroska does: a file that was written is cut where its source was.
     """
 
-    def __init__(self, seconds: int) -> None:
-        self._length = seconds * 1000
+    def __init__(self) -> None:
         self._begin: int | None = None
         self._frames = 0
 
     def begins(self, time: Fraction) -> bool:
         now = _milliseconds(time)
         self._frames += 1
-        if self._begin is not None and (self._frames <= _LEAST or now - self._begin < self._length):
+        if self._begin is not None and (self._frames <= _LEAST or now - self._begin < LENGTH * 1000):
             return False
         self._begin, self._frames = now, 1
         return True
 
 
-def in_segments(frames: Iterable[Frame], seconds: int) -> Iterator[Frame]:
-    segments = Segments(seconds)
+def in_segments(frames: Iterable[Frame]) -> Iterator[Frame]:
+    segments = Segments()
     for frame in frames:
         yield dataclasses.replace(frame, begins=segments.begins(frame.time))
 

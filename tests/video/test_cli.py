@@ -339,3 +339,4 @@ def test_the_bar_says_how_fast_and_how_long() -> None:
     assert bar_line("a.mp4", 50, 200, 2.5).endswith(" 25%  50/200  20.0 fps  0:08 left")
     assert bar_line("a.mp4", 90_000, 180_000, 4500).endswith("1:15:00 left")
     assert bar_line("a.mp4", 50, None, 2.5) == "a.mp4  50 frames  20.0 fps"
+    assert bar_line("a.mp4", 150, 200, 2.5, before=100).endswith(" 75%  150/200  20.0 fps  0:02 left")

@@ -269,7 +269,7 @@ def test_a_part_of_which_nothing_is_known(tmp_path: Path, clip: Path) -> None:
 
 def test_only_one_process_writes_a_part(tmp_path: Path, clip: Path) -> None:
     target = tmp_path / "out.mp4"
-    with Part(target, {}, 1, resume=False, overwrite=False):
+    with Part(target, {}, resume=False, overwrite=False):
         for resume in (False, True):
             with pytest.raises(UsageError, match=r"out\.unfinished\.mp4: another process is writing it"):
                 restore_video(clip, target, restorer(), resume=resume)
