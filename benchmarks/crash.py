@@ -8,6 +8,7 @@ and lack no more than a segment of what was said to be done; what comes in the e
 from __future__ import annotations
 
 import argparse
+import itertools
 import json
 import multiprocessing
 import os
@@ -61,6 +62,7 @@ def restore(job: Job, says: Connection | None = None, *, resume: bool = False) -
 def kill(job: Job, at: int, later: float, *, resume: bool = False) -> Killed | None:
     """Once that many frames are said to be done, and so many seconds later. None where the video was whole before it came to that."""
     hears, says = _PROCESSES.Pipe(duplex=False)
+    _PROCESSES.set_forkserver_preload(["benchmarks.crash"])  # each process is then there at once
     process = _PROCESSES.Process(target=restore, args=(job, says), kwargs={"resume": resume})
     process.start()
     says.close()
@@ -78,13 +80,15 @@ def kill(job: Job, at: int, later: float, *, resume: bool = False) -> Killed | N
 
 
 def playable(part: Path) -> int:
-    """The frames that it decodes to; an error on the way is one. 0 before the first segment is in it."""
+    """The frames that it decodes to, up to the packet in which it was cut off; an error before that is one. 0 before anything is in it."""
     try:
         container = av.open(str(part))
     except (FileNotFoundError, av.error.InvalidDataError):
         return 0
     with container:
-        return sum(1 for _ in container.decode(video=0))
+        video = container.streams.video[0]
+        packets = itertools.takewhile(lambda packet: packet.size and not packet.is_corrupt, container.demux(video))
+        return sum(len(video.decode(packet)) for packet in itertools.chain(packets, [None]))
 
 
 def contents(path: Path) -> list[tuple[int, Fraction, bytes]]:
