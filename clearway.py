@@ -58,16 +58,25 @@ def __getattr__(name: str) -> object:
 
 
 def restore_video(
-    source: str | Path, target: str | Path, model: str | Path = "derain", backend: str = "auto", *, overwrite: bool = False
+    source: str | Path,
+    target: str | Path,
+    model: str | Path = "derain",
+    backend: str = "auto",
+    *,
+    resume: bool = False,
+    overwrite: bool = False,
 ) -> VideoReport:
-    """Restores a video file; timestamps, sound and colour tags come out as they went in. Only `overwrite` replaces what is there."""
+    """Restores a video file; timestamps, sound and colour tags come out as they went in. Only `overwrite` replaces what is there.
+
+    `resume` goes on where an earlier call was ended, with the result that it would have had.
+    """
     from runtime.restorer import load
     from video.restore import check_file, engine_threads
     from video.restore import restore_video as restore
 
-    check_file(Path(source), Path(target), overwrite=overwrite)  # before the seconds that loading a model takes
+    check_file(Path(source), Path(target), resume=resume, overwrite=overwrite)  # before the seconds that loading a model takes
     with load(model, backend, threads=engine_threads()) as restorer:
-        return restore(Path(source), Path(target), restorer, overwrite=overwrite)
+        return restore(Path(source), Path(target), restorer, resume=resume, overwrite=overwrite)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

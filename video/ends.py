@@ -14,7 +14,7 @@ from runtime.pictures import PICTURE_SUFFIXES
 from video.encoding import EncodeOptions, check_encoder
 from video.frame import Frame, VideoInfo
 from video.numbered import Numbered
-from video.part import Part, check_part
+from video.part import Part, check_part, part_of
 from video.reading import ReadOptions
 from video.sinks.file import CONTAINERS, VideoSink
 from video.sinks.steady import PipeSink, SequenceSink
@@ -84,6 +84,8 @@ def check_ends(
     if resume and (source == PIPE or not is_file(target)):
         raise UsageError(f"--resume: a file or numbered pictures were expected that become a file, {source} → {target} came; leave it out")
     if is_file(target):
+        if source.resolve() == part_of(target).resolve():
+            raise UsageError(f"{target}: its unfinished part is the input, and would be written over; give the output another name")
         if source != PIPE:
             check_part(target, resume=resume, overwrite=overwrite)
         check_target(target, CONTAINERS, source=source, overwrite=overwrite)

@@ -18,7 +18,7 @@ from runtime.restorer import Restorer
 from video.encoding import EncodeOptions, check_encoder
 from video.ends import is_file
 from video.finish import FinishOptions
-from video.part import check_part, part_of
+from video.part import UNFINISHED, check_part, part_of
 from video.reading import ReadOptions
 from video.report import PictureReport, VideoReport
 from video.restore import Progress, is_picture, restore_picture, restore_video
@@ -118,8 +118,8 @@ def plan_folder(
 
 
 def _hidden(name: Path) -> bool:
-    """Not meant: thumbnails, what a crash left half written, and the ._clip.mp4 that macOS puts on memory cards."""
-    return any(part.startswith(".") for part in name.parts)
+    """Not meant: thumbnails, what was left unfinished, and the ._clip.mp4 that macOS puts on memory cards."""
+    return any(part.startswith(".") for part in name.parts) or name.stem.endswith(UNFINISHED)
 
 
 def goal_of(name: Path, options: EncodeOptions) -> Path:

@@ -30,12 +30,13 @@ except ImportError as error:
 
 _DEPTH = 4  # frames that may be decoded before one that is shown before them: no encoder of ours takes more
 
+UNFINISHED = ".unfinished"  # at the end of a stem
 TO_GO_ON = "go on with it: --resume (resume=True in Python)"
 _TO_BEGIN = "begin from the start: --force (overwrite=True in Python)"
 
 
 def part_of(target: Path) -> Path:
-    return target.with_name(f"{target.stem}.unfinished{target.suffix}")
+    return target.with_name(f"{target.stem}{UNFINISHED}{target.suffix}")
 
 
 def check_part(target: Path, *, resume: bool, overwrite: bool) -> None:
@@ -53,15 +54,17 @@ class Part:
         self._made = made
         self._resume, self._overwrite = resume, overwrite
         self._words = self.path.with_name(f"{self.path.name}.json")
+        self._beside = self.path.with_name(f".{self.path.name}")  # until what grows has all that an earlier part had
         self._growing = self.path
         self._lock = contextlib.ExitStack()
 
     def __enter__(self) -> Part:
-        check_part(self.target, resume=self._resume, overwrite=self._overwrite)
         try:
             with self._lock:
                 self._lock.enter_context(locked(self._words, waiting=self._busy))
                 self._lock.callback(self._tidy)
+                check_part(self.target, resume=self._resume, overwrite=self._overwrite)
+                self._beside.unlink(missing_ok=True)
                 if self._resume and self.path.exists():
                     self._compare()
                 else:
@@ -124,7 +127,7 @@ class Part:
         Where there is an earlier part, it stays as it is until `caught_up`.
         """
         if self.path.exists():
-            self._growing = self.path.with_name(f".{self.path.name}")
+            self._growing = self._beside
         try:
             yield self._growing
             _to_disk(self._growing)

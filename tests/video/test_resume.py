@@ -267,6 +267,15 @@ def test_a_part_of_which_nothing_is_known(tmp_path: Path, clip: Path) -> None:
         go_on(clip, target)
 
 
+def test_a_part_is_not_restored_onto_itself(tmp_path: Path, clip: Path) -> None:
+    source = clip.rename(tmp_path / "out.unfinished.mp4")
+    before = source.read_bytes()
+    for resume, overwrite in ((False, False), (True, False), (False, True)):
+        with pytest.raises(UsageError, match="its unfinished part is the input"):
+            restore_video(source, tmp_path / "out.mp4", restorer(), resume=resume, overwrite=overwrite)
+    assert source.read_bytes() == before
+
+
 def test_only_one_process_writes_a_part(tmp_path: Path, clip: Path) -> None:
     target = tmp_path / "out.mp4"
     with Part(target, {}, resume=False, overwrite=False):
@@ -289,6 +298,7 @@ def test_a_folder_goes_on(tmp_path: Path, clip: Path) -> None:
     source, target = tmp_path / "in", tmp_path / "out"
     (source / "a").mkdir(parents=True)
     picture(source / "a" / "one.png")
+    (source / "c.unfinished.mp4").write_text("somebody's own, that nobody asked to restore")
     Clip(pts=STEADY).make(source / "b.mp4")
     shutil.copy(clip, source / "c.mp4")
     Clip(pts=STEADY).make(source / "d.mp4")
