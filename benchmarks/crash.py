@@ -62,7 +62,7 @@ def restore(job: Job, says: Connection | None = None, *, resume: bool = False) -
 def kill(job: Job, at: int, later: float, *, resume: bool = False) -> Killed | None:
     """Once that many frames are said to be done, and so many seconds later. None where the video was whole before it came to that."""
     hears, says = _PROCESSES.Pipe(duplex=False)
-    _PROCESSES.set_forkserver_preload(["benchmarks.crash"])  # each process is then there at once
+    _PROCESSES.set_forkserver_preload(["video.restore"])  # each process is then there at once
     process = _PROCESSES.Process(target=restore, args=(job, says), kwargs={"resume": resume})
     process.start()
     says.close()
