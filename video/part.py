@@ -31,7 +31,6 @@ except ImportError as error:
 _DEPTH = 4  # frames that may be decoded before one that is shown before them: no encoder of ours takes more
 
 UNFINISHED = ".unfinished"  # at the end of a stem
-TO_GO_ON = "go on with it: --resume (resume=True in Python)"
 _TO_BEGIN = "begin from the start: --force (overwrite=True in Python)"
 
 
@@ -39,10 +38,16 @@ def part_of(target: Path) -> Path:
     return target.with_name(f"{target.stem}{UNFINISHED}{target.suffix}")
 
 
+def to_go_on(target: Path) -> str:
+    if target.exists():  # the run was to replace it
+        return f"go on with it, and replace {target.name} in the end: --resume --force (resume=True, overwrite=True in Python)"
+    return "go on with it: --resume (resume=True in Python)"
+
+
 def check_part(target: Path, *, resume: bool, overwrite: bool) -> None:
     """An unfinished part is hours of work: it is neither replaced nor gone on with unasked."""
     if part_of(target).exists() and not (resume or overwrite):
-        raise UsageError(f"{part_of(target)}: an unfinished part of {target.name} is there; {TO_GO_ON}, or {_TO_BEGIN}")
+        raise UsageError(f"{part_of(target)}: an unfinished part of {target.name} is there; {to_go_on(target)}, or {_TO_BEGIN}")
 
 
 class Part:

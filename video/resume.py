@@ -11,7 +11,7 @@ from types import TracebackType
 
 from video.ends import FrameSink, VideoSource
 from video.frame import Frame
-from video.part import TO_GO_ON, Part
+from video.part import Part, to_go_on
 from video.segments import in_segments
 from video.sinks.file import VideoSink
 
@@ -41,10 +41,11 @@ class Resumable:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None) -> None:
-        left = [str(part.path) for part in self._parts.values() if part.path.exists()]
+        left = [part for part in self._parts.values() if part.path.exists()]
         self._locks.close()
         if value is not None and left:
-            value.add_note(f"{' and '.join(left)}: what is finished so far, which plays; {TO_GO_ON}")
+            names = " and ".join(str(part.path) for part in left)
+            value.add_note(f"{names}: what is finished so far, which plays; {to_go_on(left[0].target)}")
 
     def catch_up(self, video: VideoSource, sinks: Iterable[FrameSink]) -> None:
         """Writes what the parts have into their sinks, and passes over it in the source."""

@@ -230,6 +230,18 @@ def test_a_part_is_not_replaced_unasked(tmp_path: Path, clip: Path) -> None:
     assert names(tmp_path) == ["in.mp4", "out.mp4"]
 
 
+def test_what_was_to_be_replaced_is_replaced_in_the_end(tmp_path: Path, clip: Path) -> None:
+    target = tmp_path / "out.mp4"
+    target.write_text("old")
+    error = stop(clip, target, overwrite=True)
+    assert error.__notes__[0].endswith("and replace out.mp4 in the end: --resume --force (resume=True, overwrite=True in Python)")
+    with pytest.raises(UsageError, match="exists already"):
+        go_on(clip, target)
+    assert target.read_text() == "old"
+    assert go_on(clip, target, overwrite=True).notes[0].startswith("gone on with after 50 frames,")
+    assert contents(target) == contents(whole(clip, tmp_path / "whole.mp4"))
+
+
 @pytest.mark.parametrize(
     ("asked", "differs"),
     [
