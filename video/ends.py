@@ -71,9 +71,7 @@ def is_file(path: Path) -> bool:
     return path != PIPE and Numbered.parse(path) is None
 
 
-def check_ends(
-    source: Path, target: Path, options: EncodeOptions, read: ReadOptions, *, resume: bool = False, overwrite: bool
-) -> None:
+def check_ends(source: Path, target: Path, options: EncodeOptions, read: ReadOptions, *, resume: bool = False, overwrite: bool) -> None:
     """All that is wrong with the names and what was said of them, before any work."""
     if read.raw is not None and source != PIPE:
         raise UsageError(f"--raw: standard input (-) was expected with it, {source} came; leave it out")

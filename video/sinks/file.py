@@ -103,7 +103,7 @@ class VideoSink:
 
     @property
     def done(self) -> int:
-        """Frames that are in the file but for the segment that they belong to. Encoders hold some, and FFmpeg's interleaving one."""
+        """Frames that were given to the file, of which SIGKILL takes a segment at most. The encoder holds more, and FFmpeg one."""
         return self._muxed if self._ended else max(0, self._muxed - 1)
 
     def write(self, frame: Frame) -> None:
