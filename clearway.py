@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from runtime.restorer import Restored as Restored
     from runtime.restorer import Restorer as Restorer
     from runtime.restorer import load as load
-    from video.restore import VideoReport
+    from video.report import VideoReport
 
 __all__ = ["ClearwayError", "load", "main", "restore_video"]
 
@@ -58,16 +58,25 @@ def __getattr__(name: str) -> object:
 
 
 def restore_video(
-    source: str | Path, target: str | Path, model: str | Path = "derain", backend: str = "auto", *, overwrite: bool = False
+    source: str | Path,
+    target: str | Path,
+    model: str | Path = "derain",
+    backend: str = "auto",
+    *,
+    resume: bool = False,
+    overwrite: bool = False,
 ) -> VideoReport:
-    """Restores a video file; timestamps, sound and colour tags come out as they went in. Only `overwrite` replaces what is there."""
+    """Restores a video file; timestamps, sound and colour tags come out as they went in. Only `overwrite` replaces what is there.
+
+    `resume` goes on where an earlier call was ended, with the result that it would have had.
+    """
     from runtime.restorer import load
     from video.restore import check_file, engine_threads
     from video.restore import restore_video as restore
 
-    check_file(Path(source), Path(target), overwrite=overwrite)  # before the seconds that loading a model takes
+    check_file(Path(source), Path(target), resume=resume, overwrite=overwrite)  # before the seconds that loading a model takes
     with load(model, backend, threads=engine_threads()) as restorer:
-        return restore(Path(source), Path(target), restorer, overwrite=overwrite)
+        return restore(Path(source), Path(target), restorer, resume=resume, overwrite=overwrite)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -128,14 +137,25 @@ def _run(word: str, arguments: list[str]) -> int:
         return int(room.run(word, arguments))
     except ClearwayError as error:
         print(f"clearway: {error}", file=sys.stderr)
+        _say_notes(error)
         return error.exit_code
     except BrokenPipeError:
         raise
     except OSError as error:  # a folder without x, a name that is too long: the system's words, with the path, say enough
         return _said(error)
-    except KeyboardInterrupt:
+    except KeyboardInterrupt as error:
         print("clearway: interrupted; no half-made file is left under a final name", file=sys.stderr)
+        _say_notes(error)
         return 130
+    except SystemExit as error:  # SIGTERM; argparse's has none
+        _say_notes(error)
+        raise
+
+
+def _say_notes(error: BaseException) -> None:
+    """How to go on, from whoever knows."""
+    for note in getattr(error, "__notes__", ()):
+        print(f"clearway: {note}", file=sys.stderr)
 
 
 def _usage() -> str:

@@ -30,7 +30,8 @@ from training.metrics import PROTOCOLS, psnr, ssim
 from video.frame import Frame
 from video.pipeline import run_pipeline
 from video.preview import wipe
-from video.restore import VideoReport, restore_video
+from video.report import VideoReport
+from video.restore import restore_video
 from video.sinks.file import VideoSink
 from video.sources.file import open_video
 from video.target import make_folder

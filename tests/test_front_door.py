@@ -114,6 +114,20 @@ def test_interrupted(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixt
     assert capsys.readouterr().err.startswith("clearway: interrupted")
 
 
+@pytest.mark.parametrize("error", [ClearwayError("torn"), KeyboardInterrupt(), SystemExit(143)])
+def test_the_last_line_says_how_to_go_on(
+    error: BaseException, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    error.add_note("out.unfinished.mp4: go on with --resume")
+    _raising(monkeypatch, error)
+    if isinstance(error, SystemExit):
+        with pytest.raises(SystemExit):
+            clearway.main(["models"])
+    else:
+        assert clearway.main(["models"]) in (1, 130)
+    assert capsys.readouterr().err.splitlines()[-1] == "clearway: out.unfinished.mp4: go on with --resume"
+
+
 def test_a_fault_of_our_own_is_not_hidden(monkeypatch: pytest.MonkeyPatch) -> None:
     _raising(monkeypatch, ZeroDivisionError("ours"))
     with pytest.raises(ZeroDivisionError):

@@ -21,20 +21,10 @@ from video.encoders import ENCODERS, PRESETS
 from video.encoding import PRESET, QUALITY, EncodeOptions
 from video.ends import is_file
 from video.finish import FinishOptions
+from video.folder import FolderReport, goal_of, plan_folder, restore_folder
 from video.reading import RawFormat, ReadOptions, parse_rate
-from video.restore import (
-    FolderReport,
-    PictureReport,
-    VideoReport,
-    check_file,
-    engine_threads,
-    goal_of,
-    is_picture,
-    plan_folder,
-    restore_folder,
-    restore_picture,
-    restore_video,
-)
+from video.report import PictureReport, VideoReport
+from video.restore import check_file, engine_threads, is_picture, restore_picture, restore_video
 from video.sinks.file import CONTAINERS
 from video.sources.pipe import PIPE
 from video.target import make_folder
@@ -55,12 +45,12 @@ def run(word: str, arguments: list[str]) -> int:
     if source.is_dir():
         if args.show_removed is not None:
             raise UsageError(f"--show-removed: a video or a picture was expected with it, {source} is a folder; restore its files singly")
-        plan_folder(source, target, options, overwrite=args.force)
+        plan_folder(source, target, options, resume=args.resume, overwrite=args.force)
         new = [folder for folder in (target, *target.parents) if not folder.exists()]
         make_folder(target)
     else:
         target = target / goal_of(Path(source.name), options) if target.is_dir() else target
-        check_file(source, target, options, read, show_removed=args.show_removed, overwrite=args.force)
+        check_file(source, target, options, read, show_removed=args.show_removed, resume=args.resume, overwrite=args.force)
     with _load(args, new) as restorer:
         if not args.quiet:
             print(f"{restorer.manifest.name} on {restorer.choice.describe()}", file=sys.stderr)
@@ -117,6 +107,7 @@ def _parser(word: str) -> argparse.ArgumentParser:
     )
     _add_treatment(parser)
     _add_encoding(parser)
+    parser.add_argument("--resume", action="store_true", help="go on with what an earlier run left unfinished")
     parser.add_argument("--force", action="store_true", help="replace files that exist")
     parser.add_argument("--json", action="store_true", help="print the report as one line of JSON")
     parser.add_argument("--quiet", action="store_true", help="say nothing but errors")
@@ -183,6 +174,7 @@ def _restore(
             options,
             read=read,
             finish=finish,
+            resume=args.resume,
             overwrite=force,
             begins=lambda path: bar.begin(path.name),
             progress=bar.show,
@@ -192,7 +184,16 @@ def _restore(
         return restore_picture(source, target, restorer, strength=strength, show_removed=removed, overwrite=force)
     bar.begin(source.name)
     return restore_video(
-        source, target, restorer, options, read=read, finish=finish, show_removed=removed, overwrite=force, progress=bar.show
+        source,
+        target,
+        restorer,
+        options,
+        read=read,
+        finish=finish,
+        show_removed=removed,
+        resume=args.resume,
+        overwrite=force,
+        progress=bar.show,
     )
 
 
@@ -204,17 +205,21 @@ class Bar:
         self._live = not quiet and sys.stderr.isatty()
         self._name = ""
         self._started = self._drawn = 0.0
+        self._before: int | None = None  # frames of an earlier run, which took none of this one's time
 
     def begin(self, name: str) -> None:
         self._clear()
-        self._name, self._started, self._drawn = name, time.monotonic(), 0.0
+        self._name, self._started, self._drawn, self._before = name, time.monotonic(), 0.0, None
 
     def show(self, done: int, announced: int | None) -> None:
         now = time.monotonic()
+        if self._before is None:
+            self._before = max(0, done - 1)
         if not self._live or (now - self._drawn < 0.1 and done != announced):
             return
         self._drawn = now
-        print("\r\033[K" + bar_line(f"{self._name:<9}", done, announced, now - self._started), end="", file=sys.stderr, flush=True)
+        line = bar_line(f"{self._name:<9}", done, announced, now - self._started, before=self._before)
+        print(f"\r\033[K{line}", end="", file=sys.stderr, flush=True)
 
     def step(self, name: str, done: int, announced: int) -> None:
         """For work of several steps: the first call with a new name begins it."""
@@ -235,8 +240,9 @@ class Bar:
         self._clear()
 
 
-def bar_line(name: str, done: int, announced: int | None, seconds: float) -> str:
-    fps = done / seconds if seconds > 0 else 0.0
+def bar_line(name: str, done: int, announced: int | None, seconds: float, *, before: int = 0) -> str:
+    """`before`: how many of those that are done an earlier run did."""
+    fps = (done - before) / seconds if seconds > 0 else 0.0
     if not announced:
         return f"{name}  {done} frames  {fps:.1f} fps"
     share = min(1.0, done / announced)
@@ -254,7 +260,8 @@ def _clock(seconds: float) -> str:
 def summary(report: VideoReport | PictureReport | FolderReport) -> str:
     if isinstance(report, FolderReport):
         parts = [summary(one) for one in report.done]
-        parts.append(f"{len(report.done)} restored, {len(report.failed)} failed, {report.left_alone} other files left alone")
+        there = f", {report.there} there before" if report.there else ""
+        parts.append(f"{len(report.done)} restored{there}, {len(report.failed)} failed, {report.left_alone} other files left alone")
         return "\n".join(parts)
     if isinstance(report, PictureReport):
         done = f"{report.source} → {report.target}: {report.width}×{report.height} in {report.seconds:.2f} s"

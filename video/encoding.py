@@ -113,7 +113,7 @@ def check_encoder(options: EncodeOptions, suffixes: Collection[str]) -> None:
 def open_encoder(context: VideoCodecContext, options: EncodeOptions) -> None:
     """Apart from the container, so that a card without an encoder is not blamed on the disk."""
     if options.encoder == "av1":
-        os.environ.setdefault("SVT_LOG", "1")  # errors only; it writes to standard error past FFmpeg's log
+        os.environ.setdefault("SVT_LOG", "0")  # it writes to standard error past FFmpeg's log, and calls it an error to be given up
     try:
         context.open()
     except FFmpegError as error:

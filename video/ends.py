@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from fractions import Fraction
 from pathlib import Path
 from types import TracebackType
 from typing import Protocol, Self
@@ -13,6 +14,7 @@ from runtime.pictures import PICTURE_SUFFIXES
 from video.encoding import EncodeOptions, check_encoder
 from video.frame import Frame, VideoInfo
 from video.numbered import Numbered
+from video.part import Part, check_part, part_of
 from video.reading import ReadOptions
 from video.sinks.file import CONTAINERS, VideoSink
 from video.sinks.steady import PipeSink, SequenceSink
@@ -37,6 +39,7 @@ class VideoSource(Protocol):
     def further_videos(self) -> int: ...
     @property
     def deinterlaced(self) -> int: ...
+    def skip(self, done: Sequence[Fraction]) -> Iterator[None]: ...
     def __iter__(self) -> Iterator[Frame]: ...
     def __enter__(self) -> Self: ...
     def __exit__(self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None) -> None: ...
@@ -57,6 +60,8 @@ class FrameSink(Protocol):
     def rounded(self) -> int: ...
     @property
     def rounding(self) -> str: ...
+    @property
+    def done(self) -> int: ...
     def write(self, frame: Frame) -> None: ...
     def __enter__(self) -> Self: ...
     def __exit__(self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None) -> None: ...
@@ -66,7 +71,7 @@ def is_file(path: Path) -> bool:
     return path != PIPE and Numbered.parse(path) is None
 
 
-def check_ends(source: Path, target: Path, options: EncodeOptions, read: ReadOptions, *, overwrite: bool) -> None:
+def check_ends(source: Path, target: Path, options: EncodeOptions, read: ReadOptions, *, resume: bool = False, overwrite: bool) -> None:
     """All that is wrong with the names and what was said of them, before any work."""
     if read.raw is not None and source != PIPE:
         raise UsageError(f"--raw: standard input (-) was expected with it, {source} came; leave it out")
@@ -74,7 +79,13 @@ def check_ends(source: Path, target: Path, options: EncodeOptions, read: ReadOpt
         read.rate_of(source)
     elif read.rate is not None:
         raise UsageError(f"--fps: numbered pictures or raw frames were expected with it, {source} says its times itself; leave it out")
+    if resume and (source == PIPE or not is_file(target)):
+        raise UsageError(f"--resume: a file or numbered pictures were expected that become a file, {source} → {target} came; leave it out")
     if is_file(target):
+        if source.resolve() == part_of(target).resolve():
+            raise UsageError(f"{target}: its unfinished part is the input, and would be written over; give the output another name")
+        if source != PIPE:
+            check_part(target, resume=resume, overwrite=overwrite)
         check_target(target, CONTAINERS, source=source, overwrite=overwrite)
         check_encoder(options, [target.suffix.lower()])
         return
@@ -96,9 +107,17 @@ def open_source(path: Path, read: ReadOptions, *, copies: bool) -> VideoSource:
 
 
 def open_sink(
-    path: Path, info: VideoInfo, options: EncodeOptions, *, source: VideoSource, copies: bool, comment: str, overwrite: bool
+    path: Path,
+    info: VideoInfo,
+    options: EncodeOptions,
+    *,
+    source: VideoSource,
+    copies: bool,
+    comment: str,
+    overwrite: bool,
+    part: Part | None = None,
 ) -> FrameSink:
-    """With `copies` the other streams of the source come too, where the sink is a file."""
+    """With `copies` the other streams of the source come too, where the sink is a file. It grows as `part`, where that is given."""
     file = source if isinstance(source, FileSource) else None
     others = () if file is None else file.other_kinds
     if path == PIPE:
@@ -108,4 +127,4 @@ def open_sink(
         first = source.first if isinstance(source, SequenceSource) else 1  # as FFmpeg counts
         return SequenceSink(path, info, first=first, comment=comment, others=others)
     copy_from = file if copies else None
-    return VideoSink(path, info, options, copy_from=copy_from, comment=comment, overwrite=overwrite)
+    return VideoSink(path, info, options, copy_from=copy_from, comment=comment, overwrite=overwrite, part=part)

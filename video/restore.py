@@ -1,7 +1,6 @@
-"""Owns restoring a video, a picture, or a folder of either, and the report of it; knows nothing of terminals.
+"""Owns restoring one video or one picture; knows nothing of terminals or of folders.
 
-A video that cannot be read to its end, or written, leaves nothing under the target's name. In a folder the other files are still
-restored, and what failed is in the report.
+A file gets the target's name only when it is whole. What an unfinished video has of whole segments stays beside it (video/part.py).
 """
 
 from __future__ import annotations
@@ -10,83 +9,32 @@ import contextlib
 import dataclasses
 import os
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any
 
-from runtime.errors import BackendError, ClearwayError, PictureError, SourceError, UsageError
+from runtime.errors import BackendError, PictureError, SourceError, UsageError
 from runtime.manifest import MINIMUM_SIDE
 from runtime.pictures import DESCRIBED_SUFFIXES, PICTURE_SUFFIXES, left_behind, read_picture, write_picture
 from runtime.restorer import Restored, Restorer
 from runtime.timing import StageTimes
-from video.encoding import EncodeOptions, check_encoder
+from video.encoding import EncodeOptions
 from video.ends import FrameSink, VideoSource, check_ends, is_file, open_sink, open_source
 from video.finish import Finish, FinishOptions
-from video.flicker import Flicker
 from video.frame import Frame, VideoInfo
+from video.made import made_from
 from video.pipeline import run_pipeline
 from video.reading import ReadOptions
-from video.sources.file import Damage
+from video.report import PictureReport, VideoReport, notes_of
+from video.resume import Resumable
+from video.sources.pipe import PIPE
 from video.strength import at_strength, check_strength, processed_by
-from video.target import TO_REPLACE, check_target, make_folder
-
-VIDEO_SUFFIXES = frozenset((".mp4", ".mov", ".mkv", ".m4v", ".avi", ".webm", ".ts", ".mts", ".m2ts", ".mpg", ".mpeg", ".wmv", ".3gp"))
+from video.target import check_target
 
 _LAYER = "What was removed, 128 + half the difference"
 
 Progress = Callable[[int, int | None], None]  # frames done, frames announced
-
-
-@dataclass(frozen=True)
-class VideoReport:
-    source: str
-    target: str
-    width: int
-    height: int
-    frames: int
-    seconds: float
-    fps: float
-    strength: float
-    source_fps: float | None
-    kept_up: bool | None  # at least as fast as it plays; None where the source has no rate
-    model: str
-    backend: str  # which and why, in words
-    stages: dict[str, dict[str, float]]  # StageTimes.as_dict()
-    notes: tuple[str, ...]  # what a careful person wants to know of this file: assumed colours, damage, rounding
-    steady: bool  # steadied against flicker
-    flicker: Flicker | None  # None unless it was asked for, and there were frames to compare
-
-    def as_dict(self) -> dict[str, Any]:
-        return dataclasses.asdict(self)
-
-
-@dataclass(frozen=True)
-class PictureReport:
-    source: str
-    target: str
-    width: int
-    height: int
-    seconds: float
-    strength: float
-    model: str
-    backend: str
-    notes: tuple[str, ...]
-
-    def as_dict(self) -> dict[str, Any]:
-        return dataclasses.asdict(self)
-
-
-@dataclass(frozen=True)
-class FolderReport:
-    done: tuple[VideoReport | PictureReport, ...]
-    failed: tuple[tuple[str, str], ...]  # path, why
-    left_alone: int  # files that are neither pictures nor videos
-
-    def as_dict(self) -> dict[str, Any]:
-        return dataclasses.asdict(self)
 
 
 def engine_threads() -> int | None:
@@ -108,43 +56,71 @@ def restore_video(
     read: ReadOptions | None = None,
     finish: FinishOptions | None = None,
     show_removed: Path | None = None,
+    resume: bool = False,
     overwrite: bool = False,
     progress: Progress | None = None,
 ) -> VideoReport:
-    """`show_removed` names a second video of the same times: what was taken out of each frame of the first, around mid-grey."""
+    """`show_removed` names a second video of the same times: what was taken out of each frame of the first, around mid-grey.
+
+    `resume` goes on where an earlier call ended before its end, and gives the result that it would have given.
+    """
+    options, read, finish = options or EncodeOptions(), read or ReadOptions(), finish or FinishOptions()
     times, before, started = StageTimes(), restorer.guard.done(), time.perf_counter()
-    options, read = options or EncodeOptions(), read or ReadOptions()
-    after = Finish(finish or FinishOptions(), times)
-    check_file(source, target, options, read, show_removed=show_removed, overwrite=overwrite)
-    with open_source(source, read, copies=is_file(target)) as video, contextlib.ExitStack() as sinks:
-        open_ = partial(open_sink, info=_enlarged(video, restorer.manifest.graph.scale), options=options, source=video, overwrite=overwrite)
-        said = processed_by(restorer.manifest, after.options.strength)
-        layers = []
-        if show_removed is not None:
-            layers.append(sinks.enter_context(open_(show_removed, copies=False, comment=f"{_LAYER}. {said}")))
-        sink = sinks.enter_context(open_(target, copies=True, comment=said))
-        done = 0
+    after, said = Finish(finish, times), processed_by(restorer.manifest, finish.strength)
+    check_file(source, target, options, read, show_removed=show_removed, resume=resume, overwrite=overwrite)
+    results = {target: said} if show_removed is None else {target: said, show_removed: f"{_LAYER}. {said}"}
+    made = partial(made_from, source, read, restorer, finish, options)
+    with (
+        open_source(source, read, copies=is_file(target)) as video,
+        _resumable(source, results, made, resume=resume, overwrite=overwrite) as job,
+        contextlib.ExitStack() as opened,
+    ):
+        info = _enlarged(video, restorer.manifest.graph.scale)
+        open_ = partial(open_sink, info=info, options=options, source=video, overwrite=overwrite)
+        sinks = [
+            opened.enter_context(open_(path, copies=path == target, comment=comment, part=job.part(path)))
+            for path, comment in results.items()
+        ]
+        job.catch_up(video, sinks)
+        run_pipeline(
+            job.frames(video),
+            partial(_restored, source, restorer),
+            partial(_write, sinks),
+            workers=restorer.choice.backend.depth,
+            after=partial(_finished, after),
+            times=times,
+            progress=None if progress is None else lambda _: progress(sinks[0].done, video.info.frames),
+        )
+    if progress is not None:
+        progress(sinks[0].done, video.info.frames)
+    report = _report(video, sinks[0], restorer, after, kept=len(job.done), seconds=time.perf_counter() - started, times=times)
+    return dataclasses.replace(report, notes=(*job.notes(), *report.notes, *restorer.guard.notes(before)))
 
-        def work(frame: Frame) -> tuple[Frame, Restored]:
-            with _named(f"{source}, frame {frame.index}"):
-                return frame, restorer(frame.image)
 
-        def write(made: tuple[Frame, Restored]) -> None:
-            frame, restored = made
-            sink.write(dataclasses.replace(frame, image=restored.image))
-            for layer in layers:
-                layer.write(dataclasses.replace(frame, image=restored.removed))
+def _resumable(source: Path, results: Iterable[Path], made: Callable[[], dict[str, str]], *, resume: bool, overwrite: bool) -> Resumable:
+    """A pipe cannot be read again."""
+    files = [] if source == PIPE else [result for result in results if is_file(result)]
+    return Resumable(files, made() if files else {}, resume=resume, overwrite=overwrite)
 
-        def count(frames: int) -> None:
-            nonlocal done
-            done = frames
-            if progress is not None:
-                progress(frames, video.info.frames)
 
-        workers = restorer.choice.backend.depth
-        run_pipeline(video, work, write, workers=workers, after=lambda made: (made[0], after(made[1])), times=times, progress=count)
-    report = _report(video, sink, restorer, after, frames=done, seconds=time.perf_counter() - started, times=times)
-    return dataclasses.replace(report, notes=(*report.notes, *restorer.guard.notes(before)))
+def _restored(source: Path, restorer: Restorer, frame: Frame) -> tuple[Frame, Restored]:
+    with _named(f"{source}, frame {frame.index}"):
+        return frame, restorer(frame.image)
+
+
+def _finished(finish: Finish, made: tuple[Frame, Restored]) -> tuple[Frame, Restored]:
+    frame, restored = made
+    if frame.begins:
+        finish.restart()
+    return frame, finish(restored)
+
+
+def _write(sinks: Sequence[FrameSink], made: tuple[Frame, Restored]) -> None:
+    """What was removed goes into the second, where there is one."""
+    frame, restored = made
+    sinks[0].write(dataclasses.replace(frame, image=restored.image))
+    for layer in sinks[1:]:
+        layer.write(dataclasses.replace(frame, image=restored.removed))
 
 
 def _enlarged(video: VideoSource, scale: int) -> VideoInfo:
@@ -165,16 +141,16 @@ def _named(what: str) -> Iterator[None]:
 
 
 def _report(
-    video: VideoSource, sink: FrameSink, restorer: Restorer, after: Finish, *, frames: int, seconds: float, times: StageTimes
+    video: VideoSource, sink: FrameSink, restorer: Restorer, after: Finish, *, kept: int, seconds: float, times: StageTimes
 ) -> VideoReport:
     rate = float(video.info.average_rate) if video.info.average_rate else None
-    fps = frames / seconds
+    fps = (sink.done - kept) / seconds
     return VideoReport(
         source=str(video.path),
         target=str(sink.path),
         width=sink.info.width,
         height=sink.info.height,
-        frames=frames,
+        frames=sink.done,
         seconds=seconds,
         fps=fps,
         strength=after.options.strength,
@@ -183,7 +159,7 @@ def _report(
         model=restorer.manifest.name,
         backend=restorer.choice.describe(),
         stages=times.as_dict(),
-        notes=_notes(video.info, video, sink),
+        notes=notes_of(video, sink),
         steady=after.options.steady,
         flicker=after.flicker(),
     )
@@ -224,90 +200,8 @@ def restore_picture(
     )
 
 
-def restore_folder(
-    source: Path,
-    target: Path,
-    restorer: Restorer,
-    options: EncodeOptions | None = None,
-    *,
-    read: ReadOptions | None = None,
-    finish: FinishOptions | None = None,
-    overwrite: bool = False,
-    begins: Callable[[Path], None] | None = None,
-    progress: Progress | None = None,
-) -> FolderReport:
-    """Every picture and video below `source`, under the same names below `target`. `begins` hears of each file."""
-    finish = finish or FinishOptions()
-    plan, failed, left_alone = plan_folder(source, target, options, overwrite=overwrite)
-    make_folder(target)
-    done: list[VideoReport | PictureReport] = []
-    for origin, goal in plan:
-        if begins is not None:
-            begins(origin)
-        try:
-            make_folder(goal.parent)
-            if is_picture(origin):
-                done.append(restore_picture(origin, goal, restorer, strength=finish.strength, overwrite=overwrite))
-            else:
-                rest = partial(restore_video, options=options, read=read, finish=finish, overwrite=overwrite, progress=progress)
-                done.append(rest(origin, goal, restorer))
-        except (ClearwayError, OSError) as error:
-            failed.append((str(origin), str(error)))
-    return FolderReport(tuple(done), tuple(failed), left_alone)
-
-
-def plan_folder(
-    source: Path, target: Path, options: EncodeOptions | None = None, *, overwrite: bool
-) -> tuple[list[tuple[Path, Path]], list[tuple[str, str]], int]:
-    """What would become what; the folders that cannot be read, and why; how many other files there are.
-
-    All that is wrong with the names is said here, before the work.
-    """
-    options = options or EncodeOptions()
-    check_encoder(options, [])
-    inside = target.resolve()
-    if inside.is_relative_to(source.resolve()):
-        raise UsageError(f"{target}: the output folder is in the input folder; name one outside of it")
-    if target.exists() and not target.is_dir():
-        raise UsageError(f"{target}: a folder was expected for the output, a file is there; name a folder")
-    errors: list[OSError] = []
-    walked = os.walk(source, onerror=errors.append)
-    files = sorted(path for folder, _, names in walked for name in names if (path := Path(folder, name)).is_file())
-    seen = [path for path in files if not _hidden(path.relative_to(source))]
-    wanted = [path for path in seen if is_picture(path) or path.suffix.lower() in VIDEO_SUFFIXES]
-    unread = [
-        (error.filename, f"{error.filename}: this folder cannot be read ({error.strerror}); change its permissions")
-        for error in errors
-        if not _hidden(Path(error.filename).relative_to(source))
-    ]
-    if unread and not wanted:
-        raise SourceError(unread[0][1])
-    if not wanted:
-        raise UsageError(f"{source}: pictures or videos were expected, none is there; name another folder")
-    plan = [(path, target / goal_of(path.relative_to(source), options)) for path in wanted]
-    origins: dict[Path, Path] = {}
-    for path, goal in plan:
-        if (other := origins.setdefault(goal, path)) is not path:
-            raise UsageError(f"{path}: would become {goal}, and so would {other}; rename one of them")
-    if not overwrite and (there := [goal for _, goal in plan if goal.exists()]):
-        raise UsageError(f"{there[0]}: exists already (and {len(there) - 1} more); name another folder, or {TO_REPLACE}")
-    return plan, unread, len(files) - len(wanted)
-
-
-def _hidden(name: Path) -> bool:
-    """Not meant: thumbnails, what a crash left half written, and the ._clip.mp4 that macOS puts on memory cards."""
-    return any(part.startswith(".") for part in name.parts)
-
-
 def is_picture(path: Path) -> bool:
     return path.suffix.lower() in PICTURE_SUFFIXES and is_file(path)
-
-
-def goal_of(name: Path, options: EncodeOptions) -> Path:
-    """The same name; a container that is not written, or cannot hold what the encoder makes, becomes Matroska: a.avi → a.avi.mkv."""
-    if is_picture(name) or not is_file(name) or name.suffix.lower() in options.facts.containers:
-        return name
-    return name.with_name(f"{name.name}.mkv")
 
 
 def check_file(
@@ -317,51 +211,17 @@ def check_file(
     read: ReadOptions | None = None,
     *,
     show_removed: Path | None = None,
+    resume: bool = False,
     overwrite: bool,
 ) -> None:
     """All that is wrong with the names of one file's results, said before the seconds that loading a model takes."""
     results = [target] if show_removed is None else [target, show_removed]
     for result in results:
         if is_picture(source):
+            if resume:
+                raise UsageError(f"--resume: a video or a folder was expected with it, {source} is a picture; leave it out")
             check_target(result, sorted(PICTURE_SUFFIXES), source=source, overwrite=overwrite)
         else:
-            check_ends(source, result, options or EncodeOptions(), read or ReadOptions(), overwrite=overwrite)
+            check_ends(source, result, options or EncodeOptions(), read or ReadOptions(), resume=resume, overwrite=overwrite)
     if show_removed is not None and show_removed.resolve() == target.resolve():
         raise UsageError(f"{target}: two names were expected, the restored file and what was removed have one; give one of them another")
-
-
-def _notes(info: VideoInfo, source: VideoSource, sink: FrameSink) -> tuple[str, ...]:
-    notes = []
-    if source.options.assume is not None and not info.color_assumed:
-        notes.append("the source says all of its colour; nothing was assumed")
-    if info.color_assumed:
-        notes.append(f"the source does not say its colour {', '.join(info.color_assumed)}: {info.color.matrix.name} was assumed")
-    if info.bit_depth > 8:
-        notes.append(f"the source has {info.bit_depth} bits a channel; it was restored at 8")
-    if info.interlaced:
-        notes.append("the source is interlaced; it was restored as it is stored, without deinterlacing (--deinterlace)")
-    if source.deinterlaced:
-        notes.append(f"{source.deinterlaced} frames were interlaced in the source; they were deinterlaced before they were restored")
-    elif source.options.deinterlace:
-        notes.append("no frame of the source is marked as interlaced; nothing was deinterlaced")
-    if source.further_videos:
-        plural = "s were copied as they are" if source.further_videos > 1 else " was copied as it is"
-        notes.append(f"{source.further_videos} further video stream{plural}: only the first is restored")
-    notes.extend(_damage(source.damage))
-    if sink.rounded:
-        notes.append(f"the times of {sink.rounded} frames were rounded: {sink.rounding}")
-    if sink.retimed:
-        notes.append(f"{sink.retimed} packets of sound or subtitles shared their time with the one before and were moved by a tick")
-    if sink.left_out:
-        notes.append(f"not carried over: {', '.join(sink.left_out)}")
-    return tuple(notes)
-
-
-def _damage(damage: Damage) -> list[str]:
-    where = f" (the first at {float(damage.first):.2f} s)" if damage.first is not None else ""
-    said = {
-        "were damaged in the source, and were restored as the decoder patched them": damage.patched,
-        "could not be decoded and are missing": damage.lost,
-        "had no time of their own, or one before their predecessor's, and were given the next possible one": damage.retimed,
-    }
-    return [f"{count} frames {what}{where}" for what, count in said.items() if count]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import tempfile
 from collections.abc import Collection
@@ -9,6 +10,8 @@ from pathlib import Path
 
 from runtime.errors import SinkError, UsageError
 from video.numbered import Numbered
+
+_OF_THE_DISK = frozenset({errno.ENOSPC, errno.EACCES, errno.EROFS, errno.EFBIG, errno.EDQUOT})
 
 TO_REPLACE = "replace what is there: --force (overwrite=True in Python)"
 
@@ -38,6 +41,12 @@ def check_numbered(target: Path, suffixes: Collection[str]) -> None:
     numbered = Numbered.parse(target)
     if numbered is not None and (there := numbered.there()):
         raise UsageError(f"{numbered.path(there[0])}: exists already (and {len(there) - 1} more); name another folder, or remove them")
+
+
+def unwritable(target: Path, code: int | None, why: str) -> SinkError:
+    """With advice where it is the disk's fault."""
+    advice = "; check the disk's free space and the folder's permissions" if code in _OF_THE_DISK else ""
+    return SinkError(f"{target}: cannot be written: {why}{advice}")
 
 
 def make_folder(folder: Path) -> None:

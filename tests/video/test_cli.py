@@ -187,6 +187,27 @@ def test_steady_and_flicker_are_asked_for(tmp_path: Path, clip: Path, bundle: st
     assert set(one["flicker"]) == {"source", "result", "pairs", "compared"}
 
 
+def test_going_on(tmp_path: Path, bundle: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    clip, target = Clip(pts=range(0, 60 * 512, 512)).make(tmp_path / "in.mp4"), tmp_path / "out.mp4"
+
+    def interrupted(bar: Bar, done: int, _announced: int | None) -> None:
+        if done > 40:
+            raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Bar, "show", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            restore(clip, target, bundle)
+    with pytest.raises(UsageError, match="go on with it: --resume"):
+        restore(clip, target, "no model is needed to say so")
+    capsys.readouterr()
+    assert restore(clip, target, bundle, "--resume", "--json") == 0
+    report = json.loads(capsys.readouterr().out)
+    assert (report["frames"], len(read(target))) == (60, 60)
+    assert report["notes"][0].startswith("gone on with after 25 frames,")
+    assert report["stages"]["restore"]["count"] == 35
+
+
 def test_into_a_folder_that_is_there(tmp_path: Path, clip: Path, bundle: str) -> None:
     (tmp_path / "done").mkdir()
     assert restore(clip, tmp_path / "done", bundle, "--quiet") == 0
@@ -249,6 +270,9 @@ def test_the_guard_stops_or_says_what_was_repaired(tmp_path: Path, capsys: pytes
         ("one.png", "out.mp4", [], UsageError, r"\.png.*\.mp4 came"),
         ("one.png", "out.xyz", [], UsageError, r"\.xyz came"),
         ("one.png", "out", [], UsageError, "no ending came"),
+        ("one.png", "out.png", ["--resume"], UsageError, "--resume: a video or a folder was expected with it"),
+        ("in.mp4", "%d.png", ["--resume"], UsageError, "--resume: a file or numbered pictures were expected"),
+        ("in", "out", ["--resume", "--force"], UsageError, "leave one of them out"),
         ("one.png", "one.png", ["--force"], UsageError, "the input itself"),
         ("one.png", "two.png", [], UsageError, "exists already.*--force"),
         ("one.png", "nowhere/out.png", [], SinkError, "make it first"),
@@ -339,3 +363,4 @@ def test_the_bar_says_how_fast_and_how_long() -> None:
     assert bar_line("a.mp4", 50, 200, 2.5).endswith(" 25%  50/200  20.0 fps  0:08 left")
     assert bar_line("a.mp4", 90_000, 180_000, 4500).endswith("1:15:00 left")
     assert bar_line("a.mp4", 50, None, 2.5) == "a.mp4  50 frames  20.0 fps"
+    assert bar_line("a.mp4", 150, 200, 2.5, before=100).endswith(" 75%  150/200  20.0 fps  0:02 left")

@@ -23,16 +23,19 @@ from tests.video.clips import MS, STEADY, UNSTEADY, Clip, order_of, packets, rea
 from video.color import AssumedColor, Matrix
 from video.encoding import EncodeOptions
 from video.finish import FinishOptions
+from video.folder import restore_folder
 from video.reading import ReadOptions
-from video.restore import VideoReport, engine_threads, restore_folder, restore_picture, restore_video
+from video.report import VideoReport
+from video.restore import engine_threads, restore_picture, restore_video
 
 
 def restorer(work: Callable[[Picture], Picture] = lambda picture: picture, scale: int = 1) -> Restorer:
     """Stands in for a network: what is tested here is everything around it."""
 
     class Fake:
-        manifest = SimpleNamespace(name="fake", version="1", graph=SimpleNamespace(scale=scale))
-        choice = SimpleNamespace(describe=lambda: "numpy, because it is a test", backend=SimpleNamespace(depth=1))
+        manifest = SimpleNamespace(name="fake", version="1", graph=SimpleNamespace(scale=scale), files={"model.onnx": "0"})
+        facts = SimpleNamespace(name="numpy", precision="uint8")
+        choice = SimpleNamespace(describe=lambda: "numpy, because it is a test", backend=SimpleNamespace(depth=1, facts=facts))
         guard = SimpleNamespace(done=lambda: (), notes=lambda since: ())
 
         def __call__(self, picture: Picture) -> Restored:

@@ -1,34 +1,37 @@
-"""Owns writing a video file: encoder, container, exact times, the other streams' packets, and the name at the end.
+"""Owns writing a video file: container, exact times, the other streams' packets, and the name at the end.
 
-Knows nothing of networks or of where the frames come from. The file grows under a hidden name beside the target and gets its
-own name only when it is whole; if anything fails it is removed.
+Knows nothing of networks or of where the frames come from. The file grows under another name beside the target and gets its own only
+when it is whole. If anything fails it is removed, unless an unfinished part is to be kept (video/part.py).
 """
 
 from __future__ import annotations
 
 import contextlib
-import errno
 import math
 import os
-from collections.abc import Iterator
+from collections import deque
+from collections.abc import Iterable, Iterator
+from fractions import Fraction
 from pathlib import Path
 from types import TracebackType
+from typing import Any
 
 from runtime.atomic import written
 from runtime.errors import MissingExtra, SinkError
-from video.color import PictureToFrame
-from video.encoding import EncodeOptions, check_encoder, open_encoder
+from video.encoding import EncodeOptions, check_encoder
 from video.frame import Frame, VideoInfo
+from video.part import Part
+from video.sinks.coder import Coder
 from video.sources.file import FileSource
-from video.target import check_target
+from video.target import check_target, unwritable
 
 try:
     import av
     from av.audio.stream import AudioStream
     from av.bitstream import BitStreamFilterContext
-    from av.codec.context import Flags
     from av.error import FFmpegError
     from av.packet import Packet
+    from av.rational import AVRational
     from av.stream import Stream
     from av.video.stream import VideoStream
 except ImportError as error:
@@ -38,10 +41,11 @@ CONTAINERS = {".mp4": "mp4", ".mov": "mov", ".mkv": "matroska"}
 # Without delay_moov FFmpeg writes the index before it knows the first times, and shifts them all (by 90 ms, and audio by
 # another amount, in the case that was measured). A hybrid file ends as an ordinary MP4; one that was killed plays up to its last keyframe.
 _HYBRID = "hybrid_fragmented+frag_keyframe+delay_moov"
-_KEYFRAMES_S = 2  # seconds between keyframes: what a crash may lose, and how far a player has to seek
+# What is muxed goes to the disk at once, in the order in which it comes: FFmpeg would hold ten seconds of video for sound that has ended.
+_AT_ONCE = {"flush_packets": "1", "max_interleave_delta": "1"}
+_CLUSTER_MS = "100"  # what of Matroska is not on the disk yet; a cluster of its own takes 20 bytes
 _OF_THE_CONTAINER = frozenset({"major_brand", "minor_version", "compatible_brands", "encoder", "duration"})
 _OF_THE_CODED = ("bps", "number_of_bytes", "_statistics")  # what mkvmerge counted; a language may follow: BPS-eng
-_OF_THE_DISK = frozenset({errno.ENOSPC, errno.EACCES, errno.EROFS, errno.EFBIG, errno.EDQUOT})
 
 
 class VideoSink:
@@ -62,6 +66,7 @@ class VideoSink:
         copy_from: FileSource | None = None,
         comment: str | None = None,
         overwrite: bool = False,
+        part: Part | None = None,
     ) -> None:
         self.path = path
         self.info = info
@@ -74,17 +79,20 @@ class VideoSink:
         self._source = copy_from
         self._copies: dict[int, Stream] = {}
         self._filters: dict[int, BitStreamFilterContext] = {}
+        self._waiting: deque[Packet[Stream]] = deque()  # of the other streams, until the video has come as far
         self._last_dts: dict[int, int] = {}
+        self._muxed = 0  # packets of the video, which are frames
         self._ended = False
         self._open = contextlib.ExitStack()  # the container, closed first, and its file, which is named or removed after that
         try:
             with self._translated():
-                part = self._open.enter_context(written(path))
+                growing = self._open.enter_context(written(path) if part is None else part.written())
                 kind = CONTAINERS[path.suffix.lower()]
-                self._container = av.open(os.path.abspath(part), "w", format=kind, container_options=self._container_options())
+                self._container = av.open(os.path.abspath(growing), "w", format=kind, container_options=self._container_options())
                 self._open.callback(self._container.close)
                 self._stream = self._add_video()
-                open_encoder(self._stream.codec_context, self._options)
+                matroska = path.suffix.lower() == ".mkv"
+                self._code = Coder(self._stream.codec_context, info, self._options, matroska=matroska)
                 if copy_from is not None:
                     self._add_copies(copy_from)
                 self._add_comment(comment)
@@ -92,7 +100,11 @@ class VideoSink:
         except BaseException:
             self.abort()
             raise
-        self._to_frame = PictureToFrame(info.color, self._stream.codec_context.pix_fmt or "")
+
+    @property
+    def done(self) -> int:
+        """Frames that were given to the file, of which SIGKILL takes a segment at most. The encoder holds more, and FFmpeg one."""
+        return self._muxed if self._ended else max(0, self._muxed - 1)
 
     def write(self, frame: Frame) -> None:
         if frame.image.shape[:2] != (self.info.height, self.info.width):
@@ -100,19 +112,21 @@ class VideoSink:
                 f"{self.path}: pictures of {self.info.width}×{self.info.height} were expected, "
                 f"frame {frame.index} is {frame.image.shape[1]}×{frame.image.shape[0]}"
             )
-        encoded = self._to_frame(frame.image)
-        encoded.pts, encoded.time_base, encoded.duration = frame.pts, frame.time_base, frame.duration
         self.rounded += (frame.time / (self._stream.time_base or 1)).denominator != 1
         with self._translated():
-            self._copy()
-            self._container.mux(self._stream.encode(encoded))
+            self._mux(self._code(frame))
+
+    def keep(self, packet: Packet[VideoStream] | None) -> None:
+        """One of the video that an earlier run made. None: the other streams alone, as far as they were read."""
+        with self._translated():
+            self._mux([] if packet is None else [self._code.as_coded(packet)])
 
     def finish(self) -> None:
         """Writes what is left and gives the file its name."""
         try:
             with self._translated():
-                self._container.mux(self._stream.encode(None))
-                self._copy()
+                self._mux(self._code.flush())
+                self._copy(None)
                 self._open.close()
         except BaseException:
             self.abort()
@@ -139,39 +153,24 @@ class VideoSink:
     def _container_options(self) -> dict[str, str]:
         if self.path.suffix.lower() == ".mkv":
             # FFmpeg would shift everything to make the priming packet before 0 of AAC sound start at 0; Matroska can say "before 0".
-            return {"avoid_negative_ts": "disabled"}  # (And it counts milliseconds: `rounded` tells.)
+            # (And it counts milliseconds: `rounded` tells.)
+            return _AT_ONCE | {"avoid_negative_ts": "disabled", "cluster_time_limit": _CLUSTER_MS}
         # Ticks of the source's own size: its times are then whole numbers here too. Where a stream begins is counted in ticks of
         # the whole movie (by default milliseconds), so those must suit every stream.
         ticks = self.info.time_base.denominator
         movie = math.lcm(ticks, *(_ticks(other) for other in self._source.other_streams)) if self._source else ticks
-        return {"movflags": _HYBRID, "video_track_timescale": str(ticks), "movie_timescale": str(movie if movie < 2**31 else ticks)}
+        movie = movie if movie < 2**31 else ticks
+        return _AT_ONCE | {"movflags": _HYBRID, "video_track_timescale": str(ticks), "movie_timescale": str(movie)}
 
     def _add_video(self) -> VideoStream:
         info, options = self.info, self._options
         stream = self._container.add_stream(options.facts.codec, rate=info.average_rate or 25, options=options.settings())
         assert isinstance(stream, VideoStream)
-        context = stream.codec_context
-        context.width, context.height = info.width, info.height
-        context.pix_fmt = options.pixel_format(info)
-        context.time_base = info.time_base
         stream.time_base = info.time_base
-        context.flags |= Flags.frame_duration
-        context.thread_count = 0
-        if context.codec.canonical_name == "hevc" and self.path.suffix.lower() != ".mkv":
-            context.codec_tag = "hvc1"  # Apple's players refuse FFmpeg's own choice, hev1
-        if not options.facts.intra:
-            context.gop_size = max(1, round(_KEYFRAMES_S * (info.average_rate or 25)))
-        if info.sample_aspect_ratio is not None:
-            context.sample_aspect_ratio = info.sample_aspect_ratio
-            # PyAV cannot set it on the stream, from where Matroska would have it; these two say it in every keyframe.
-            if (
-                self.path.suffix.lower() == ".mkv"
-                and context.codec.canonical_name not in ("h264", "hevc")
-                and info.sample_aspect_ratio != 1
-            ):
-                self.left_out.append(f"the shape of the pixels, {info.sample_aspect_ratio} (.mp4 or .mov keeps it)")
-        context.colorspace, context.color_range = info.color.matrix, info.color.range
-        context.color_primaries, context.color_trc = info.color.primaries, info.color.transfer
+        # PyAV cannot set it on the stream, from where Matroska would have it; these two say it in every keyframe.
+        kept = self.path.suffix.lower() != ".mkv" or stream.codec_context.codec.canonical_name in ("h264", "hevc")
+        if info.sample_aspect_ratio not in (None, 1) and not kept:
+            self.left_out.append(f"the shape of the pixels, {info.sample_aspect_ratio} (.mp4 or .mov keeps it)")
         if info.display_matrix:
             stream.set_display_matrix(info.display_matrix)
         return stream
@@ -206,37 +205,51 @@ class VideoSink:
         earlier = [metadata.pop(key) for key in list(metadata) if key.lower() == "comment"]  # Matroska shouts: COMMENT
         metadata["comment"] = "; ".join([*earlier, comment])
 
-    def _copy(self) -> None:
-        if self._source is None:
-            return
-        for packet in self._source.take_copied():
+    def _mux(self, packets: Iterable[Packet[Any]]) -> None:
+        """Of the video. What lies beside it in time goes before it, so that the order does not depend on which thread was faster."""
+        if self._source is not None:
+            self._waiting.extend(self._source.take_copied())
+        for packet in packets:
+            time = packet.dts if packet.dts is not None else packet.pts
+            self._copy(None if time is None else time * packet.time_base)
+            packet.stream = self._stream
+            packet.rescale_ts(AVRational(self._stream.time_base or 1))
+            self._rise(packet)  # at a variable rate an encoder that begins anew may begin to count before the one before it ended
+            self._container.mux_one(packet)
+            self._muxed += 1
+
+    def _copy(self, until: Fraction | None) -> None:
+        """What waits of the other streams, up to that time."""
+        while self._waiting and (until is None or (self._waiting[0].dts or 0) * self._waiting[0].time_base <= until):
+            packet = self._waiting.popleft()
             copy, filter_ = self._copies.get(packet.stream_index), self._filters.get(packet.stream_index)
             if copy is None:
                 continue
             time_base = packet.time_base  # a filter empties the packet
             for ready in [packet] if filter_ is None else filter_.filter(packet):
                 ready.stream, ready.time_base = copy, time_base
-                self._rise(ready)
+                # Some files give two packets one time; containers refuse that, and a tick more cannot be heard.
+                self.retimed += self._rise(ready)
                 self._container.mux_one(ready)
 
-    def _rise(self, packet: Packet[Stream]) -> None:
-        """Some files give two packets one time; containers refuse that, and a tick more cannot be heard."""
+    def _rise(self, packet: Packet[Stream]) -> bool:
+        """Decoding times have to."""
         if packet.dts is None:
-            return
+            return False
         least = self._last_dts.get(packet.stream_index, packet.dts - 1) + 1
-        if packet.dts < least:
-            self.retimed += 1
+        late = packet.dts < least
+        if late:
             packet.dts = least
             packet.pts = max(packet.pts, least) if packet.pts is not None else None
         self._last_dts[packet.stream_index] = packet.dts
+        return late
 
     @contextlib.contextmanager
     def _translated(self) -> Iterator[None]:
         try:
             yield
         except (FFmpegError, OSError) as error:
-            advice = "; check the disk's free space and the folder's permissions" if error.errno in _OF_THE_DISK else ""
-            raise SinkError(f"{self.path}: cannot be written: {error.strerror}{advice}; no half-written file was left") from error
+            raise unwritable(self.path, error.errno, error.strerror or str(error)) from error
 
 
 def _ticks(stream: Stream) -> int:

@@ -39,11 +39,13 @@ class _SteadySink:
             self.left_out.append("the rotation: pictures lie as they are stored")
         self.retimed = 0
         self.rounded = 0
+        self.done = 0  # frames
         self._begin: Frame | None = None
 
     def _count(self, frame: Frame) -> None:
         self._begin = self._begin or frame
         rate = self.info.average_rate
+        self.done += 1
         self.rounded += rate is None or (frame.time - self._begin.time) * rate != frame.index - self._begin.index
 
 

@@ -6,9 +6,10 @@ patch are counted in `damage`, and a file that breaks off raises a SourceError t
 
 from __future__ import annotations
 
+import itertools
 import os
 from collections import deque
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -22,6 +23,7 @@ from video.color import AssumedColor, FrameToPicture, read_color
 from video.deinterlace import Deinterlacer
 from video.frame import Frame, VideoInfo
 from video.reading import ReadOptions
+from video.sources.keyframe import Keyframe, keyframe_before
 
 try:
     import av
@@ -69,14 +71,18 @@ class FileSource:
         self._copied: deque[Packet[Stream]] = deque()
         self._decoding_times: deque[int | None] = deque()
         self._sent = self._hidden = self._decoded = 0
+        self._begin: int | None = None  # of the keyframe that was gone to: frames before it are not waited for
         self._ends: dict[int, Fraction] = {}
         self._time_base = stream.time_base or Fraction(1, 1000)
         self._deinterlacer = Deinterlacer(path) if options.deinterlace else None
+        self._packets: Iterator[Packet[Stream]] = self._read()
         self._frames = self._decode() if self._deinterlacer is None else self._deinterlacer(self._decode())
         first = next(self._frames, None)
         if first is None:
             raise SourceError(f"{path}: a video with frames was expected, not one could be decoded; the file is damaged or empty")
         self._first: av.VideoFrame | None = first
+        self._skipped = 0
+        self._last: int | None = None  # the time of the one before the first
         try:
             self.info = _describe(container, stream, first, self._time_base, options.assume)
         except SourceError as error:
@@ -117,13 +123,41 @@ class FileSource:
         first, self._first = self._first, None
         if first is None:
             raise SourceError(f"{self.path}: this source was read already; open it again")
-        index, decoded, pts = 0, first, self._pts(first, None)
+        index, decoded, pts = self._skipped, first, self._pts(first, self._last)
         for following in self._frames:
             # Looking one ahead gives the true duration; what containers say is often the distance of decoding times.
             next_pts = self._pts(following, pts)
             yield self._frame(index, decoded, pts, next_pts - pts)
             index, decoded, pts = index + 1, following, next_pts
         yield self._frame(index, decoded, pts, self._last_duration(decoded, pts))
+
+    def skip(self, done: Sequence[Fraction]) -> Iterator[None]:
+        """Passes over the first frames, which were `done` before, at these times: about a step for each. Then iterate over the rest.
+
+        From the last keyframe that may be trusted they are decoded; what lies before it is only read, for the other streams.
+        """
+        by_packets = self._deinterlacer is None and self._container.format.name not in _WITHOUT_TIMES
+        keyframe = keyframe_before(self.path, self._stream.index, done) if by_packets else None
+        if keyframe is not None:
+            yield from self._go_to(keyframe)
+        while self._skipped < len(done) and self._first is not None:
+            self._last = self._pts(self._first, self._last)
+            self._first, self._skipped = next(self._frames, None), self._skipped + 1
+            yield
+        if self._first is None:
+            raise SourceError(f"{self.path}: more than {len(done)} frames were expected, {self._skipped} came; the file has changed")
+
+    def _go_to(self, keyframe: Keyframe) -> Iterator[None]:
+        if keyframe.position < self._sent:
+            return  # it was decoded with the first frame: there is next to nothing to skip
+        for packet in self._packets:
+            if self._sent > keyframe.position:
+                self._packets = itertools.chain([packet], self._packets)
+                break
+            yield
+        self._begin, self._decoded = keyframe.pts, self._sent - self._hidden - 1
+        self._stream.codec_context.flush_buffers()
+        self._first, self._skipped = next(self._frames, None), keyframe.index
 
     def _frame(self, index: int, decoded: av.VideoFrame, pts: int, duration: int) -> Frame:
         if (decoded.width, decoded.height) != (self.info.width, self.info.height):
@@ -164,7 +198,8 @@ class FileSource:
         if self.damage.first is None:
             self.damage.first = time
 
-    def _decode(self) -> Iterator[av.VideoFrame]:
+    def _read(self) -> Iterator[Packet[Stream]]:
+        """The packets of the video. Those of the other streams are put aside."""
         packets = self._container.demux(self._stream, *self._others)
         while True:
             try:
@@ -172,17 +207,21 @@ class FileSource:
             except FFmpegError as error:
                 raise self._broken_off(str(error.strerror)) from error
             if packet is None:
-                break
+                return
             if packet.size:
                 self._check(packet)
-            if packet.stream_index != self._stream.index:
-                if packet.dts is not None:  # the empty packet that ends a stream has none
-                    self._copied.append(packet)
-                continue
+            if packet.stream_index == self._stream.index:
+                yield packet
+            elif packet.dts is not None:  # the empty packet that ends a stream has none
+                self._copied.append(packet)
+
+    def _decode(self) -> Iterator[av.VideoFrame]:
+        while (packet := next(self._packets, None)) is not None:
             try:
                 for frame in self._stream.decode(packet):
-                    self._decoded += 1
-                    yield frame
+                    if self._begin is None or (frame.pts is not None and frame.pts >= self._begin):
+                        self._decoded += 1
+                        yield frame
             except AvEOFError:
                 pass  # a decoder that was flushed twice
             except InvalidDataError:
@@ -200,7 +239,8 @@ class FileSource:
             raise self._broken_off("the last packet is incomplete")
         if packet.stream_index == self._stream.index:
             self._sent += 1
-            self._hidden += packet.is_discard  # before an edit list's beginning: decoded for those after it, not shown
+            # Before an edit list's beginning, or before the keyframe that was gone to: decoded for those after it, not shown.
+            self._hidden += packet.is_discard or (self._begin is not None and packet.pts is not None and packet.pts < self._begin)
             if self._container.format.name in _WITHOUT_TIMES:
                 self._decoding_times.append(packet.dts)
         if packet.pts is not None:

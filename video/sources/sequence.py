@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from fractions import Fraction
 from pathlib import Path
 from types import TracebackType
 
@@ -46,6 +47,7 @@ class SequenceSource:
         self.options = options
         self.damage = Damage()
         self.first = numbers[0]
+        self._skipped = 0
         self._files = [numbered.path(number) for number in numbers]
         self.info = self._describe(read_picture(self._files[0]))
 
@@ -67,8 +69,13 @@ class SequenceSource:
             container="pictures",
         )
 
+    def skip(self, done: Sequence[Fraction]) -> Iterator[None]:
+        """The first ones, which were `done` before: they are not even looked at."""
+        self._skipped = len(done)
+        yield
+
     def __iter__(self) -> Iterator[Frame]:
-        for index, path in enumerate(self._files):
+        for index, path in itertools.islice(enumerate(self._files), self._skipped, None):
             picture = read_picture(path)
             if picture.shape != (self.info.height, self.info.width, 3):
                 expected = f"{self.info.width}×{self.info.height}"
