@@ -7,6 +7,7 @@ to be an address or a name of this machine's own, and what changes something has
 from __future__ import annotations
 
 import ipaddress
+import os
 import socket
 from dataclasses import dataclass
 from urllib.parse import urlsplit
@@ -73,7 +74,7 @@ def listen(address: Address) -> socket.socket:
         return socket.create_server((address.host, address.port), family=family)
     except OSError as error:
         where = f"{address.host}:{address.port}"
-        raise SinkError(f"--serve {where}: a free port of this machine was expected ({error.strerror}); name another one") from error
+        raise SinkError(f"--serve {where}: a free port of this machine was expected ({os.strerror(error.errno or 0)}); name another one") from error
 
 
 def _host_of(said: str | None) -> str | None:

@@ -32,6 +32,7 @@ _H264 = {
     "maxrate": "12M",
     "bufsize": "800k",
 }
+_USUAL_RATE = 25  # for the encoder's budget; left out, it takes each tick of the clock for a frame
 
 
 @dataclass(frozen=True)
@@ -79,7 +80,7 @@ def _encoder(picture: Picture) -> VideoCodecContext:
     context = av.CodecContext.create("libx264", "w")
     assert isinstance(context, VideoCodecContext)
     context.height, context.width = picture.shape[:2]
-    context.pix_fmt, context.time_base = "yuv420p", TICK
+    context.pix_fmt, context.time_base, context.framerate = "yuv420p", TICK, _USUAL_RATE
     context.thread_count = 1
     context.options = _H264
     try:

@@ -20,6 +20,7 @@ import json
 import socket
 import time
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -113,21 +114,24 @@ class Routes:
         camera, response = self._camera(request), web.StreamResponse(headers=_HEADERS | {"Content-Type": "text/event-stream"})
         _hold_little(request)
         await response.prepare(request)
-        while True:
-            moment = camera.moment(time.monotonic() - _RECENT_S)
-            await response.write(f"data: {json.dumps(moment, ensure_ascii=False)}\n\n".encode())
-            await asyncio.sleep(_EVENTS_S)
+        with suppress(ConnectionError):  # until the viewer goes
+            while True:
+                moment = camera.moment(time.monotonic() - _RECENT_S)
+                await response.write(f"data: {json.dumps(moment, ensure_ascii=False)}\n\n".encode())
+                await asyncio.sleep(_EVENTS_S)
+        return response
 
     async def _mjpeg(self, request: web.Request) -> web.StreamResponse:
         channel = self._camera(request).sink.jpeg[_view(request)]
         response = web.StreamResponse(headers=_HEADERS | {"Content-Type": "multipart/x-mixed-replace; boundary=frame"})
         _hold_little(request)
         await response.prepare(request)
-        with channel.viewer() as viewer:
+        with suppress(ConnectionError), channel.viewer() as viewer:
             while True:
                 picture = (await viewer.take()).content
                 head = f"--frame\r\nContent-Type: image/jpeg\r\nContent-Length: {len(picture)}\r\n\r\n"
                 await response.write(head.encode() + picture + b"\r\n")
+        return response
 
     async def _offer(self, request: web.Request) -> web.Response:
         channel = self._camera(request).sink.h264[_view(request)]

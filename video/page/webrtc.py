@@ -13,11 +13,11 @@ from video.page.viewers import Channel, Viewer
 from video.sources.live import TICK
 
 try:
-    from av import Packet
-    from av.video.stream import VideoStream
     from aiortc import RTCConfiguration, RTCPeerConnection, RTCRtpSender, RTCSessionDescription
     from aiortc.mediastreams import MediaStreamTrack
     from aiortc.rtcrtpparameters import RTCRtpCodecCapability
+    from av import Packet
+    from av.stream import Stream
 except ImportError as error:
     raise MissingExtra(error.name or "aiortc", "live") from error
 
@@ -35,9 +35,9 @@ class _Track(MediaStreamTrack):
         super().__init__()
         self._viewer = viewer
 
-    async def recv(self) -> Packet[VideoStream]:
+    async def recv(self) -> Packet[Stream]:
         coded = await self._viewer.take()
-        packet: Packet[VideoStream] = Packet(coded.content)
+        packet = Packet(coded.content)
         packet.pts, packet.time_base = coded.pts, TICK
         return packet
 
@@ -59,10 +59,9 @@ class Peers:
 
         peer.on("connectionstatechange", changed)
         try:
-            await peer.setRemoteDescription(RTCSessionDescription(offer, "offer"))
             peer.addTrack(_Track(ends.enter_context(channel.viewer())))
-            for transceiver in peer.getTransceivers():
-                transceiver.setCodecPreferences(_h264())
+            peer.getTransceivers()[0].setCodecPreferences(_h264())
+            await peer.setRemoteDescription(RTCSessionDescription(offer, "offer"))
             await peer.setLocalDescription(await peer.createAnswer())
         except Exception as error:  # aiortc raises what it pleases at a stranger's SDP
             await self._close(peer)

@@ -1,7 +1,7 @@
 // Owns one moving chart of the last minute; knows nothing of what the numbers mean.
 
 const MINUTE = 60_000;
-const STEPS = [10, 20, 25, 50, 100, 200, 250, 500, 1000, 2000, 5000, 10_000, 50_000];
+const STEPS = [10, 20, 30, 40, 60, 80, 100, 150, 200, 300, 400, 600, 800, 1000, 2000, 4000, 10_000];
 const LABELS = 34; // CSS pixels kept for the scale
 
 export class Chart {

@@ -33,7 +33,7 @@ export class Picture {
   async keep(view, signal) {
     while (!signal.aborted) {
       try {
-        await (this.webrtc ? this.connect(view, signal) : this.fetch(view, signal));
+        await (this.webrtc ? this.connect(view, signal) : this.stream(view, signal));
       } catch (error) {
         if (signal.aborted) return;
         if (this.webrtc && error instanceof Refused) this.webrtc = false;
@@ -77,7 +77,7 @@ export class Picture {
     }
   }
 
-  async fetch(view, signal) {
+  async stream(view, signal) {
     const answer = await fetch(`/cameras/${this.camera}/${view}.mjpeg`, { signal });
     if (!answer.ok) throw new Error((await answer.json()).error);
     let newest = null;
