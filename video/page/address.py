@@ -73,8 +73,8 @@ def listen(address: Address) -> socket.socket:
     try:
         return socket.create_server((address.host, address.port), family=family)
     except OSError as error:
-        where = f"{address.host}:{address.port}"
-        raise SinkError(f"--serve {where}: a free port of this machine was expected ({os.strerror(error.errno or 0)}); name another one") from error
+        where, why = f"{address.host}:{address.port}", os.strerror(error.errno) if error.errno else str(error)
+        raise SinkError(f"--serve {where}: a free port of this machine was expected ({why}); name another one") from error
 
 
 def _host_of(said: str | None) -> str | None:

@@ -10,7 +10,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from runtime.errors import UsageError
+from runtime.errors import PictureError
 from runtime.pictures import encode_picture
 from video.live_model import LiveModel
 from video.page.sink import PageSink
@@ -40,7 +40,7 @@ class Camera:
     def snapshot(self) -> tuple[str, bytes]:
         """A name, and a ZIP of two PNGs of one moment in full size."""
         if (shown := self.sink.newest) is None:
-            raise UsageError(f"{self.source}: a restored frame was expected, none has come yet; try again when there is a picture")
+            raise PictureError(f"{self.source}: a restored frame was expected, none has come yet; try again when there is a picture")
         stem = f"clearway_{self.name}_{datetime.now().astimezone():%Y-%m-%d_%H-%M-%S-%f%z}"
         packed = io.BytesIO()
         with zipfile.ZipFile(packed, "w") as archive:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from fractions import Fraction
 from typing import Protocol
 
 from runtime.backend import Picture
@@ -32,7 +33,7 @@ _H264 = {
     "maxrate": "12M",
     "bufsize": "800k",
 }
-_USUAL_RATE = 25  # for the encoder's budget; left out, it takes each tick of the clock for a frame
+_USUAL_RATE = Fraction(25)  # for the encoder's budget; left out, it takes each tick of the clock for a frame
 
 
 @dataclass(frozen=True)

@@ -98,7 +98,7 @@ class Routes:
         except web.HTTPException as error:
             return _refusal(error.status, f"{request.method} {request.path}: {error.reason}", error.headers.get("Allow"))
         except ClearwayError as error:
-            return _refusal(409, str(error))
+            return _refusal(400 if isinstance(error, UsageError) else 409, str(error))
 
     def _camera(self, request: web.Request) -> Camera:
         try:

@@ -39,6 +39,7 @@ class Viewer:
     def put(self, item: Coded) -> None:
         if len(self._items) == self._depth:
             self._items.clear()
+            self._came.clear()
             self._lost = True
         if self._lost and not item.alone:
             return

@@ -13,6 +13,7 @@ const picture = new Picture(stage, camera.name, webrtc, (by) => ($("by").textCon
 const latency = new Chart($("latency-chart"), [{ color: "rgb(124 196 255 / 22%)", fill: true }, { color: "#7cc4ff" }]);
 const fps = new Chart($("fps-chart"), [{ color: "#5a6672" }, { color: "#7cc4ff" }]);
 let moving = null; // the timer of a strength that is not yet asked for
+let choosing = false; // a model was chosen, and is being asked for
 
 function introduce() {
   document.title = `${camera.source} – Clearway`;
@@ -50,7 +51,7 @@ function tell({ model, numbers }) {
 }
 
 function tellModel({ model, strength, loading, trouble }) {
-  if (document.activeElement !== $("model") || loading !== null) $("model").value = loading ?? model;
+  if (!choosing) $("model").value = loading ?? model;
   if (moving === null) showStrength(strength);
   if (loading !== null) say(`loading ${loading}; ${model} goes on until then`, "loading");
   else if (trouble !== null) say(`${trouble}; ${model} goes on`, "trouble");
@@ -126,7 +127,11 @@ $("controls").addEventListener("submit", (event) => event.preventDefault());
 $("controls").addEventListener("change", ({ target }) => {
   if (target.name === "view") picture.watch(target.value);
 });
-$("model").addEventListener("change", () => ask("model", $("model").value));
+$("model").addEventListener("change", async () => {
+  choosing = true;
+  await ask("model", $("model").value);
+  choosing = false;
+});
 $("strength").addEventListener("input", () => {
   showStrength($("strength").value);
   clearTimeout(moving);
