@@ -1,9 +1,8 @@
-"""Owns a headless Chromium for tests, Debian's, and what a test may ask it of the page. Nothing is downloaded for it."""
+"""Owns what a test may ask a browser of the page; knows nothing of how either is started."""
 
 from __future__ import annotations
 
 import json
-import shutil
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -11,12 +10,9 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from selenium import webdriver
-from selenium.webdriver.chrome.service import Service
 
+from benchmarks.browser import told_first
 from tests.video.servers import ENDS_WITHIN
-
-BINARY, DRIVER = shutil.which("chromium"), shutil.which("chromedriver")
-MISSING = "" if BINARY and DRIVER else "no chromium and chromedriver here: apt-get install chromium chromium-driver"
 
 # The mean of a part of the picture, and a sum over all of it that changes as anything moves.
 _MEAN = """
@@ -51,11 +47,8 @@ class Browser:
     @contextmanager
     def without(self, name: str) -> Iterator[None]:
         """As a browser that does not know it."""
-        script = self.driver.execute_cdp_cmd("Page.addScriptToEvaluateOnNewDocument", {"source": f"delete window.{name}"})
-        try:
+        with told_first(self.driver, f"delete window.{name}"):
             yield
-        finally:
-            self.driver.execute_cdp_cmd("Page.removeScriptToEvaluateOnNewDocument", script)
 
     def run(self, script: str, *arguments: Any) -> Any:
         return self.driver.execute_script(script, *arguments)
@@ -87,17 +80,3 @@ class Browser:
         messages = (json.loads(entry["message"])["message"] for entry in self.driver.get_log("performance"))
         sent = (message["params"]["request"]["url"] for message in messages if message["method"] == "Network.requestWillBeSent")
         return {urlsplit(url).netloc for url in sent}
-
-
-@contextmanager
-def chromium() -> Iterator[Browser]:
-    options = webdriver.ChromeOptions()
-    options.binary_location = BINARY or ""
-    for argument in ("--headless=new", "--no-sandbox", "--disable-dev-shm-usage", "--disable-gpu", "--hide-scrollbars"):
-        options.add_argument(argument)
-    options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
-    driver = webdriver.Chrome(options=options, service=Service(DRIVER))
-    try:
-        yield Browser(driver)
-    finally:
-        driver.quit()
