@@ -39,13 +39,12 @@ _USUAL_RATE = Fraction(25)  # for the encoder's budget; left out, it takes each 
 @dataclass(frozen=True)
 class Coded:
     content: bytes
-    pts: int  # in ticks of video.sources.live.TICK
     alone: bool  # can be shown without those before it
 
 
 class Coder(Protocol):
     def __call__(self, picture: Picture, pts: int, *, alone: bool) -> Coded:
-        """`alone` asks for one that is."""
+        """`pts` in ticks of video.sources.live.TICK, rising; `alone` asks for one that is."""
 
 
 class JpegCoder:
@@ -53,7 +52,7 @@ class JpegCoder:
         done, coded = cv2.imencode(".jpg", picture, _JPEG)
         if not done:
             raise SinkError(f"page: a JPEG of {picture.shape[1]}×{picture.shape[0]} pixels was expected, OpenCV made none")
-        return Coded(coded.tobytes(), pts, alone=True)
+        return Coded(coded.tobytes(), alone=True)
 
 
 class H264Coder:
@@ -74,7 +73,7 @@ class H264Coder:
             packets = self._context.encode(frame)
         except FFmpegError as error:
             raise SinkError(f"page: libx264 was expected to encode a frame, it failed ({error.strerror})") from error
-        return Coded(b"".join(map(bytes, packets)), pts, alone=any(packet.is_keyframe for packet in packets))
+        return Coded(b"".join(map(bytes, packets)), alone=any(packet.is_keyframe for packet in packets))
 
 
 def _encoder(picture: Picture) -> VideoCodecContext:

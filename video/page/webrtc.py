@@ -6,6 +6,7 @@ Nothing outside is asked: no STUN, no TURN. A browser that this machine's own ad
 from __future__ import annotations
 
 import asyncio
+import time
 from contextlib import ExitStack
 
 from runtime.errors import ClearwayError, MissingExtra
@@ -36,9 +37,9 @@ class _Track(MediaStreamTrack):
         self._viewer = viewer
 
     async def recv(self) -> Packet[Stream]:
-        coded = await self._viewer.take()
-        packet = Packet(coded.content)
-        packet.pts, packet.time_base = coded.pts, TICK
+        """With the time of its sending, not of its capture: a browser holds back every frame by as much as their delays differ."""
+        packet = Packet((await self._viewer.take()).content)
+        packet.pts, packet.time_base = round(time.monotonic() / TICK), TICK
         return packet
 
 

@@ -13,7 +13,6 @@ from av import VideoFrame
 
 from tests.video.page.serving import Page, Still, page, soon
 from tests.video.page.test_server import ask, client
-from video.page import routes
 from video.page.views import View
 
 LEVEL, ADDED = 100, 20
@@ -95,7 +94,7 @@ def test_a_browser_without_h264_is_refused() -> None:
 
 
 def test_without_aiortc_the_page_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(routes.importlib.util, "find_spec", lambda name: None)
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
     with page(Still(LEVEL, 96, 64)) as served:
         assert ask(f"{served.url}cameras")[1]["webrtc"] is False
         expected = "aiortc is not installed; it comes with: pip install 'clearway[live]'"
