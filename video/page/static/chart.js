@@ -2,7 +2,7 @@
 
 const MINUTE = 60_000;
 const STEPS = [10, 20, 30, 40, 60, 80, 100, 150, 200, 300, 400, 600, 800, 1000, 2000, 4000, 10_000];
-const LABELS = 34; // CSS pixels kept for the scale
+const LABELS = 3.4; // ems kept for the scale
 
 export class Chart {
   // `canvas` shows one line for each of `styles`: {color, fill}. null in a value leaves a gap.
@@ -28,11 +28,12 @@ export class Chart {
     canvas.height = Math.round(canvas.clientHeight * ratio);
     const context = canvas.getContext("2d");
     context.scale(ratio, ratio);
-    const width = canvas.clientWidth - LABELS;
+    const em = 0.75 * parseFloat(getComputedStyle(canvas).fontSize);
+    const width = canvas.clientWidth - LABELS * em;
     const height = canvas.clientHeight - 2;
     const most = Math.max(1, ...this.points.flatMap((point) => point.values).filter((value) => value !== null));
     this.top = STEPS.find((step) => step >= most * 1.05) ?? most;
-    this.scale(context, width, height);
+    this.scale(context, width, height, em);
     const end = this.points.at(-1)?.at ?? 0;
     this.styles.forEach((style, line) => {
       const places = this.points.map((point) => {
@@ -43,11 +44,11 @@ export class Chart {
     });
   }
 
-  scale(context, width, height) {
+  scale(context, width, height, em) {
     const style = getComputedStyle(this.canvas);
     context.strokeStyle = style.getPropertyValue("--line");
     context.fillStyle = style.getPropertyValue("--quiet");
-    context.font = `11px ${style.fontFamily}`;
+    context.font = `${em}px ${style.fontFamily}`;
     context.textBaseline = "middle";
     for (const part of [0, 0.5, 1]) {
       const y = Math.round(height * (1 - part)) + 0.5;
@@ -55,7 +56,7 @@ export class Chart {
       context.moveTo(0, y);
       context.lineTo(width, y);
       context.stroke();
-      context.fillText(String(this.top * part), width + 6, Math.min(Math.max(y, 6), height - 5));
+      context.fillText(String(this.top * part), width + em / 2, Math.min(Math.max(y, em / 2), height - em / 2));
     }
   }
 }
