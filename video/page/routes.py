@@ -22,7 +22,7 @@ import time
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from runtime.errors import ClearwayError, MissingExtra, UsageError
 from video.page.address import Address, may_change
@@ -33,6 +33,9 @@ try:
     from aiohttp import web
 except ImportError as error:
     raise MissingExtra("aiohttp", "live") from error
+
+if TYPE_CHECKING:
+    from video.page.webrtc import Peers  # imported below where aiortc is installed
 
 _STATIC = Path(__file__).parent / "static"
 _FILES = {
@@ -62,7 +65,7 @@ class Routes:
     def __init__(self, cameras: Sequence[Camera], address: Address) -> None:
         self._cameras = {camera.name: camera for camera in cameras}
         self._address = address
-        self._peers: Any = None  # those of webrtc.py, which is an import of its own, where aiortc is installed
+        self._peers: Peers | None = None
         if importlib.util.find_spec("aiortc") is not None:
             from video.page.webrtc import Peers
 

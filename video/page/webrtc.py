@@ -9,7 +9,7 @@ import asyncio
 import time
 from contextlib import ExitStack
 
-from runtime.errors import ClearwayError, MissingExtra
+from runtime.errors import MissingExtra, SinkError
 from video.page.viewers import Channel, Viewer
 from video.sources.live import TICK
 
@@ -23,10 +23,7 @@ except ImportError as error:
     raise MissingExtra(error.name or "aiortc", "live") from error
 
 _OVER = frozenset({"failed", "closed"})
-
-
-class OfferRefused(ClearwayError):
-    """What the browser offered cannot be answered: it has MJPEG."""
+_MOST = 16  # browsers; who asks and never comes is forgotten only after a minute
 
 
 class _Track(MediaStreamTrack):
@@ -51,6 +48,8 @@ class Peers:
 
     async def answer(self, offer: str, channel: Channel) -> str:
         """SDP for SDP; from then on the browser has the channel until it goes."""
+        if len(self._open) >= _MOST:
+            raise SinkError(f"page: at most {_MOST} viewers by WebRTC were expected, another one came; take MJPEG")
         peer, ends = RTCPeerConnection(RTCConfiguration(iceServers=[])), ExitStack()
         self._open[peer] = ends
 
@@ -66,7 +65,7 @@ class Peers:
             await peer.setLocalDescription(await peer.createAnswer())
         except Exception as error:  # aiortc raises what it pleases at a stranger's SDP
             await self._close(peer)
-            raise OfferRefused(f"an offer of H.264 video was expected, this one cannot be answered ({error}); take MJPEG") from error
+            raise SinkError(f"page: an offer of H.264 video was expected, this one cannot be answered ({error}); take MJPEG") from error
         return peer.localDescription.sdp
 
     async def close(self) -> None:

@@ -75,7 +75,7 @@ def test_what_is_no_offer(sdp: str) -> None:
         status, said = ask(f"{served.path}/compare/offer", "POST", {"sdp": sdp})
         assert served.camera.sink.h264[View.COMPARE]._viewers == ()
     assert status == 409
-    assert said["error"].startswith("an offer of H.264 video was expected, this one cannot be answered (")
+    assert said["error"].startswith("page: an offer of H.264 video was expected, this one cannot be answered (")
     assert said["error"].endswith("); take MJPEG")
     assert "\n" not in said["error"]
 
@@ -90,7 +90,22 @@ def test_a_browser_without_h264_is_refused() -> None:
 
     with page(Still(LEVEL, 96, 64)) as served:
         status, said = client(story)
-    assert (status, said["error"][:64]) == (409, "an offer of H.264 video was expected, this one cannot be answere")
+    assert (status, said["error"][:59]) == (409, "page: an offer of H.264 video was expected, this one cannot")
+
+
+def test_there_are_not_more_than_it_can_hold(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("video.page.webrtc._MOST", 1)
+
+    async def story(session: aiohttp.ClientSession) -> list[int]:
+        peers = [offer("video/H264") for _ in range(2)]
+        try:
+            return [(await asked(session, served, peer))[0] for peer in peers]
+        finally:
+            for peer in peers:
+                await peer.close()
+
+    with page(Still(LEVEL, 96, 64)) as served:
+        assert client(story) == [200, 409]
 
 
 def test_without_aiortc_the_page_says_so(monkeypatch: pytest.MonkeyPatch) -> None:

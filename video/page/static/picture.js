@@ -15,7 +15,6 @@ export class Picture {
     this.view = "compare";
     this.at = 0.5;
     this.frame = null; // what is drawn again when the line moves
-    this.frames = 0;
     this.run = null; // the one that is wanted: an AbortController
   }
 
@@ -73,7 +72,8 @@ export class Picture {
       await lost(peer, signal);
     } finally {
       peer.close();
-      if (this.frame === video) this.frame = await createImageBitmap(this.canvas).catch(() => null);
+      const last = await createImageBitmap(video).catch(() => null); // for the line, until another picture comes
+      if (this.frame === video) this.frame = last;
     }
   }
 
@@ -104,6 +104,7 @@ export class Picture {
   show(view, picture, width, height, by) {
     if (!width) return;
     this.view = view;
+    if (this.frame !== picture) this.frame?.close?.(); // a bitmap's memory is not left to the collector
     this.frame = picture;
     const tall = view === "compare" ? height / 2 : height;
     if (this.canvas.width !== width || this.canvas.height !== tall) {
@@ -112,7 +113,6 @@ export class Picture {
       this.stage.style.setProperty("--shape", `${width} / ${tall}`);
       this.stage.style.setProperty("--wide", String(width / tall));
     }
-    this.frames += 1;
     this.stage.dataset.view = view;
     this.stage.classList.add("shown");
     this.draw();
