@@ -51,7 +51,13 @@ def _served(browser: Browser, source: LiveSource) -> Iterator[Page]:
 
 def shows(browser: Browser, served: Page, by: str = "WebRTC", **size: int) -> None:
     browser.open(served.url, **size)
-    browser.soon(lambda: browser.text("by") == by, f"a picture by {by}")
+
+    def there() -> bool:
+        if browser.text("by") not in ("", by):  # a machine so busy that WebRTC took the page too long
+            browser.open(served.url, **size)
+        return browser.text("by") == by
+
+    browser.soon(there, f"a picture by {by}")
 
 
 @pytest.mark.parametrize("by", ["WebRTC", "MJPEG"])
