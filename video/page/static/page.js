@@ -43,17 +43,20 @@ function tell({ model, numbers }) {
   latency.add([most, half]);
   $("latency").textContent = shown(half, 0);
   $("latency-95").textContent = shown(most, 0);
-  const flows = numbers.latency !== null;
-  fps.add([numbers.source_fps, flows ? numbers.restored_fps : 0]);
-  $("fps").textContent = shown(flows ? numbers.restored_fps : 0, 1);
-  $("source-fps").textContent = shown(numbers.source_fps, 1);
+  // A rate is that of the last frames that came: where none comes any more, it is none.
+  const come = numbers.state === "running" ? numbers.source_fps : 0;
+  const restored = numbers.latency === null ? 0 : numbers.restored_fps;
+  fps.add([come, restored]);
+  $("fps").textContent = shown(restored, 1);
+  $("source-fps").textContent = shown(come, 1);
   count(numbers);
 }
 
 function tellModel({ model, strength, loading, trouble }) {
   if (!choosing) $("model").value = loading ?? model;
   if (moving === null) showStrength(strength);
-  if (loading !== null) say(`loading ${loading}; ${model} goes on until then`, "loading");
+  if (loading === model) say(`loading ${model}`, "loading");
+  else if (loading !== null) say(`loading ${loading}; ${model} goes on until then`, "loading");
   else if (trouble !== null) say(`${trouble}; ${model} goes on`, "trouble");
   else if ($("message").dataset.of !== "request") say("", "");
 }
