@@ -24,6 +24,7 @@ from av.video.stream import VideoStream
 from benchmarks.clip import ClipOptions, RainyClip
 from benchmarks.record import Record, dated, recorded
 from benchmarks.scene import RATE
+from runtime.backend import Picture
 from runtime.restorer import Restorer, load
 from runtime.timing import StageTimes
 from video.color import PictureToFrame
@@ -59,14 +60,15 @@ class Minutes:
         pass
 
 
-def encode_as_a_camera(clip: Path, target: Path) -> None:
+def encode_as_a_camera(clip: Path, target: Path, draw: Callable[[Picture, int], Picture] = lambda picture, index: picture) -> None:
+    """`draw` may put something of each frame's index into its picture."""
     with open_video(clip) as source, av.open(str(target), "w", format="mpegts") as container:
         stream = container.add_stream("libx264", rate=RATE, options=_AS_A_CAMERA)
         assert isinstance(stream, VideoStream)
         stream.width, stream.height, stream.pix_fmt = source.info.width, source.info.height, "yuv420p"
         to_frame = PictureToFrame(source.info.color, "yuv420p")
         for frame in source:
-            encoded = to_frame(frame.image)
+            encoded = to_frame(draw(frame.image, frame.index))
             encoded.pts, encoded.time_base = frame.index, Fraction(1, RATE)
             container.mux(stream.encode(encoded))
         container.mux(stream.encode(None))

@@ -112,7 +112,7 @@ def write_picture(path: Path, picture: Picture, description: str | None = None) 
     """
     if path.suffix.lower() not in PICTURE_SUFFIXES:
         raise PictureError(f"{path}: a name ending in one of {_KINDS} was expected; choose one of them")
-    coded = _encode(path, picture, description)
+    coded = encode_picture(path, picture, description)
     try:
         with written(path) as temporary:
             temporary.write_bytes(coded)
@@ -120,7 +120,8 @@ def write_picture(path: Path, picture: Picture, description: str | None = None) 
         raise PictureError(f"{path}: cannot be written ({error.strerror or error}); choose another place or make room") from error
 
 
-def _encode(path: Path, picture: Picture, description: str | None) -> bytes:
+def encode_picture(path: Path, picture: Picture, description: str | None = None) -> bytes:
+    """As a file of that name has it, without the file."""
     size = "×".join(str(side) for side in picture.shape[1::-1])
     try:
         with _quiet():

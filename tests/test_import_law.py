@@ -19,7 +19,7 @@ ROOMS = {
     "benchmarks": {"benchmarks", "export", "training", "video", "runtime"},
 }
 _TRAINING = {"torch", "lightning_fabric", "safetensors", "onnx", "onnx_ir", "onnxscript"}
-HEAVY = _TRAINING | {"tensorrt", "tensorrt_rtx", "pycuda", "cuda", "openvino", "onnxruntime", "cv2", "av"}
+HEAVY = _TRAINING | {"tensorrt", "tensorrt_rtx", "pycuda", "cuda", "openvino", "onnxruntime", "cv2", "av", "aiohttp", "aiortc"}
 # The only files of runtime that may import something heavy, and what.
 LEAVES = {
     "runtime/cuda.py": {"pycuda"},
@@ -66,7 +66,7 @@ def test_runtime_keeps_heavy_packages_in_its_leaves() -> None:
 
 def test_video_needs_no_training_machine() -> None:
     found = {name for path in _sources("video") for _, name in _imports(path)} & HEAVY
-    assert found <= {"av", "cv2"}
+    assert found <= {"av", "cv2", "aiohttp", "aiortc"}
 
 
 def _loaded_by(modules: list[str]) -> set[str]:
@@ -87,7 +87,13 @@ def test_runtime_loads_nothing_heavy_but_for_its_leaves() -> None:
 
 
 def test_all_of_video_loads_neither_torch_nor_an_engine() -> None:
-    assert _loaded_by(_modules("video", set())) <= {"av", "cv2"}
+    assert _loaded_by(_modules("video", set())) <= {"av", "cv2", "aiohttp", "aiortc"}
+
+
+def test_only_the_page_needs_what_serves_it() -> None:
+    page = {name for name in _modules("video", set()) if name.startswith("video.page.") and name != "video.page.address"}
+    assert page
+    assert _loaded_by([name for name in _modules("video", set()) if name not in page]) <= {"av", "cv2"}
 
 
 def test_a_deployment_box_needs_neither_torch_nor_onnx() -> None:

@@ -69,9 +69,10 @@ def _run(command: list[str], folder: Path) -> str:
     return done.stdout
 
 
-def test_every_module_of_every_room_is_in_it(contents: set[str]) -> None:
+def test_every_module_of_every_room_is_in_it_and_the_page(contents: set[str]) -> None:
     modules = {path.relative_to(ROOT).as_posix() for room in ROOMS for path in (ROOT / room).rglob("*.py")} | {"clearway.py"}
-    assert modules - contents == set()
+    page = {path.relative_to(ROOT).as_posix() for path in (ROOT / "video/page/static").iterdir()}
+    assert (modules | page) - contents == set()
 
 
 def test_every_shipped_model_is_in_it_whole(contents: set[str]) -> None:

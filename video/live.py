@@ -18,8 +18,9 @@ from dataclasses import dataclass
 from functools import partial
 from types import TracebackType
 
+from runtime.backend import Picture
 from runtime.errors import BackendError, PictureError, SinkError
-from runtime.restorer import Restorer
+from runtime.restorer import Restored
 from video.capture import Capture, Taken
 from video.live_statistics import Counters, LiveStatistics, Stamps
 from video.sinks.live import LiveSink, Quit, Shown
@@ -45,14 +46,14 @@ class Live:
     def __init__(
         self,
         source: LiveSource,
-        restorer: Restorer,
+        restore: Callable[[Picture], Restored],
         sinks: Sequence[LiveSink],
         *,
         patience: Patience | None = None,
         say: Callable[[str], None] = lambda message: None,
     ) -> None:
         self._source = source
-        self._restorer = restorer
+        self._apply = restore
         self._counters = Counters()
         self._fresh: Slot[Taken] = Slot()
         self._outs = [_Out(sink, Slot(sink.depth)) for sink in sinks]
@@ -117,7 +118,7 @@ class Live:
     def _restored(self, taken: Taken) -> Shown:
         frame, captured, began = taken.frame, taken.captured, time.monotonic()
         try:
-            restored = self._restorer(frame.image)
+            restored = self._apply(frame.image)
         except (BackendError, PictureError) as error:
             raise type(error)(f"{self._source.name}, frame {frame.index}: {error}") from error
         stamps = Stamps(captured.arrived, captured.decoded, began, time.monotonic())

@@ -11,13 +11,18 @@ import json
 import sys
 import time
 from collections.abc import Callable
+from contextlib import ExitStack
 from fractions import Fraction
+from functools import partial
 from pathlib import Path
 
 from runtime.errors import UsageError
 from runtime.restorer import load
+from runtime.zoo import shipped
 from video.live import Live
+from video.live_model import LiveModel
 from video.live_statistics import LiveStatistics
+from video.page.address import PORT, parse_address
 from video.sinks.live import LiveSink, NullSink
 from video.sinks.recorder import Recorder
 from video.sources.which import NAMES, live_source
@@ -28,14 +33,18 @@ _LINE_EVERY_S = 1.0
 def run(word: str, arguments: list[str]) -> int:
     args = _parser(word).parse_args(arguments)
     source = live_source(args.source)
-    sinks, recorder = _sinks(args)
-    with load(args.model, args.backend) as restorer:
+    model = LiveModel(partial(load, backend=args.backend), _models(args), args.strength)
+    sinks, recorder = _sinks(args, model)
+    with ExitStack() as stack:
+        if args.serve is not None:
+            sinks.append(_page(args, source.name, model, stack))
+        restorer = stack.enter_context(model).restorer
         if not args.quiet:
             print(f"{restorer.manifest.name} on {restorer.choice.describe()}", file=sys.stderr)
-        live = Live(source, restorer, sinks, say=_say(args.quiet))
+        live = Live(source, model, sinks or [NullSink()], say=_say(args.quiet))
         with contextlib.suppress(KeyboardInterrupt), live:
             _watch(live, quiet=args.quiet)
-    report = live.statistics()
+    report, restorer = live.statistics(), model.restorer
     files = [] if recorder is None else [str(path) for path in recorder.files]
     if args.json:
         print(json.dumps({**report.as_dict(), "model": restorer.manifest.name, "backend": restorer.choice.describe(), "files": files}))
@@ -55,22 +64,57 @@ def _parser(word: str) -> argparse.ArgumentParser:
         "--window", action="store_true", help="show it; keys: w wipe, a/d move it, space pause, s snapshot, i numbers, q quit"
     )
     parser.add_argument("--snapshots", type=Path, default=Path(), metavar="DIR", help="where the window's snapshots go (default: here)")
-    parser.add_argument("--model", default="derain", help="a shipped model's name, or the folder of a bundle (default: %(default)s)")
+    parser.add_argument(
+        "--serve",
+        nargs="?",
+        const=str(PORT),
+        metavar="[HOST:]PORT",
+        help=f"show it on a page with its numbers and switches, to this machine unless HOST says otherwise (default: 127.0.0.1:{PORT})",
+    )
+    parser.add_argument(
+        "--model",
+        action="append",
+        help="a shipped model's name, or the folder of a bundle; once more for each that the page may switch to (default: derain)",
+    )
+    parser.add_argument("--strength", type=float, default=1.0, help="from 0, the source, to 1, the restored picture (default: 1)")
     parser.add_argument("--backend", default="auto", help="which engine runs it (default: the fastest that this machine has)")
     parser.add_argument("--json", action="store_true", help="print the report as one line of JSON")
     parser.add_argument("--quiet", action="store_true", help="say nothing but errors")
     return parser
 
 
-def _sinks(args: argparse.Namespace) -> tuple[list[LiveSink], Recorder | None]:
+def _models(args: argparse.Namespace) -> list[str]:
+    said = args.model or ["derain"]
+    if args.serve is None and len(said) > 1:
+        raise UsageError(f"--model: one was expected without --serve, {len(said)} came; it is the page that switches between them")
+    return said if args.serve is None else [*said, *shipped()]
+
+
+def _sinks(args: argparse.Namespace, model: LiveModel) -> tuple[list[LiveSink], Recorder | None]:
     """All that is wrong with them is said here, before the seconds that loading a model takes. Without any it is only measured."""
-    recorder = None if args.record is None else Recorder(args.record, _minutes(args.segment))
-    sinks: list[LiveSink] = [] if recorder is None else [recorder]
+    sinks: list[LiveSink] = []
+    recorder = None
+    if args.record is not None:
+        recorder = Recorder(args.record, _minutes(args.segment), comment=lambda: model.processed_by)
+        sinks.append(recorder)
     if args.window:
         from video.sinks.window import Window  # an OpenCV without windows is enough for everything else
 
         sinks.append(Window(args.snapshots))
-    return sinks or [NullSink()], recorder
+    return sinks, recorder
+
+
+def _page(args: argparse.Namespace, name: str, model: LiveModel, stack: ExitStack) -> LiveSink:
+    """It answers from here on, while the model is being loaded."""
+    from video.page.camera import Camera  # aiohttp is wanted by nothing else
+    from video.page.server import PageServer
+    from video.page.sink import PageSink
+
+    sink = PageSink()
+    server = stack.enter_context(PageServer(parse_address(args.serve), [Camera(name, sink, model)]))
+    if not args.quiet:
+        print(server.address.notice, file=sys.stderr)
+    return sink
 
 
 def _minutes(said: str) -> Fraction:

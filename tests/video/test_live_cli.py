@@ -9,11 +9,14 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from urllib.request import urlopen
 
+import av
 import numpy as np
 import pytest
 
 from runtime.errors import SinkError, SourceError, UsageError
+from runtime.zoo import shipped
 from tests.tiny import make_bundle
 from tests.video.clips import STEADY, Clip, read
 from tests.video.servers import ENDS_WITHIN, Server, refuses
@@ -103,6 +106,10 @@ def test_the_line_meanwhile() -> None:
         (["pattern", "--segment", "long", "--record", "rec"], UsageError, "minutes were expected"),
         (["pattern", "--record", "/proc/f"], SinkError, "a folder to write into"),
         (["pattern", "--window"], SinkError, "DISPLAY names none"),
+        (["pattern", "--serve", "x:y"], UsageError, r"\[HOST:\]PORT was expected"),
+        (["pattern", "--serve", "203.0.113.7:1"], SinkError, "a free port of this machine was expected"),
+        (["pattern", "--strength", "2"], UsageError, "0 .the source. to 1"),
+        (["pattern", "--model", "another"], UsageError, "one was expected without --serve, 2 came"),
     ],
 )
 def test_wrong_use_is_said_before_a_model_is_loaded(
@@ -122,6 +129,38 @@ def test_a_wrong_password_ends_it(bundle: str) -> None:
     ):
         live(bundle, f"http://admin:hunter2@{server.address}/a")
     assert "hunter2" not in str(caught.value)
+
+
+def test_what_a_recorded_file_says_of_itself(tmp_path: Path, bundle: str) -> None:
+    clip = Clip(pts=STEADY).make(tmp_path / "in.mp4")
+    assert live(bundle, clip, "--record", str(tmp_path / "rec"), "--strength", "0.5", "--quiet") == 0
+    (path,) = (tmp_path / "rec").iterdir()
+    with av.open(str(path)) as container:
+        assert container.metadata["comment"] == "Restored by Clearway: model tiny, version 1, strength 0.5"
+    expected = read(clip)[-1].image.clip(0, 245) + 5.0
+    assert np.abs(read(path)[-1].image - expected).mean() < 4, "half of the 10 levels that the bundle adds"
+
+
+def test_the_page_is_served_and_ends_with_ctrl_c_while_somebody_looks(tmp_path: Path, bundle: str) -> None:
+    command = [sys.executable, "-m", "clearway", "live", "pattern:64x64@25", "--serve", "0", "--model", bundle]
+    command += ["--model", "derain", "--backend", "onnxruntime", "--json"]
+    environment = os.environ | {"PYTHONPATH": str(ROOT)}
+    running = subprocess.Popen(command, cwd=tmp_path, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    assert running.stderr is not None
+    try:
+        address = running.stderr.readline().removeprefix("page: ").strip()
+        listed = json.loads(urlopen(f"{address}cameras", timeout=ENDS_WITHIN).read())
+        assert listed["cameras"] == [{"name": "pattern-64x64-25", "source": "pattern:64x64@25", "models": [bundle, *shipped()]}]
+        viewers = [urlopen(f"{address}cameras/pattern-64x64-25/{what}", timeout=ENDS_WITHIN) for what in ("compare.mjpeg", "events")]
+        assert all(viewer.read(1) for viewer in viewers), "each is being answered"
+        running.send_signal(signal.SIGINT)
+        out, err = running.communicate(timeout=ENDS_WITHIN)
+    finally:
+        running.kill()
+    for viewer in viewers:
+        viewer.close()
+    assert (running.returncode, "Traceback" in err) == (0, False)
+    assert json.loads(out)["restored"] > 0
 
 
 @pytest.mark.parametrize("name", ["SIGINT", "SIGTERM"])

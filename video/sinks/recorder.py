@@ -1,6 +1,7 @@
 """Owns recording a live run as files of a few minutes each, named by the time of day; knows nothing of how a file is written.
 
-A file is begun anew where the picture's size or colours change, and ended where the source is away. None is ever overwritten.
+A file is begun anew where the picture's size or colours, or what was done to it, change, and ended where the source is away. None is
+ever overwritten.
 """
 
 from __future__ import annotations
@@ -27,7 +28,15 @@ class Recorder:
     name = "recorder"
     depth = 8  # a disk's pause of a third of a second at 25 frames a second loses nothing
 
-    def __init__(self, folder: Path, minutes: Fraction = Fraction(10), options: EncodeOptions | None = None) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        minutes: Fraction = Fraction(10),
+        options: EncodeOptions | None = None,
+        *,
+        comment: Callable[[], str | None] = lambda: None,
+    ) -> None:
+        """`comment` is what a file says of how its pictures came to be; where that changes, another file is begun."""
         if minutes <= 0:
             raise UsageError(f"segment: minutes above 0 were expected, {float(minutes):g} came")
         make_folder(folder)
@@ -35,6 +44,8 @@ class Recorder:
         self._folder = folder
         self._seconds = minutes * 60
         self._options = options
+        self._comment = comment
+        self._said: str | None = None  # in this file
         self._sink: VideoSink | None = None
         self._first = self._last = 0  # ticks of this file's frames
         self._written = 0.0
@@ -43,11 +54,12 @@ class Recorder:
         pass
 
     def write(self, shown: Shown) -> None:
-        if self._sink is not None and (self._is_full(shown.frame) or _kind(self._sink.info) != _kind(shown.info)):
+        said = self._comment()
+        if self._sink is not None and (self._is_full(shown.frame) or said != self._said or _kind(self._sink.info) != _kind(shown.info)):
             self._close()
         if self._sink is None:
-            self._sink = VideoSink(self._path(), shown.info, self._options)
-            self._first = self._last = shown.frame.pts
+            self._sink = VideoSink(self._path(), shown.info, self._options, comment=said)
+            self._said, self._first, self._last = said, shown.frame.pts, shown.frame.pts
         pts = shown.frame.pts
         # How long it will be shown is not known yet: as long as the one before.
         frame = dataclasses.replace(shown.frame, image=shown.restored.image, pts=pts - self._first, duration=pts - self._last)

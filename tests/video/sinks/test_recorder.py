@@ -9,6 +9,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import cast
 
+import av
 import numpy as np
 import pytest
 
@@ -72,6 +73,21 @@ def test_another_size_is_another_file(tmp_path: Path) -> None:
         recorder.write(shown(index, size=(96, 64) if index < 3 else (128, 80)))
     recorder.finish()
     assert [[frame.image.shape[:2] for frame in read(path)] for path in recorder.files] == [[(64, 96)] * 3, [(80, 128)] * 3]
+
+
+def test_each_file_says_what_was_done_to_all_of_it(tmp_path: Path) -> None:
+    strength = 1.0
+    recorder = Recorder(tmp_path, comment=lambda: f"strength {strength:g}")
+    for index in range(10):
+        strength = 1.0 if index < 6 else 0.5
+        recorder.write(shown(index))
+    recorder.finish()
+    assert [order_of(read(path)) for path in recorder.files] == [list(range(6)), list(range(6, 10))]
+    said = []
+    for path in recorder.files:
+        with av.open(str(path)) as container:
+            said.append(container.metadata["comment"])
+    assert said == ["strength 1", "strength 0.5"]
 
 
 def test_a_source_that_is_away_leaves_a_finished_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

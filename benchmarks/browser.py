@@ -1,0 +1,50 @@
+"""Owns starting a Chromium without a window, the one that is installed; knows nothing of pages. Nothing is downloaded for it."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from runtime.errors import ClearwayError, MissingExtra
+
+try:
+    from selenium import webdriver
+    from selenium.common.exceptions import WebDriverException
+    from selenium.webdriver.chrome.service import Service
+except ImportError as error:
+    raise MissingExtra("selenium", "dev") from error
+
+_BINARY, _DRIVER = shutil.which("chromium"), shutil.which("chromedriver")
+MISSING = "" if _BINARY and _DRIVER else "chromium is not installed: apt-get install chromium chromium-driver"
+# A machine without a card draws faster without the emulation of one.
+_ARGUMENTS = ("--headless=new", "--no-sandbox", "--disable-dev-shm-usage", "--disable-gpu", "--hide-scrollbars")
+
+
+@contextmanager
+def chromium() -> Iterator[webdriver.Chrome]:
+    if MISSING or _BINARY is None:
+        raise ClearwayError(MISSING)
+    options = webdriver.ChromeOptions()
+    options.binary_location = _BINARY
+    for argument in _ARGUMENTS:
+        options.add_argument(argument)
+    options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
+    try:
+        driver = webdriver.Chrome(options=options, service=Service(_DRIVER))
+    except WebDriverException as error:
+        raise ClearwayError(f"{_BINARY} was expected to start, it did not: {error.msg}") from error
+    try:
+        yield driver
+    finally:
+        driver.quit()
+
+
+@contextmanager
+def told_first(driver: webdriver.Chrome, script: str) -> Iterator[None]:
+    """Every page that is opened meanwhile runs this before anything of its own."""
+    added = driver.execute_cdp_cmd("Page.addScriptToEvaluateOnNewDocument", {"source": script})
+    try:
+        yield
+    finally:
+        driver.execute_cdp_cmd("Page.removeScriptToEvaluateOnNewDocument", added)

@@ -1,0 +1,116 @@
+"""WebRTC from the server's side: a client gets the picture, and an offer that cannot be answered is refused in one line."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import aiohttp
+import numpy as np
+import pytest
+from aiortc import RTCConfiguration, RTCPeerConnection, RTCRtpSender, RTCSessionDescription
+from av import VideoFrame
+
+from tests.video.page.serving import Page, Still, page, soon
+from tests.video.page.test_server import ask, client
+from video.page.views import View
+
+LEVEL, ADDED = 100, 20
+
+
+def offer(codec: str) -> RTCPeerConnection:
+    peer = RTCPeerConnection(RTCConfiguration(iceServers=[]))
+    transceiver = peer.addTransceiver("video", direction="recvonly")
+    codecs = RTCRtpSender.getCapabilities("video").codecs
+    transceiver.setCodecPreferences([one for one in codecs if one.mimeType == codec])
+    return peer
+
+
+async def asked(session: aiohttp.ClientSession, served: Page, peer: RTCPeerConnection) -> tuple[int, dict[str, Any]]:
+    await peer.setLocalDescription(await peer.createOffer())
+    async with session.post(f"{served.path}/compare/offer", json={"sdp": peer.localDescription.sdp}) as answer:
+        return answer.status, await answer.json()
+
+
+def test_a_client_gets_both_pictures_and_is_forgotten_when_it_goes() -> None:
+    async def story(session: aiohttp.ClientSession) -> None:
+        peer = offer("video/H264")
+        try:
+            status, said = await asked(session, served, peer)
+            assert status == 200, said
+            await peer.setRemoteDescription(RTCSessionDescription(said["sdp"], "answer"))
+            track = peer.getReceivers()[0].track
+            for _ in range(3):
+                frame = await track.recv()
+                assert isinstance(frame, VideoFrame)
+                both = frame.to_ndarray(format="gray")[:, :96]
+                assert (frame.width, frame.height) == (96, 128)
+                # Limited range: 16 + level · 219 / 255
+                assert np.abs(both[:60].mean() - (16 + LEVEL * 219 / 255)) < 3
+                assert np.abs(both[68:].mean() - (16 + (LEVEL + ADDED) * 219 / 255)) < 3
+        finally:
+            await peer.close()
+
+    with page(Still(LEVEL, 96, 64)) as served:
+        client(story)
+        soon(lambda: served.camera.sink.h264[View.COMPARE]._viewers == (), "it is forgotten")
+
+
+def test_it_ends_with_a_client_who_stays() -> None:
+    async def story(session: aiohttp.ClientSession) -> None:
+        peer = offer("video/H264")
+        with page(Still(LEVEL, 96, 64)) as served:
+            status, said = await asked(session, served, peer)
+            assert status == 200, said
+            await peer.setRemoteDescription(RTCSessionDescription(said["sdp"], "answer"))
+            await peer.getReceivers()[0].track.recv()
+        await asyncio.wait_for(peer.close(), 30)
+
+    client(story)
+
+
+@pytest.mark.parametrize("sdp", ["", "v=0", "nonsense\r\n" * 5, "v=0\r\nm=video x"])
+def test_what_is_no_offer(sdp: str) -> None:
+    with page(Still(LEVEL, 96, 64)) as served:
+        status, said = ask(f"{served.path}/compare/offer", "POST", {"sdp": sdp})
+        assert served.camera.sink.h264[View.COMPARE]._viewers == ()
+    assert status == 409
+    assert said["error"].startswith("page: an offer of H.264 video was expected, this one cannot be answered (")
+    assert said["error"].endswith("); take MJPEG")
+    assert "\n" not in said["error"]
+
+
+def test_a_browser_without_h264_is_refused() -> None:
+    async def story(session: aiohttp.ClientSession) -> tuple[int, dict[str, Any]]:
+        peer = offer("video/VP8")
+        try:
+            return await asked(session, served, peer)
+        finally:
+            await peer.close()
+
+    with page(Still(LEVEL, 96, 64)) as served:
+        status, said = client(story)
+    assert (status, said["error"][:59]) == (409, "page: an offer of H.264 video was expected, this one cannot")
+
+
+def test_there_are_not_more_than_it_can_hold(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("video.page.webrtc._MOST", 1)
+
+    async def story(session: aiohttp.ClientSession) -> list[int]:
+        peers = [offer("video/H264") for _ in range(2)]
+        try:
+            return [(await asked(session, served, peer))[0] for peer in peers]
+        finally:
+            for peer in peers:
+                await peer.close()
+
+    with page(Still(LEVEL, 96, 64)) as served:
+        assert client(story) == [200, 409]
+
+
+def test_without_aiortc_the_page_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    with page(Still(LEVEL, 96, 64)) as served:
+        assert ask(f"{served.url}cameras")[1]["webrtc"] is False
+        expected = "aiortc is not installed; it comes with: pip install 'clearway[live]'"
+        assert ask(f"{served.path}/compare/offer", "POST", {"sdp": ""}) == (409, {"error": expected})

@@ -1,0 +1,52 @@
+"""Owns what the page shows of one camera: its name in addresses, its frames, its model. Knows nothing of HTTP."""
+
+from __future__ import annotations
+
+import io
+import re
+import zipfile
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from runtime.errors import PictureError
+from runtime.pictures import encode_picture
+from video.live_model import LiveModel
+from video.page.sink import PageSink
+from video.page.views import before
+
+_LONGEST = 40
+
+
+@dataclass(frozen=True)
+class Camera:
+    source: str  # for people; without credentials
+    sink: PageSink
+    model: LiveModel
+
+    @property
+    def name(self) -> str:
+        """In addresses."""
+        return re.sub(r"[^a-z0-9]+", "-", self.source.lower()).strip("-")[:_LONGEST] or "camera"
+
+    def facts(self) -> dict[str, Any]:
+        return {"name": self.name, "source": self.source, "models": list(self.model.choices)}
+
+    def moment(self, since: float) -> dict[str, Any]:
+        """All that changes, as JSON has it; rates and latency are those since then, a time.monotonic()."""
+        return {"model": asdict(self.model.state), "numbers": self.sink.numbers(since)}
+
+    def snapshot(self) -> tuple[str, bytes]:
+        """A name, and a ZIP of two PNGs of one moment in full size."""
+        if (shown := self.sink.newest) is None:
+            raise PictureError(f"{self.source}: a restored frame was expected, none has come yet; try again when there is a picture")
+        stem = f"clearway_{self.name}_{datetime.now().astimezone():%Y-%m-%d_%H-%M-%S-%f%z}"
+        packed = io.BytesIO()
+        with zipfile.ZipFile(packed, "w") as archive:
+            for name, picture, words in (
+                (f"{stem}_before.png", before(shown.restored), None),
+                (f"{stem}_after.png", shown.restored.image, self.model.processed_by),
+            ):
+                archive.writestr(name, encode_picture(Path(name), picture, words))
+        return f"{stem}.zip", packed.getvalue()

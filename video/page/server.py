@@ -1,0 +1,72 @@
+"""Owns the page's server: its thread, its event loop and their end. Knows nothing of what it answers."""
+
+from __future__ import annotations
+
+import asyncio
+import dataclasses
+import threading
+from collections.abc import Sequence
+from types import TracebackType
+
+from runtime.errors import MissingExtra, SinkError
+from video.page.address import Address, listen
+from video.page.camera import Camera
+from video.page.routes import Routes
+
+try:
+    from aiohttp import web
+except ImportError as error:
+    raise MissingExtra("aiohttp", "live") from error
+
+_GRACE_S = 0.1  # for answers that are on their way; streams end with it
+_WITHIN_S = 1.5  # for its end
+
+
+class PageServer:
+    """Listens from being made, so that a port that is taken is told at once; answers from entering to leaving it as a context manager."""
+
+    def __init__(self, address: Address, cameras: Sequence[Camera]) -> None:
+        self._listening = listen(address)
+        self.address = dataclasses.replace(address, port=self._listening.getsockname()[1])
+        self._routes = Routes(cameras, self.address)
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._stop = asyncio.Event()
+        self._ready = threading.Event()
+        self._error: BaseException | None = None
+        self._thread = threading.Thread(target=self._run, name="clearway-page", daemon=True)
+
+    def _run(self) -> None:
+        try:
+            asyncio.run(self._serve())
+        except BaseException as error:  # noqa: BLE001  raised again by __enter__, or by __exit__
+            self._error = error
+        finally:
+            self._ready.set()
+
+    async def _serve(self) -> None:
+        self._loop = asyncio.get_running_loop()
+        runner = web.AppRunner(self._routes.app(), access_log=None, shutdown_timeout=_GRACE_S)
+        await runner.setup()
+        try:
+            await web.SockSite(runner, self._listening).start()
+            self._ready.set()
+            await self._stop.wait()
+        finally:
+            await self._routes.close()
+            await runner.cleanup()
+
+    def __enter__(self) -> PageServer:
+        self._thread.start()
+        self._ready.wait()
+        if self._error is not None:
+            raise self._error
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None) -> None:
+        if self._loop is not None and self._thread.is_alive():
+            self._loop.call_soon_threadsafe(self._stop.set)
+            self._thread.join(_WITHIN_S)
+        if self._thread.is_alive():
+            raise SinkError(f"page {self.address.url}: it was expected to end within {_WITHIN_S:g} s, it hangs")
+        if self._error is not None:
+            raise self._error
