@@ -29,7 +29,6 @@ from video.flicker import Flicker
 from video.frame import Frame, VideoInfo
 from video.pipeline import run_pipeline
 from video.reading import ReadOptions
-from video.sources.file import Damage
 from video.strength import at_strength, check_strength, processed_by
 from video.target import TO_REPLACE, check_target, make_folder
 
@@ -347,7 +346,7 @@ def _notes(info: VideoInfo, source: VideoSource, sink: FrameSink) -> tuple[str, 
     if source.further_videos:
         plural = "s were copied as they are" if source.further_videos > 1 else " was copied as it is"
         notes.append(f"{source.further_videos} further video stream{plural}: only the first is restored")
-    notes.extend(_damage(source.damage))
+    notes.extend(source.damage.words())
     if sink.rounded:
         notes.append(f"the times of {sink.rounded} frames were rounded: {sink.rounding}")
     if sink.retimed:
@@ -355,13 +354,3 @@ def _notes(info: VideoInfo, source: VideoSource, sink: FrameSink) -> tuple[str, 
     if sink.left_out:
         notes.append(f"not carried over: {', '.join(sink.left_out)}")
     return tuple(notes)
-
-
-def _damage(damage: Damage) -> list[str]:
-    where = f" (the first at {float(damage.first):.2f} s)" if damage.first is not None else ""
-    said = {
-        "were damaged in the source, and were restored as the decoder patched them": damage.patched,
-        "could not be decoded and are missing": damage.lost,
-        "had no time of their own, or one before their predecessor's, and were given the next possible one": damage.retimed,
-    }
-    return [f"{count} frames {what}{where}" for what, count in said.items() if count]

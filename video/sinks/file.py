@@ -11,6 +11,7 @@ import errno
 import math
 import os
 from collections.abc import Iterator
+from fractions import Fraction
 from pathlib import Path
 from types import TracebackType
 
@@ -19,6 +20,7 @@ from runtime.errors import MissingExtra, SinkError
 from video.color import PictureToFrame
 from video.encoding import EncodeOptions, check_encoder, open_encoder
 from video.frame import Frame, VideoInfo
+from video.sources.damage import UNDECODABLE
 from video.sources.file import FileSource
 from video.target import check_target
 
@@ -41,6 +43,10 @@ _HYBRID = "hybrid_fragmented+frag_keyframe+delay_moov"
 _KEYFRAMES_S = 2  # seconds between keyframes: what a crash may lose, and how far a player has to seek
 _OF_THE_CONTAINER = frozenset({"major_brand", "minor_version", "compatible_brands", "encoder", "duration"})
 _OF_THE_CODED = ("bps", "number_of_bytes", "_statistics")  # what mkvmerge counted; a language may follow: BPS-eng
+# Ticks from one packet to the next: FFmpeg's writer of MP4 aborts the whole process above that.
+_LONGEST = 2**31 - 1
+# A track of timecode or of a camera's sensors: accepted at first, and then no file can be written. And what damage makes up in streams.
+_NO_STREAM = frozenset({"data", "unknown"})
 _OF_THE_DISK = frozenset({errno.ENOSPC, errno.EACCES, errno.EROFS, errno.EFBIG, errno.EDQUOT})
 
 
@@ -75,6 +81,7 @@ class VideoSink:
         self._copies: dict[int, Stream] = {}
         self._filters: dict[int, BitStreamFilterContext] = {}
         self._last_dts: dict[int, int] = {}
+        self._damaged = 0  # packets that the source's damage made unfit to be copied
         self._ended = False
         self._open = contextlib.ExitStack()  # the container, closed first, and its file, which is named or removed after that
         try:
@@ -100,6 +107,11 @@ class VideoSink:
                 f"{self.path}: pictures of {self.info.width}×{self.info.height} were expected, "
                 f"frame {frame.index} is {frame.image.shape[1]}×{frame.image.shape[0]}"
             )
+        if self._too_long(pause := frame.duration * frame.time_base, self._stream):
+            raise SinkError(
+                f"{self.path}: frame {frame.index} is followed by a pause of {float(pause):.0f} s, {self.path.suffix} cannot count so far "
+                "in the source's ticks; give the output a name that ends in .mkv"
+            )
         encoded = self._to_frame(frame.image)
         encoded.pts, encoded.time_base, encoded.duration = frame.pts, frame.time_base, frame.duration
         self.rounded += (frame.time / (self._stream.time_base or 1)).denominator != 1
@@ -117,6 +129,8 @@ class VideoSink:
         except BaseException:
             self.abort()
             raise
+        if self._damaged:
+            self.left_out.append(f"{self._damaged} damaged packets of sound or subtitles")
         self._ended = True
 
     def abort(self) -> None:
@@ -183,8 +197,8 @@ class VideoSink:
         self._container.set_chapters(source.container.chapters())
         _describe(self._stream, source.video_stream)
         for other in source.other_streams:
-            if other.type == "data":  # a track of timecode or of a camera's sensors: accepted here, and then no file can be written
-                self.left_out.append(f"data stream {other.index}")
+            if other.type in _NO_STREAM:
+                self.left_out.append(f"{other.type} stream {other.index}")
                 continue
             try:
                 copy = self._container.add_stream_from_template(other, opaque=True)
@@ -214,10 +228,20 @@ class VideoSink:
             if copy is None:
                 continue
             time_base = packet.time_base  # a filter empties the packet
-            for ready in [packet] if filter_ is None else filter_.filter(packet):
-                ready.stream, ready.time_base = copy, time_base
-                self._rise(ready)
-                self._container.mux_one(ready)
+            try:
+                for ready in [packet] if filter_ is None else filter_.filter(packet):
+                    ready.stream, ready.time_base = copy, time_base
+                    last = self._last_dts.get(ready.stream_index, ready.dts or 0)
+                    if self._too_long(((ready.dts or 0) - last) * time_base, copy):
+                        self._damaged += 1
+                        continue
+                    self._rise(ready)
+                    self._container.mux_one(ready)
+            except UNDECODABLE:  # a flipped bit in the sound of a recording must not cost the picture
+                self._damaged += 1
+
+    def _too_long(self, seconds: Fraction, stream: Stream) -> bool:
+        return self.path.suffix.lower() != ".mkv" and seconds / (stream.time_base or 1) > _LONGEST
 
     def _rise(self, packet: Packet[Stream]) -> None:
         """Some files give two packets one time; containers refuse that, and a tick more cannot be heard."""

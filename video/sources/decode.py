@@ -17,6 +17,7 @@ from runtime.errors import MissingExtra, SourceError, SourceLost
 from video.color import FrameToPicture, read_color
 from video.frame import VideoInfo
 from video.slot import Ended
+from video.sources.damage import UNDECODABLE
 from video.sources.live import TICK, Captured, Dropped
 from video.sources.packets import Packets
 
@@ -30,7 +31,6 @@ try:
         HTTPForbiddenError,
         HTTPNotFoundError,
         HTTPUnauthorizedError,
-        InvalidDataError,
         ProtocolNotFoundError,
     )
     from av.packet import Packet
@@ -137,7 +137,7 @@ def _frames(name: str, packet: Packet[VideoStream]) -> list[av.VideoFrame] | Non
     """None where nothing could be made of it."""
     try:
         return packet.decode()
-    except InvalidDataError:
+    except UNDECODABLE:
         return None
     except FFmpegError as error:
         raise SourceLost(f"{name}: a frame could not be decoded: {error.strerror}") from None

@@ -9,7 +9,6 @@ from __future__ import annotations
 import os
 from collections import deque
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 from types import TracebackType
@@ -22,6 +21,9 @@ from video.color import AssumedColor, FrameToPicture, read_color
 from video.deinterlace import Deinterlacer
 from video.frame import Frame, VideoInfo
 from video.reading import ReadOptions
+from video.sources.damage import UNDECODABLE, Damage
+from video.sources.sound import CopiedPackets
+from video.sources.whole import FRONT, missing_bytes
 
 try:
     import av
@@ -40,16 +42,9 @@ _JUMP_BACK_S = 1  # less is a disorder of the recorder's, more is another record
 _NO_STEADY_RATE = 1000  # above this a "rate" is only the tick of a container without one
 # One packet makes one frame, so a packet without a frame is a frame that was lost.
 _ONE_TO_ONE = frozenset({"h264", "hevc", "av1", "libdav1d", "mjpeg", "ffv1", "prores"})
-
-
-@dataclass
-class Damage:
-    """What was wrong with the file although it could be read to its end."""
-
-    patched: int = 0  # frames that the decoder says it had to make up in part
-    lost: int = 0  # frames that could not be decoded at all
-    retimed: int = 0  # frames whose time was missing or not after the one before
-    first: Fraction | None = None  # when the first of them is shown
+# Here a whole packet may hold no frame, or half of an interlaced one; but beside other damage the likelier thing is that it was lost.
+_MOSTLY_ONE_TO_ONE = frozenset({"mpeg4", "mpeg1video", "mpeg2video"})
+_SAVE = "copy it again, or save what is there with: ffmpeg -i IN -c copy OUT.mkv"
 
 
 class FileSource:
@@ -66,7 +61,7 @@ class FileSource:
         self._others = [other for other in container.streams if copies and other.index != stream.index]
         # Counted here: a stream cannot be asked once its container is closed.
         self.further_videos = sum(other.type == "video" and not other.disposition & Disposition.attached_pic for other in self._others)
-        self._copied: deque[Packet[Stream]] = deque()
+        self._copied = CopiedPackets()
         self._decoding_times: deque[int | None] = deque()
         self._sent = self._hidden = self._decoded = 0
         self._ends: dict[int, Fraction] = {}
@@ -110,8 +105,7 @@ class FileSource:
 
     def take_copied(self) -> Iterator[Packet[Stream]]:
         """The packets of the other streams that were read since the last call. May be called from another thread."""
-        while self._copied:
-            yield self._copied.popleft()
+        return self._copied.take()
 
     def __iter__(self) -> Iterator[Frame]:
         first, self._first = self._first, None
@@ -176,8 +170,7 @@ class FileSource:
             if packet.size:
                 self._check(packet)
             if packet.stream_index != self._stream.index:
-                if packet.dts is not None:  # the empty packet that ends a stream has none
-                    self._copied.append(packet)
+                self._copied.add(packet)
                 continue
             try:
                 for frame in self._stream.decode(packet):
@@ -185,21 +178,27 @@ class FileSource:
                     yield frame
             except AvEOFError:
                 pass  # a decoder that was flushed twice
-            except InvalidDataError:
+            except UNDECODABLE:
                 self.damage.lost += 1
                 if self._decoding_times:
                     self._decoding_times.pop()  # no frame will come for it
                 self._note((packet.pts or 0) * self._time_base)
             except FFmpegError as error:
                 raise SourceError(f"{self.path}: frame {self._decoded} could not be decoded: {error.strerror}") from error
+        self._copied.end()
+        self.damage.astray = self._copied.astray
         self._check_end()
 
     def _check(self, packet: Packet[Stream]) -> None:
         """A packet that the demuxer cut short: outside of transport streams that means that the file ends inside it."""
-        if packet.is_corrupt and "mpegts" not in self._container.format.name:
+        torn = packet.is_corrupt
+        if torn and "mpegts" not in self._container.format.name:
             raise self._broken_off("the last packet is incomplete")
         if packet.stream_index == self._stream.index:
             self._sent += 1
+            if torn:
+                self.damage.torn += 1
+                self._note((packet.pts or 0) * self._time_base)
             self._hidden += packet.is_discard  # before an edit list's beginning: decoded for those after it, not shown
             if self._container.format.name in _WITHOUT_TIMES:
                 self._decoding_times.append(packet.dts)
@@ -210,7 +209,7 @@ class FileSource:
     def _check_end(self) -> None:
         """The demuxers of some formats take a missing end for the end: compare with what the header announced."""
         name = self._container.format.name
-        if "matroska" in name or "avi" in name:
+        if "matroska" in name or "flv" in name:
             announced = Fraction(self._container.duration or 0, av.time_base)
             read = max(self._ends.values(), default=Fraction(0))
             if read < announced - Fraction(1, 2):
@@ -218,15 +217,15 @@ class FileSource:
         # The index is asked and not `frames`: an edit list may leave samples out.
         if "mp4" in name and self._sent < len(self._stream.index_entries):
             raise self._broken_off(f"{len(self._stream.index_entries)} frames were announced")
-        if self._stream.codec_context.codec.name in _ONE_TO_ONE:
+        codec, damaged = self._stream.codec_context.codec.name, self.damage.patched or self.damage.lost
+        if codec in _ONE_TO_ONE or (codec in _MOSTLY_ONE_TO_ONE and damaged and not self.info.interlaced):
             # PyAV says nothing of a failure that comes together with a good frame.
             self.damage.lost = max(self.damage.lost, self._sent - self._hidden - self._decoded)
 
     def _broken_off(self, why: str) -> SourceError:
         time = float(self._ends.get(self._stream.index, Fraction(0)))
         return SourceError(
-            f"{self.path}: a whole video was expected, the file breaks off after frame {self._decoded} ({time:.2f} s): {why}; "
-            "copy it again, or save what is there with: ffmpeg -i IN -c copy OUT.mkv"
+            f"{self.path}: a whole video was expected, the file breaks off after frame {self._decoded} ({time:.2f} s): {why}; {_SAVE}"
         )
 
     def close(self) -> None:
@@ -247,6 +246,7 @@ def open_video(path: Path, options: ReadOptions | None = None, *, copies: bool =
     if path.stat().st_size == 0:
         raise SourceError(f"{path}: a video file was expected, this one is empty (0 bytes); copy it again")
     try:
+        _check_whole(path)
         # Metadata in another encoding must not stop a video.
         # A relative name with a colon in it, as recorders give them after the time of day, would be taken for a protocol.
         container = av.open(os.path.abspath(path), metadata_errors="replace")
@@ -264,6 +264,14 @@ def open_video(path: Path, options: ReadOptions | None = None, *, copies: bool =
     except BaseException:
         container.close()
         raise
+
+
+def _check_whole(path: Path) -> None:
+    """Before the hours that it takes to come to where the file ends."""
+    with path.open("rb") as file:
+        missing = missing_bytes(file.read(FRONT), path.stat().st_size)
+    if missing:
+        raise SourceError(f"{path}: a whole video was expected, its last {missing:,} bytes are missing; {_SAVE}")
 
 
 def _what_else(path: Path) -> str:

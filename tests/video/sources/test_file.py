@@ -14,7 +14,8 @@ from av.audio.stream import AudioStream
 from runtime.errors import SourceError
 from tests.video.clips import MS, STEADY, UNSTEADY, Clip, order_of, read, tone
 from video.color import ColorTags, Matrix, Primaries, Range, Transfer
-from video.sources.file import Damage, open_video
+from video.sources.damage import Damage
+from video.sources.file import open_video
 
 
 def test_it_says_what_is_there(tmp_path: Path) -> None:
