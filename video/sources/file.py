@@ -40,6 +40,8 @@ except ImportError as error:
 _WITHOUT_TIMES = frozenset({"avi", "h264", "hevc"})
 _JUMP_BACK_S = 1  # less is a disorder of the recorder's, more is another recording
 _NO_STEADY_RATE = 1000  # above this a "rate" is only the tick of a container without one
+_TS_PACKETS = (188, 192, 204)  # bytes: plain, with a time in front, with a checksum behind
+_WRAP = 2**33  # ticks of MPEG's streams; they begin anew every 26.5 hours
 # One packet makes one frame, so a packet without a frame is a frame that was lost.
 _ONE_TO_ONE = frozenset({"h264", "hevc", "av1", "libdav1d", "mjpeg", "ffv1", "prores"})
 # Here a whole packet may hold no frame, or half of an interlaced one; but beside other damage the likelier thing is that it was lost.
@@ -65,6 +67,8 @@ class FileSource:
         self._decoding_times: deque[int | None] = deque()
         self._sent = self._hidden = self._decoded = 0
         self._ends: dict[int, Fraction] = {}
+        # FFmpeg makes times before a wrap negative, which players leave out.
+        self._wrapped = "mpeg" in container.format.name and (container.start_time or 0) < 0
         self._time_base = stream.time_base or Fraction(1, 1000)
         self._deinterlacer = Deinterlacer(path) if options.deinterlace else None
         self._frames = self._decode() if self._deinterlacer is None else self._deinterlacer(self._decode())
@@ -132,7 +136,7 @@ class FileSource:
 
     def _last_duration(self, decoded: av.VideoFrame, pts: int) -> int:
         if self._stream.duration:
-            return max(0, (self._stream.start_time or 0) + self._stream.duration - pts)
+            return max(0, (self._stream.start_time or 0) + _WRAP * self._wrapped + self._stream.duration - pts)
         return decoded.duration or 0
 
     def _pts(self, decoded: av.VideoFrame, last: int | None) -> int:
@@ -159,7 +163,7 @@ class FileSource:
             self.damage.first = time
 
     def _decode(self) -> Iterator[av.VideoFrame]:
-        packets = self._container.demux(self._stream, *self._others)
+        packets = self._container.demux()
         while True:
             try:
                 packet = next(packets, None)
@@ -167,10 +171,13 @@ class FileSource:
                 raise self._broken_off(str(error.strerror)) from error
             if packet is None:
                 break
+            if self._wrapped:
+                packet.pts, packet.dts = (None if time is None else time + _WRAP for time in (packet.pts, packet.dts))
             if packet.size:
                 self._check(packet)
             if packet.stream_index != self._stream.index:
-                self._copied.add(packet)
+                if self._others:
+                    self._copied.add(packet)
                 continue
             try:
                 for frame in self._stream.decode(packet):
@@ -209,6 +216,8 @@ class FileSource:
     def _check_end(self) -> None:
         """The demuxers of some formats take a missing end for the end: compare with what the header announced."""
         name = self._container.format.name
+        if "mpegts" in name and all(self._container.size % packet for packet in _TS_PACKETS):
+            self.damage.torn += 1
         if "matroska" in name or "flv" in name:
             announced = Fraction(self._container.duration or 0, av.time_base)
             read = max(self._ends.values(), default=Fraction(0))
