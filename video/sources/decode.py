@@ -18,6 +18,7 @@ from video.color import FrameToPicture, read_color
 from video.frame import VideoInfo
 from video.slot import Ended
 from video.sources.damage import UNDECODABLE
+from video.sources.demux import demuxed
 from video.sources.live import TICK, Captured, Dropped
 from video.sources.packets import Packets
 
@@ -83,7 +84,7 @@ def _receive(
     name: str, container: InputContainer, stream: VideoStream, packets: Packets[Packet[VideoStream]], stopped: threading.Event
 ) -> None:
     """In a thread of its own."""
-    received = container.demux(stream)
+    received = demuxed(container, stream)
     try:
         while not stopped.is_set():
             with translated(name):

@@ -22,6 +22,7 @@ from video.deinterlace import Deinterlacer
 from video.frame import Frame, VideoInfo
 from video.reading import ReadOptions
 from video.sources.damage import UNDECODABLE, Damage
+from video.sources.demux import demuxed
 from video.sources.sound import CopiedPackets
 from video.sources.whole import FRONT, missing_bytes
 
@@ -163,7 +164,7 @@ class FileSource:
             self.damage.first = time
 
     def _decode(self) -> Iterator[av.VideoFrame]:
-        packets = self._container.demux()
+        packets: Iterator[Packet[Stream]] = demuxed(self._container)
         while True:
             try:
                 packet = next(packets, None)
