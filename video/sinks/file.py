@@ -31,7 +31,7 @@ try:
     from av.codec.context import Flags
     from av.error import FFmpegError
     from av.packet import Packet
-    from av.stream import Stream
+    from av.stream import Disposition, Stream
     from av.video.stream import VideoStream
 except ImportError as error:
     raise MissingExtra(error.name or "av", "cpu") from error
@@ -199,6 +199,9 @@ class VideoSink:
         for other in source.other_streams:
             if other.type in _NO_STREAM:
                 self.left_out.append(f"{other.type} stream {other.index}")
+                continue
+            if other.disposition & Disposition.attached_pic:  # what writes a file that survives a crash has no place for it
+                self.left_out.append("the cover picture")
                 continue
             try:
                 copy = self._container.add_stream_from_template(other, opaque=True)

@@ -67,6 +67,7 @@ class FileSource:
         self._copied = CopiedPackets()
         self._decoding_times: deque[int | None] = deque()
         self._sent = self._hidden = self._decoded = 0
+        self._interlaced = False
         self._ends: dict[int, Fraction] = {}
         # FFmpeg makes times before a wrap negative, which players leave out.
         self._wrapped = "mpeg" in container.format.name and (container.start_time or 0) < 0
@@ -183,6 +184,7 @@ class FileSource:
             try:
                 for frame in self._stream.decode(packet):
                     self._decoded += 1
+                    self._interlaced |= frame.interlaced_frame
                     yield frame
             except AvEOFError:
                 pass  # a decoder that was flushed twice
@@ -228,7 +230,7 @@ class FileSource:
         if "mp4" in name and self._sent < len(self._stream.index_entries):
             raise self._broken_off(f"{len(self._stream.index_entries)} frames were announced")
         codec, damaged = self._stream.codec_context.codec.name, self.damage.patched or self.damage.lost
-        if codec in _ONE_TO_ONE or (codec in _MOSTLY_ONE_TO_ONE and damaged and not self.info.interlaced):
+        if codec in _ONE_TO_ONE or (codec in _MOSTLY_ONE_TO_ONE and damaged and not self._interlaced):
             # PyAV says nothing of a failure that comes together with a good frame.
             self.damage.lost = max(self.damage.lost, self._sent - self._hidden - self._decoded)
 
