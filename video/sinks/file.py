@@ -107,9 +107,10 @@ class VideoSink:
                 f"{self.path}: pictures of {self.info.width}×{self.info.height} were expected, "
                 f"frame {frame.index} is {frame.image.shape[1]}×{frame.image.shape[0]}"
             )
-        if self._too_long(pause := frame.duration * frame.time_base, self._stream):
+        if self._too_long(frame.duration, frame.time_base, self._stream):
+            pause = float(frame.duration * frame.time_base)
             raise SinkError(
-                f"{self.path}: frame {frame.index} is followed by a pause of {float(pause):.0f} s, {self.path.suffix} cannot count so far "
+                f"{self.path}: frame {frame.index} is followed by a pause of {pause:.0f} s, {self.path.suffix} cannot count so far "
                 "in the source's ticks; give the output a name that ends in .mkv"
             )
         encoded = self._to_frame(frame.image)
@@ -235,7 +236,7 @@ class VideoSink:
                 for ready in [packet] if filter_ is None else filter_.filter(packet):
                     ready.stream, ready.time_base = copy, time_base
                     last = self._last_dts.get(ready.stream_index, ready.dts or 0)
-                    if self._too_long(((ready.dts or 0) - last) * time_base, copy):
+                    if self._too_long((ready.dts or 0) - last, time_base, copy):
                         self._damaged += 1
                         continue
                     self._rise(ready)
@@ -243,8 +244,8 @@ class VideoSink:
             except UNDECODABLE:  # a flipped bit in the sound of a recording must not cost the picture
                 self._damaged += 1
 
-    def _too_long(self, seconds: Fraction, stream: Stream) -> bool:
-        return self.path.suffix.lower() != ".mkv" and seconds / (stream.time_base or 1) > _LONGEST
+    def _too_long(self, ticks: int, time_base: Fraction, stream: Stream) -> bool:
+        return self.path.suffix.lower() != ".mkv" and ticks * time_base / (stream.time_base or 1) > _LONGEST
 
     def _rise(self, packet: Packet[Stream]) -> None:
         """Some files give two packets one time; containers refuse that, and a tick more cannot be heard."""

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterator
-from fractions import Fraction
 
 from runtime.errors import MissingExtra
 
@@ -28,7 +27,7 @@ class CopiedPackets:
         self.astray = 0  # packets that were left out
         self._ready: deque[Packet[Stream]] = deque()
         self._held: dict[int, Packet[Stream]] = {}
-        self._last: dict[int, Fraction] = {}  # the time of the last one that was handed on
+        self._last: dict[int, int] = {}  # the time of the last one that was handed on
 
     def add(self, packet: Packet[Stream]) -> None:
         if packet.dts is None:  # the empty packet that ends a stream
@@ -39,7 +38,7 @@ class CopiedPackets:
         held = self._held.get(packet.stream_index)
         self._held[packet.stream_index] = packet
         if held is not None:
-            self._hand_on(held, _time(packet))
+            self._hand_on(held, packet.dts)
 
     def end(self) -> None:
         for held in self._held.values():
@@ -50,18 +49,17 @@ class CopiedPackets:
         while self._ready:
             yield self._ready.popleft()
 
-    def _hand_on(self, packet: Packet[Stream], following: Fraction | None) -> None:
-        time, index = _time(packet), packet.stream_index
+    def _hand_on(self, packet: Packet[Stream], following: int | None) -> None:
+        time, index = packet.dts, packet.stream_index
+        assert time is not None, "only packets with a time are held"
         last = self._last.get(index, time)
-        ahead = following is not None and last <= following < time - _FAR
-        behind = time < last - _FAR and (following is None or following >= last)
-        if ahead or behind:
+        astray = 0
+        if following is not None and last <= following < time:
+            astray = time - following
+        elif time < last and (following is None or following >= last):
+            astray = last - time
+        if astray and astray * packet.time_base > _FAR:
             self.astray += 1
             return
         self._last[index] = time
         self._ready.append(packet)
-
-
-def _time(packet: Packet[Stream]) -> Fraction:
-    assert packet.dts is not None, "only packets with a time are held"
-    return packet.dts * packet.time_base
