@@ -16,7 +16,8 @@ from tests.video.test_restore import restorer
 from video.restore import restore_video
 
 SECONDS = 3600
-TICK, RATE, SAMPLES = Fraction(1, 90000), 48000, 1024  # of the picture; of the sound, and of one packet of it
+# Of the picture; of the sound, and of one packet of it. ALAC has four times the samples of AAC in a packet: a quarter of the work.
+TICK, RATE, SAMPLES = Fraction(1, 90000), 48000, 4096
 LATER = 12345  # samples by which the sound begins after the picture
 # About a frame a second, none when it is due: a variable rate makes each time count, and an hour of 25 would take minutes.
 SHOWN = [second * 90000 + int(late) for second, late in enumerate(np.random.default_rng(1).integers(0, 60000, SECONDS))]
@@ -30,11 +31,11 @@ def hour(tmp_path_factory: pytest.TempPathFactory) -> Path:
     ticks = {"video_track_timescale": "90000", "movie_timescale": str(90000 * 8)}  # a multiple of both rates
     with av.open(str(path), "w", container_options=ticks) as container:
         video = container.add_stream("libx264", rate=1, options={"preset": "ultrafast", "bf": "2", "g": "60"})
-        sound = container.add_stream("aac", rate=RATE)
+        sound = container.add_stream("alac", rate=RATE)
         assert isinstance(video, VideoStream)
         assert isinstance(sound, AudioStream)
         video.width, video.height, video.pix_fmt, video.codec_context.time_base, sound.layout = 64, 48, "yuv420p", TICK, "mono"
-        heard = bytes(next(packet for frame in tone(0, 0.2) for packet in sound.encode(frame)))
+        heard = bytes(next(packet for frame in tone(0, 0.5) for packet in sound.encode(frame)))
         number = 0
         for index, pts in enumerate(SHOWN):
             while (LATER + number * SAMPLES) * 90000 <= pts * RATE:
@@ -69,7 +70,7 @@ def test_picture_and_sound_stay_together_for_an_hour(hour: Path, tmp_path: Path,
     report = restore_video(hour, tmp_path / f"out{suffix}", restorer())
     seen, heard = times(hour)
     assert seen == [pts * TICK for pts in SHOWN]
-    assert len(heard) > 168_000
+    assert len(heard) > 42_000
     again = times(tmp_path / f"out{suffix}")
     if suffix != ".mkv":
         assert again == (seen, heard)
