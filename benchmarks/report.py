@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.report_export import exports, forms_on_a_cpu, fusions, plans
+from benchmarks.report_files import qualities, restoring
 from benchmarks.report_runtime import table as runtime_table
 from benchmarks.report_runtime import timeline
 from benchmarks.report_steady import table as steady_table
@@ -36,7 +37,8 @@ _LIMITS = {  # field → its row in docs/bundle.md
 def pages() -> dict[Path, str]:
     """Every page that holds tables, as it should read."""
     readme, model, systems, bundle = ROOT / "README.md", *(ROOT / "docs" / name for name in ("derain.md", "systems.md", "bundle.md"))
-    export, steady, runtime = (ROOT / "docs" / name for name in ("export.md", "steady.md", "runtime.md"))
+    export, steady, runtime, video = (ROOT / "docs" / name for name in ("export.md", "steady.md", "runtime.md", "video.md"))
+    files = _newest("files")
     manifest = open_bundle(find("derain")).manifest
     return {
         readme: insert(readme.read_text(encoding="utf-8"), "bench", tables(_newest("bench-derain"))),
@@ -45,6 +47,7 @@ def pages() -> dict[Path, str]:
         bundle: insert(bundle.read_text(encoding="utf-8"), "limits", limits()),
         steady: insert(steady.read_text(encoding="utf-8"), "steady", steady_table(_newest("steady"))),
         runtime: insert(runtime.read_text(encoding="utf-8"), "runtime", runtime_table(_newest("runtime"))),
+        video: insert(insert(video.read_text(encoding="utf-8"), "qualities", qualities(files)), "files", restoring(files)),
         ROOT / "docs" / "images" / "timeline-cpu.svg": timeline(_newest("runtime")),
         export: of_export(export.read_text(encoding="utf-8"), _newest("exports"), _newest("attention")),
     }
