@@ -12,20 +12,23 @@ def table(record: dict[str, Any]) -> str:
 
 
 def restoring(record: dict[str, Any]) -> str:
-    fps, shares = record["medians"]["fps"], record["medians"]["shares"]
-    costs = " + ".join(f"{step} {ms:.1f}" for step, ms in record["medians"]["cpu_ms"].items())
+    middle = record["medians"]
+    fps, cpu_ms, shares = middle["fps"], middle["cpu_ms"], middle["shares"]
+    alone = " + ".join(f"{step} {ms:.1f}" for step, ms in middle["alone_cpu_ms"].items())
+    rows = {
+        "bound": (f"the bound: {record['cores']} cores ÷ the CPU time of each step alone ({alone})", ""),
+        "restored": ("`clearway restore`", f"{shares['restored to the bound']:.2f} of the bound"),
+        "bare": ("a bare loop of PyAV: decode, convert, convert back, encode", ""),
+        "identity": ("`clearway restore` with a model that changes nothing", f"{shares['identity to the bare loop']:.2f} of the bare loop"),
+    }
+    what = f"{record['size']}, {record['frames']} frames, {record['encoder']}; medians of {len(record['turns'])} turns"
     return "\n".join(
         [
-            f"{machine_line(record)} {record['model']}, {record['backend'].split(';')[0]}); {record['size']}, {record['frames']} frames, "
-            f"{record['encoder']}; medians of {len(record['turns'])} turns.",
+            f"{machine_line(record)} {record['model']}, {record['backend'].split(';')[0]}); {what}.",
             "",
-            "| file to file | frames a second | share |",
-            "|---|---:|---:|",
-            f"| the bound: {record['cores']} cores ÷ CPU-ms a frame, each step alone ({costs}) | {fps['bound']:.1f} | |",
-            f"| `clearway restore` | {fps['restored']:.1f} | {shares['restored to the bound']:.2f} of the bound |",
-            f"| a bare loop of PyAV: decode, convert, convert back, encode | {fps['bare']:.1f} | |",
-            f"| the same through a model that changes nothing | {fps['identity']:.1f} "
-            f"| {shares['identity to the bare loop']:.2f} of the bare loop |",
+            "| file to file | frames a second | CPU-ms a frame | share |",
+            "|---|---:|---:|---:|",
+            *(f"| {words} | {fps[name]:.1f} | {cpu_ms[name]:.1f} | {share} |" for name, (words, share) in rows.items()),
         ]
     )
 

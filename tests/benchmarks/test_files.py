@@ -29,12 +29,12 @@ def record(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
 
 def test_each_step_and_each_way_is_measured(record: dict[str, Any]) -> None:
     for turn in record["turns"]:
-        assert list(turn["cpu_ms"]) == ["decode", "to BGR", "model", "to YUV", "encode"]
-        assert all(cost > 0 for cost in turn["cpu_ms"].values())
+        assert list(turn["alone_cpu_ms"]) == ["decode", "to BGR", "model", "to YUV", "encode"]
+        assert all(cost > 0 for costs in (turn["alone_cpu_ms"], turn["cpu_ms"]) for cost in costs.values())
         fps = turn["fps"]
-        assert fps["bound"] == pytest.approx(record["cores"] / sum(turn["cpu_ms"].values()) * 1e3, rel=0.01)
-        assert turn["shares"]["restored to the bound"] == pytest.approx(fps["restored"] / fps["bound"], rel=0.01)
-        assert turn["shares"]["identity to the bare loop"] == pytest.approx(fps["identity"] / fps["bare"], rel=0.01)
+        assert fps["bound"] == pytest.approx(record["cores"] / sum(turn["alone_cpu_ms"].values()) * 1e3, rel=0.01)
+        assert turn["shares"]["restored to the bound"] == pytest.approx(fps["restored"] / fps["bound"], abs=0.001)
+        assert turn["shares"]["identity to the bare loop"] == pytest.approx(fps["identity"] / fps["bare"], abs=0.001)
 
 
 def test_the_median_of_each_figure_is_kept() -> None:
@@ -53,9 +53,10 @@ def test_more_quality_is_more_of_everything_and_lossless_is_said(record: dict[st
 
 def test_the_tables_say_what_the_record_says(record: dict[str, Any]) -> None:
     page = table(record)
-    fps, shares, low = record["medians"]["fps"], record["medians"]["shares"], record["qualities"][0]
-    assert f"| `clearway restore` | {fps['restored']:.1f} | {shares['restored to the bound']:.2f} of the bound |" in page
-    assert f"model {record['medians']['cpu_ms']['model']:.1f} + " in page
+    middle, low = record["medians"], record["qualities"][0]
+    figures = f"{middle['fps']['restored']:.1f} | {middle['cpu_ms']['restored']:.1f} | {middle['shares']['restored to the bound']:.2f}"
+    assert f"| `clearway restore` | {figures} of the bound |" in page
+    assert f"model {middle['alone_cpu_ms']['model']:.1f} + " in page
     assert "| quality | h264 | prores |" in page
     assert f"| 40 | {low['psnr_db']:.1f} dB, " in page
     assert "| 100 | lossless, " in page
