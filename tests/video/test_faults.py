@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import threading
 from dataclasses import replace
 from fractions import Fraction
@@ -22,10 +23,13 @@ from tests.video.faults import CORPUS, FRAMES, Fault, cut, flips, foreign, hole,
 from tests.video.servers import Server, sends, stream
 from tests.video.test_restore import names, restorer
 from video.frame import Frame
+from video.reading import ReadOptions
 from video.restore import VideoReport, restore_video
 from video.sinks.file import VideoSink
+from video.sources.damage import Damage
 from video.sources.file import open_video
 from video.sources.live import Captured, Dropped
+from video.sources.pipe import open_pipe
 from video.sources.stream import StreamSource
 
 SEEDS = range(6)
@@ -86,6 +90,13 @@ def test_a_whole_clip_is_not_called_damaged(clips: Path, tmp_path: Path, codec: 
     report = outcome(clips / f"{codec}{suffix}", tmp_path / "out.mkv")
     assert report is not None
     assert (report.frames, told(report)) == (FRAMES, False), report.notes
+
+
+def test_a_whole_stream_through_a_pipe_is_not_called_damaged(clips: Path) -> None:
+    """A pipe has no size, of which the last packet of a transport stream is judged elsewhere."""
+    with open_pipe(io.BytesIO((clips / "libx264.ts").read_bytes()), ReadOptions()) as source:
+        assert len(list(source)) == FRAMES
+    assert source.damage == Damage()
 
 
 @pytest.mark.parametrize(("codec", "suffix", "amount"), NOISE)

@@ -21,9 +21,9 @@ from video.color import AssumedColor, FrameToPicture, read_color
 from video.deinterlace import Deinterlacer
 from video.frame import Frame, VideoInfo
 from video.reading import ReadOptions
+from video.sources.copied import CopiedPackets
 from video.sources.damage import UNDECODABLE, Damage
 from video.sources.demux import demuxed
-from video.sources.sound import CopiedPackets
 from video.sources.whole import FRONT, missing_bytes
 
 try:
@@ -219,7 +219,8 @@ class FileSource:
     def _check_end(self) -> None:
         """The demuxers of some formats take a missing end for the end: compare with what the header announced."""
         name = self._container.format.name
-        if "mpegts" in name and all(self._container.size % packet for packet in _TS_PACKETS):
+        size = self._container.size  # negative for a pipe
+        if "mpegts" in name and size > 0 and all(size % packet for packet in _TS_PACKETS):
             self.damage.torn += 1
         if "matroska" in name or "flv" in name:
             announced = Fraction(self._container.duration or 0, av.time_base)

@@ -30,7 +30,7 @@ class CopiedPackets:
         self._last: dict[int, int] = {}  # the time of the last one that was handed on
 
     def add(self, packet: Packet[Stream]) -> None:
-        if packet.dts is None:  # the empty packet that ends a stream
+        if packet.dts is None:  # the empty packet that ends a stream, or a cover picture
             return
         if packet.stream.type != "audio":
             self._ready.append(packet)

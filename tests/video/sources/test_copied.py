@@ -10,7 +10,7 @@ import pytest
 from av.packet import Packet
 from av.stream import Stream
 
-from video.sources.sound import CopiedPackets
+from video.sources.copied import CopiedPackets
 
 
 def packet(dts: int | None, index: int = 1, kind: str = "audio") -> Packet[Stream]:
