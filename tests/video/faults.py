@@ -27,6 +27,8 @@ CODECS: dict[str, tuple[dict[str, str], str, Fraction]] = {
 # Which codec goes into which container; FFmpeg has no MJPEG in transport streams.
 CORPUS = [(codec, suffix) for codec in CODECS for suffix in (".ts", ".mp4", ".mkv") if (codec, suffix) != ("mjpeg", ".ts")]
 
+SOUND, PICTURE = b"\xc0", b"\xe0"  # their packets' names in transport streams
+
 Fault = Callable[[bytes, np.random.Generator], bytes]
 
 
@@ -84,11 +86,11 @@ def cut(data: bytes, random: np.random.Generator) -> bytes:
     return data[: int(random.integers(0, len(data)))]
 
 
-def sound_hours_ahead(data: bytes, nth: int) -> bytes:
-    """One bit of the time of the n-th packet of sound in a transport stream, the highest but one: 13 hours."""
+def hours_away(data: bytes, kind: bytes, nth: int) -> bytes:
+    """One bit of the time of the n-th packet of SOUND or PICTURE in a transport stream, the highest: 13 hours."""
     at = 0
     for _ in range(nth):
-        at = data.index(b"\x00\x00\x01\xc0", at) + 4
+        at = data.index(b"\x00\x00\x01" + kind, at) + 4
     spoiled = bytearray(data)
     spoiled[at + 5] ^= 0x08
     return bytes(spoiled)

@@ -19,7 +19,7 @@ from av.video.stream import VideoStream
 
 from runtime.errors import ClearwayError, SinkError, SourceError, SourceLost
 from tests.video.clips import MS, Clip, moving, packets, read, tone
-from tests.video.faults import CORPUS, FRAMES, Fault, cut, flips, foreign, hole, noisy, sound_hours_ahead, whole, zeros
+from tests.video.faults import CORPUS, FRAMES, PICTURE, SOUND, Fault, cut, flips, foreign, hole, hours_away, noisy, whole, zeros
 from tests.video.servers import Server, sends, stream
 from tests.video.test_restore import names, restorer
 from video.frame import Frame
@@ -191,13 +191,25 @@ def test_sound_with_a_damaged_time_costs_one_packet(tmp_path: Path, suffix: str)
     """It would push all that follow behind it; and at 13 hours from the one before, FFmpeg's writer of MP4 aborts the process."""
     clip = whole(tmp_path / "in.ts", "libx264")
     played = packets(clip, "audio")
-    clip.write_bytes(sound_hours_ahead(clip.read_bytes(), 20))
+    clip.write_bytes(hours_away(clip.read_bytes(), SOUND, 20))
     report = outcome(clip, tmp_path / f"out{suffix}")
     assert report is not None
     assert "packets of sound whose time was damaged, and that were left out: 1" in report.notes
     after = packets(tmp_path / f"out{suffix}", "audio")
     assert len(after) == len(played) - 1
     assert abs(after[-1][0] - played[-1][0]) < MS
+
+
+@pytest.mark.parametrize("start", [0, 2**32], ids=["ahead", "back"])
+@pytest.mark.parametrize("suffix", [".mp4", ".mkv"])
+def test_a_picture_with_a_damaged_time_goes_between_its_neighbours(tmp_path: Path, suffix: str, start: int) -> None:
+    bad = tmp_path / "in.ts"
+    bad.write_bytes(hours_away(stream(50, start=start), PICTURE, 20))
+    report = outcome(bad, tmp_path / f"out{suffix}")
+    assert report is not None
+    assert any("no time of their own" in note and ": 1 frame " in note for note in report.notes), report.notes
+    times = [frame.time for frame in read(tmp_path / f"out{suffix}")]
+    assert all(abs(time - Fraction(start + index * 3600, 90000)) < MS for index, time in enumerate(times))
 
 
 def test_sound_that_cannot_be_copied_does_not_cost_the_picture(tmp_path: Path) -> None:

@@ -22,7 +22,7 @@ class Damage:
     patched: int = 0  # frames that the decoder says it had to make up in part
     lost: int = 0  # frames that could not be decoded at all
     torn: int = 0  # packets of transport streams that came incomplete; what they held may have been patched or lost too
-    retimed: int = 0  # frames whose time was missing or not after the one before
+    retimed: int = 0  # frames whose time was missing, not after the one before, or far from both its neighbours'
     astray: int = 0  # packets of sound whose time lay far from those around them
     first: Fraction | None = None  # when the first damaged frame is shown
 
@@ -32,8 +32,7 @@ class Damage:
             f"damaged in the source, and restored as the decoder patched them: {_frames(self.patched)}{where}": self.patched,
             f"could not be decoded and are missing: {_frames(self.lost)}{where}": self.lost,
             f"packets of the video that came incomplete: {self.torn}{where}": self.torn,
-            "had no time of their own, or one before their predecessor's, and were given the next possible one: "
-            f"{_frames(self.retimed)}{where}": self.retimed,
+            f"had no time of their own, or one that cannot be, and were given the next possible: {_frames(self.retimed)}{where}": self.retimed,
             f"packets of sound whose time was damaged, and that were left out: {self.astray}": self.astray,
         }
         return (words for words, count in said.items() if count)

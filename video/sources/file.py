@@ -117,13 +117,22 @@ class FileSource:
         first, self._first = self._first, None
         if first is None:
             raise SourceError(f"{self.path}: this source was read already; open it again")
-        index, decoded, pts = 0, first, self._pts(first, None)
-        for following in self._frames:
+        timed = self._timed(first)
+        index, (decoded, pts) = 0, next(timed)
+        for following, next_pts in timed:
             # Looking one ahead gives the true duration; what containers say is often the distance of decoding times.
-            next_pts = self._pts(following, pts)
             yield self._frame(index, decoded, pts, next_pts - pts)
             index, decoded, pts = index + 1, following, next_pts
         yield self._frame(index, decoded, pts, self._last_duration(decoded, pts))
+
+    def _timed(self, decoded: av.VideoFrame) -> Iterator[tuple[av.VideoFrame, int]]:
+        """The frames from this one on with times that rise, each judged by those around it."""
+        last = None
+        for following in self._frames:
+            last = self._pts(decoded, last, following.pts)
+            yield decoded, last
+            decoded = following
+        yield decoded, self._pts(decoded, last, None)
 
     def _frame(self, index: int, decoded: av.VideoFrame, pts: int, duration: int) -> Frame:
         if (decoded.width, decoded.height) != (self.info.width, self.info.height):
@@ -141,10 +150,14 @@ class FileSource:
             return max(0, (self._stream.start_time or 0) + _WRAP * self._wrapped + self._stream.duration - pts)
         return decoded.duration or 0
 
-    def _pts(self, decoded: av.VideoFrame, last: int | None) -> int:
+    def _pts(self, decoded: av.VideoFrame, last: int | None, following: int | None) -> int:
         pts = decoded.pts if decoded.pts is not None else decoded.dts
         if self._container.format.name in _WITHOUT_TIMES and self._decoding_times:
             pts = self._decoding_times.popleft()  # the n-th frame to be shown has the n-th time
+        elif last is not None and pts is not None and following is not None and self._astray(last, pts, following):
+            self.damage.retimed += 1
+            self._note(last * self._time_base)
+            return (last + following) // 2
         if pts is not None and (last is None or pts > last):
             return pts
         if pts is not None and last is not None and (last - pts) * self._time_base > _JUMP_BACK_S:
@@ -159,6 +172,11 @@ class FileSource:
         step = int(1 / (self.info.average_rate * self._time_base)) if pts is None and self.info.average_rate else 1
         self._note(last * self._time_base)
         return last + max(1, step)
+
+    def _astray(self, last: int, pts: int, following: int) -> bool:
+        """Far from both its neighbours, which are near each other: one flipped bit, and not a pause or another recording."""
+        far = _JUMP_BACK_S / self._time_base
+        return last + 1 < following <= last + far and (pts < last - far or pts > following + far)
 
     def _note(self, time: Fraction) -> None:
         if self.damage.first is None:
