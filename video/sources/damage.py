@@ -32,7 +32,7 @@ class Damage:
             f"damaged in the source, and restored as the decoder patched them: {_frames(self.patched)}{where}": self.patched,
             f"could not be decoded and are missing: {_frames(self.lost)}{where}": self.lost,
             f"packets of the video that came incomplete: {self.torn}{where}": self.torn,
-            f"had no time of their own, or one that cannot be, and were given the next possible: {_frames(self.retimed)}{where}": self.retimed,
+            f"no time of their own, or an impossible one, and given the next possible: {_frames(self.retimed)}{where}": self.retimed,
             f"packets of sound whose time was damaged, and that were left out: {self.astray}": self.astray,
         }
         return (words for words, count in said.items() if count)
