@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import math
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -56,11 +57,12 @@ def _measured(frames: list[Picture], info: VideoInfo, options: EncodeOptions) ->
         with av.open(str(target)) as container:
             decoded = container.decode(video=0)
             scores = [psnr(_luma(came), _luma(to_frame(image))) for came, image in zip(decoded, frames, strict=True)]
-        mean = float(np.mean(scores))
+        # Of the mean error of all frames: some are lossless, and infinite by themselves.
+        error = float(np.mean(10 ** (-np.array(scores) / 10)))
         return {
             "encoder": options.encoder,
             "quality": options.quality,
-            "psnr_db": round(mean, 2) if np.isfinite(mean) else None,
+            "psnr_db": round(-10 * math.log10(error), 2) if error else None,
             "bytes": target.stat().st_size // len(frames),
             "cpu_ms": round(spent / len(frames) * 1e3, 2),
         }
