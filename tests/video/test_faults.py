@@ -104,6 +104,8 @@ def test_noise_in_the_picture_is_named_or_cannot_be_seen(clips: Path, tmp_path: 
     clip = clips / f"{codec}{suffix}"
     bad = noisy(clip, tmp_path / f"in{suffix}", f"amount={amount}")
     report = outcome(bad, tmp_path / "out.mkv")
+    if codec != "mjpeg":  # each frame says its size, which is another one then
+        assert report is not None or amount == 5, "what can be saved is saved"
     if report is not None and not told(report):
         assert report.frames == FRAMES
         assert wrong(read(tmp_path / "out.mkv"), read(clip)) == []
@@ -309,6 +311,7 @@ def test_after_noise_a_stream_goes_on_with_a_whole_picture(clips: Path, tmp_path
     true = {frame.time: frame.image.astype(int) for frame in read(clips / name)}
     came, error = streamed(bad.read_bytes())
     assert type(error) is SourceLost
+    assert "it ended" in str(error), "damage is no loss of the connection"
     assert sum(isinstance(item, Captured) for item in came) >= 10, "it goes on"
     for damaged, item in pairwise(came):
         if isinstance(damaged, Dropped) and isinstance(item, Captured):
