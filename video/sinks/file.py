@@ -81,8 +81,7 @@ class VideoSink:
         self._copies: dict[int, Stream] = {}
         self._filters: dict[int, BitStreamFilterContext] = {}
         self._last_dts: dict[int, int] = {}
-        self._damaged = 0  # packets that the source's damage made unfit to be copied
-        self._ended = False
+        self._ended, self._damaged = False, 0  # packets that the source's damage made unfit to be copied
         self._open = contextlib.ExitStack()  # the container, closed first, and its file, which is named or removed after that
         try:
             with self._translated():
