@@ -21,7 +21,7 @@ from runtime.errors import ClearwayError, SinkError, SourceError, SourceLost
 from tests.video.clips import MS, Clip, moving, packets, read, tone
 from tests.video.faults import CORPUS, FRAMES, PICTURE, SOUND, Fault, cut, flips, foreign, hole, hours_away, noisy, whole, zeros
 from tests.video.servers import Server, sends, stream
-from tests.video.test_restore import names, restorer
+from tests.video.test_restore import restorer
 from video.frame import Frame
 from video.reading import ReadOptions
 from video.restore import VideoReport, restore_video
@@ -54,13 +54,12 @@ def clips(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def outcome(bad: Path, target: Path) -> VideoReport | None:
-    """The report of a result that can be read, or None after one line of error that left nothing."""
-    before = names(target.parent)
+    """The report of a result that can be read, or None after one line of error that left nothing under its name."""
     report, line = _restored(bad, target)
     if report is None:
         assert "\n" not in line
         assert line.startswith((f"{bad}: ", f"{bad}, frame ", f"{target}: "))
-        assert names(target.parent) == before
+        assert not target.exists()
         return None
     after = read(target)
     assert len(after) == report.frames
@@ -144,7 +143,7 @@ def test_a_size_that_changes_is_refused(tmp_path: Path) -> None:
     bad.write_bytes(stream(25) + stream(25, size=(128, 80), start=25 * 3600))
     with pytest.raises(SourceError, match=r"96×64 was expected throughout, frame 25 is 128×80; cut the video there"):
         restore_video(bad, tmp_path / "out.mp4", restorer())
-    assert names(tmp_path) == ["in.ts"]
+    assert not (tmp_path / "out.mp4").exists()
 
 
 @pytest.mark.parametrize("codec", ["mpeg4", "libx265"])
@@ -162,7 +161,7 @@ def test_times_that_jump_back_are_refused(tmp_path: Path) -> None:
     bad.write_bytes(stream(50, start=90000) + stream(50))
     with pytest.raises(SourceError, match=r"times that rise were expected, after 2\.96 s they jump back to 0\.00 s"):
         restore_video(bad, tmp_path / "out.mp4", restorer())
-    assert names(tmp_path) == ["in.ts"]
+    assert not (tmp_path / "out.mp4").exists()
 
 
 @pytest.mark.parametrize("suffix", [".mp4", ".mov", ".mkv"])
@@ -250,7 +249,7 @@ def test_a_pause_that_mp4_cannot_count_is_refused(tmp_path: Path, suffix: str) -
         VideoSink(tmp_path / f"out{suffix}", info) as sink,
     ):
         sink.write(replace(frame, time_base=tick, duration=2**31))
-    assert names(tmp_path) == ["in.mkv"]
+    assert not (tmp_path / f"out{suffix}").exists()
 
 
 @pytest.mark.parametrize("suffix", [".mp4", ".mkv"])
