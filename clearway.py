@@ -4,6 +4,7 @@
     restore = clearway.load("derain")
     restored = restore(frame)            # uint8 [H, W, 3] BGR in; restored.image out
     clearway.restore_video("in.mp4", "out.mp4", model="derain")
+    clearway.restore_video("in.mp4", "gentle.mkv", finish=clearway.FinishOptions(strength=0.6), encode=clearway.EncodeOptions("h265", 70))
 """
 
 from __future__ import annotations
@@ -25,9 +26,23 @@ if TYPE_CHECKING:
     from runtime.restorer import Restored as Restored
     from runtime.restorer import Restorer as Restorer
     from runtime.restorer import load as load
+    from video.color import AssumedColor as AssumedColor
+    from video.encoding import EncodeOptions as EncodeOptions
+    from video.finish import FinishOptions as FinishOptions
+    from video.reading import ReadOptions as ReadOptions
     from video.report import VideoReport
+    from video.restore import Progress
 
-__all__ = ["ClearwayError", "load", "main", "restore_video"]
+__all__ = ["AssumedColor", "ClearwayError", "EncodeOptions", "FinishOptions", "ReadOptions", "load", "main", "restore_video"]
+
+# public name → the module that has it; it comes with the first use, since `import clearway` loads nothing
+_ELSEWHERE = {
+    "AssumedColor": "video.color",
+    "EncodeOptions": "video.encoding",
+    "FinishOptions": "video.finish",
+    "ReadOptions": "video.reading",
+    "load": "runtime.restorer",
+}
 
 # word → (room, what it does), in the order in which `clearway --help` lists them
 _WORDS = {
@@ -49,11 +64,8 @@ _WORDS = {
 
 
 def __getattr__(name: str) -> object:
-    """`load` is the runtime's own: it comes with the first use, since `import clearway` loads nothing."""
-    if name == "load":
-        from runtime.restorer import load
-
-        return load
+    if name in _ELSEWHERE:
+        return getattr(importlib.import_module(_ELSEWHERE[name]), name)
     raise AttributeError(f"module 'clearway' has no attribute {name!r}")
 
 
@@ -63,20 +75,39 @@ def restore_video(
     model: str | Path = "derain",
     backend: str = "auto",
     *,
+    read: ReadOptions | None = None,
+    finish: FinishOptions | None = None,
+    encode: EncodeOptions | None = None,
+    show_removed: str | Path | None = None,
     resume: bool = False,
     overwrite: bool = False,
+    progress: Progress | None = None,
 ) -> VideoReport:
-    """Restores a video file; timestamps, sound and colour tags come out as they went in. Only `overwrite` replaces what is there.
+    """Restores a video; timestamps, sound and colour tags come out as they went in. Only `overwrite` replaces what is there.
 
-    `resume` goes on where an earlier call was ended, with the result that it would have had.
+    The options are those of `clearway restore`: docs/video.md. `resume` goes on where an earlier call was ended, with the result that it
+    would have had. `progress` hears the frames done, and of how many, where that is known.
     """
     from runtime.restorer import load
     from video.restore import check_file, engine_threads
     from video.restore import restore_video as restore
 
-    check_file(Path(source), Path(target), resume=resume, overwrite=overwrite)  # before the seconds that loading a model takes
+    origin, goal, removed = Path(source), Path(target), None if show_removed is None else Path(show_removed)
+    # before the seconds that loading a model takes
+    check_file(origin, goal, encode, read, show_removed=removed, resume=resume, overwrite=overwrite)
     with load(model, backend, threads=engine_threads()) as restorer:
-        return restore(Path(source), Path(target), restorer, resume=resume, overwrite=overwrite)
+        return restore(
+            origin,
+            goal,
+            restorer,
+            encode,
+            read=read,
+            finish=finish,
+            show_removed=removed,
+            resume=resume,
+            overwrite=overwrite,
+            progress=progress,
+        )
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -12,6 +12,7 @@ from typing import Any
 
 from benchmarks import report_runtime
 from benchmarks.report_export import exports, forms_on_a_cpu, fusions, plans
+from benchmarks.report_files import qualities, restoring
 from benchmarks.report_steady import table as steady_table
 from export.limits import LIMITS, Limits
 from runtime.bundle import open_bundle
@@ -35,7 +36,8 @@ _LIMITS = {  # field → its row in docs/bundle.md
 def pages() -> dict[Path, str]:
     """Every page that holds tables, as it should read."""
     readme, model, systems, bundle = ROOT / "README.md", *(ROOT / "docs" / name for name in ("derain.md", "systems.md", "bundle.md"))
-    export, steady, runtime = (ROOT / "docs" / name for name in ("export.md", "steady.md", "runtime.md"))
+    export, steady, runtime, video = (ROOT / "docs" / name for name in ("export.md", "steady.md", "runtime.md", "video.md"))
+    files = _newest("files")
     manifest = open_bundle(find("derain")).manifest
     return {
         readme: insert(readme.read_text(encoding="utf-8"), "bench", tables(_newest("bench-derain"))),
@@ -44,6 +46,7 @@ def pages() -> dict[Path, str]:
         bundle: insert(bundle.read_text(encoding="utf-8"), "limits", limits()),
         steady: insert(steady.read_text(encoding="utf-8"), "steady", steady_table(_newest("steady"))),
         runtime: _of_runtime(runtime.read_text(encoding="utf-8")),
+        video: insert(insert(video.read_text(encoding="utf-8"), "qualities", qualities(files)), "files", restoring(files)),
         ROOT / "docs" / "images" / "timeline-cpu.svg": report_runtime.timeline(_newest("runtime")),
         export: of_export(export.read_text(encoding="utf-8"), _newest("exports"), _newest("attention")),
     }

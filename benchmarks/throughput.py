@@ -78,21 +78,21 @@ def _stages_alone(clip: Path, restorer: Restorer, options: EncodeOptions, scratc
         def read() -> None:
             frames.extend(frame for _, frame in zip(range(_FRAMES), reading, strict=False))
 
-        decode = _cpu_seconds(read)
+        decode = cpu_seconds(read)
     restored: list[Frame] = []
-    model = _cpu_seconds(lambda: restored.extend(replace(frame, image=restorer(frame.image).image) for frame in frames))
+    model = cpu_seconds(lambda: restored.extend(replace(frame, image=restorer(frame.image).image) for frame in frames))
 
     def write() -> None:
         with VideoSink(scratch / "alone.mp4", info, options, overwrite=True) as sink:
             for frame in restored:
                 sink.write(frame)
 
-    encode = _cpu_seconds(write)
+    encode = cpu_seconds(write)
     stages = {"decode and convert": decode, "model": model, "convert and encode": encode}
     return {name: seconds / len(frames) * 1e3 for name, seconds in stages.items()}
 
 
-def _cpu_seconds(work: Callable[[], None]) -> float:
+def cpu_seconds(work: Callable[[], object]) -> float:
     """Of the whole process: the threads of decoders, encoders and engines count."""
     started = time.process_time()
     work()

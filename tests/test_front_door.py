@@ -21,6 +21,7 @@ from runtime.bundle import MODEL
 from runtime.errors import BundleError, ClearwayError, UsageError
 from tests.tiny import make_bundle
 from tests.video.clips import STEADY, Clip, read
+from video.sources.file import open_video
 
 ROOT = Path(__file__).parents[1]
 WORDS = (
@@ -178,6 +179,33 @@ def test_a_video_from_python(bundle: Path, tmp_path: Path) -> None:
     assert target.read_text() == "precious"
     report = clearway.restore_video(str(source), str(target), bundle, "onnxruntime", overwrite=True)
     assert report.frames == len(read(target)) == 3
+
+
+def test_what_the_command_may_be_asked_python_may_be_asked_too(tmp_path: Path, bundle: Path) -> None:
+    source, removed, seen = Clip(pts=STEADY[:3]).make(tmp_path / "in.mp4"), tmp_path / "removed.mkv", list[tuple[int, int | None]]()
+    report = clearway.restore_video(
+        source,
+        tmp_path / "out.mkv",
+        bundle,
+        "onnxruntime",
+        read=clearway.ReadOptions(assume=clearway.AssumedColor.parse("bt709"), deinterlace=True),
+        finish=clearway.FinishOptions(strength=0.5, steady=True, flicker=True),
+        encode=clearway.EncodeOptions("h265", 100),
+        show_removed=str(removed),
+        progress=lambda *at: seen.append(at),
+    )
+    assert (report.strength, report.steady, report.flicker is not None, seen[-1]) == (0.5, True, True, (3, 3))
+    assert any("BT709 was assumed" in note for note in report.notes)
+    assert any("nothing was deinterlaced" in note for note in report.notes)
+    with open_video(tmp_path / "out.mkv") as restored:
+        assert restored.info.codec == "hevc"
+    assert len(read(removed)) == 3
+
+
+def test_wrong_options_are_said_before_a_model_is_loaded(tmp_path: Path) -> None:
+    source = Clip(pts=STEADY[:3]).make(tmp_path / "in.mp4")
+    with pytest.raises(UsageError, match=r"\.mp4 cannot hold it"):
+        clearway.restore_video(source, tmp_path / "out.mp4", "not even looked for", encode=clearway.EncodeOptions("prores"))
 
 
 def test_the_public_names_are_there() -> None:

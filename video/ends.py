@@ -18,7 +18,8 @@ from video.part import Part, check_part, part_of
 from video.reading import ReadOptions
 from video.sinks.file import CONTAINERS, VideoSink
 from video.sinks.steady import PipeSink, SequenceSink
-from video.sources.file import Damage, FileSource, open_video
+from video.sources.damage import Damage
+from video.sources.file import FileSource, open_video
 from video.sources.pipe import PIPE, open_pipe
 from video.sources.sequence import SequenceSource
 from video.target import check_numbered, check_target

@@ -8,7 +8,6 @@ from typing import Any
 
 from video.ends import FrameSink, VideoSource
 from video.flicker import Flicker
-from video.sources.file import Damage
 
 
 @dataclass(frozen=True)
@@ -67,7 +66,7 @@ def notes_of(source: VideoSource, sink: FrameSink) -> tuple[str, ...]:
     if source.further_videos:
         plural = "s were copied as they are" if source.further_videos > 1 else " was copied as it is"
         notes.append(f"{source.further_videos} further video stream{plural}: only the first is restored")
-    notes.extend(_damage(source.damage))
+    notes.extend(source.damage.words())
     if sink.rounded:
         notes.append(f"the times of {sink.rounded} frames were rounded: {sink.rounding}")
     if sink.retimed:
@@ -75,13 +74,3 @@ def notes_of(source: VideoSource, sink: FrameSink) -> tuple[str, ...]:
     if sink.left_out:
         notes.append(f"not carried over: {', '.join(sink.left_out)}")
     return tuple(notes)
-
-
-def _damage(damage: Damage) -> list[str]:
-    where = f" (the first at {float(damage.first):.2f} s)" if damage.first is not None else ""
-    said = {
-        "were damaged in the source, and were restored as the decoder patched them": damage.patched,
-        "could not be decoded and are missing": damage.lost,
-        "had no time of their own, or one before their predecessor's, and were given the next possible one": damage.retimed,
-    }
-    return [f"{count} frames {what}{where}" for what, count in said.items() if count]

@@ -59,7 +59,7 @@ class Clip:
             if sound is not None:
                 assert isinstance(sound, AudioStream)
                 sound.layout = "mono"
-                for sounds in tone(self.audio_start, float(max(self.pts) * self.time_base)):
+                for sounds in tone(self.audio_start, float((max(self.pts) - min(self.pts)) * self.time_base)):
                     container.mux(sound.encode(sounds))
                 container.mux(sound.encode(None))
             for index, pts in enumerate(self.pts):

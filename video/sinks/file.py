@@ -22,6 +22,7 @@ from video.encoding import EncodeOptions, check_encoder
 from video.frame import Frame, VideoInfo
 from video.part import Part
 from video.sinks.coder import Coder
+from video.sources.damage import UNDECODABLE
 from video.sources.file import FileSource
 from video.target import check_target, unwritable
 
@@ -32,7 +33,7 @@ try:
     from av.error import FFmpegError
     from av.packet import Packet
     from av.rational import AVRational
-    from av.stream import Stream
+    from av.stream import Disposition, Stream
     from av.video.stream import VideoStream
 except ImportError as error:
     raise MissingExtra(error.name or "av", "cpu") from error
@@ -46,6 +47,10 @@ _AT_ONCE = {"flush_packets": "1", "max_interleave_delta": "1"}
 _CLUSTER_MS = "100"  # what of Matroska is not on the disk yet; a cluster of its own takes 20 bytes
 _OF_THE_CONTAINER = frozenset({"major_brand", "minor_version", "compatible_brands", "encoder", "duration"})
 _OF_THE_CODED = ("bps", "number_of_bytes", "_statistics")  # what mkvmerge counted; a language may follow: BPS-eng
+# Ticks from one packet to the next: FFmpeg's writer of MP4 aborts the whole process above that.
+_LONGEST = 2**31 - 1
+# A track of timecode or of a camera's sensors: accepted at first, and then no file can be written. And what damage makes up in streams.
+_NO_STREAM = frozenset({"data", "unknown"})
 
 
 class VideoSink:
@@ -82,7 +87,7 @@ class VideoSink:
         self._waiting: deque[Packet[Stream]] = deque()  # of the other streams, until the video has come as far
         self._last_dts: dict[int, int] = {}
         self._muxed = 0  # packets of the video, which are frames
-        self._ended = False
+        self._ended, self._damaged = False, 0  # packets that the source's damage made unfit to be copied
         self._open = contextlib.ExitStack()  # the container, closed first, and its file, which is named or removed after that
         try:
             with self._translated():
@@ -112,6 +117,12 @@ class VideoSink:
                 f"{self.path}: pictures of {self.info.width}×{self.info.height} were expected, "
                 f"frame {frame.index} is {frame.image.shape[1]}×{frame.image.shape[0]}"
             )
+        if self._too_long(frame.duration, frame.time_base, self._stream):
+            pause = float(frame.duration * frame.time_base)
+            raise SinkError(
+                f"{self.path}: frame {frame.index} is followed by a pause of {pause:.0f} s, {self.path.suffix} cannot count so far "
+                "in the source's ticks; give the output a name that ends in .mkv"
+            )
         self.rounded += (frame.time / (self._stream.time_base or 1)).denominator != 1
         with self._translated():
             self._mux(self._code(frame))
@@ -131,6 +142,8 @@ class VideoSink:
         except BaseException:
             self.abort()
             raise
+        if self._damaged:
+            self.left_out.append(f"{self._damaged} damaged packets of sound or subtitles")
         self._ended = True
 
     def abort(self) -> None:
@@ -182,8 +195,11 @@ class VideoSink:
         self._container.set_chapters(source.container.chapters())
         _describe(self._stream, source.video_stream)
         for other in source.other_streams:
-            if other.type == "data":  # a track of timecode or of a camera's sensors: accepted here, and then no file can be written
-                self.left_out.append(f"data stream {other.index}")
+            if other.type in _NO_STREAM:
+                self.left_out.append(f"{other.type} stream {other.index}")
+                continue
+            if other.disposition & Disposition.attached_pic:  # what writes a file that survives a crash has no place for it
+                self.left_out.append("the cover picture")
                 continue
             try:
                 copy = self._container.add_stream_from_template(other, opaque=True)
@@ -226,11 +242,21 @@ class VideoSink:
             if copy is None:
                 continue
             time_base = packet.time_base  # a filter empties the packet
-            for ready in [packet] if filter_ is None else filter_.filter(packet):
-                ready.stream, ready.time_base = copy, time_base
-                # Some files give two packets one time; containers refuse that, and a tick more cannot be heard.
-                self.retimed += self._rise(ready)
-                self._container.mux_one(ready)
+            try:
+                for ready in [packet] if filter_ is None else filter_.filter(packet):
+                    ready.stream, ready.time_base = copy, time_base
+                    last = self._last_dts.get(ready.stream_index, ready.dts or 0)
+                    if self._too_long((ready.dts or 0) - last, time_base, copy):
+                        self._damaged += 1
+                        continue
+                    # Some files give two packets one time; containers refuse that, and a tick more cannot be heard.
+                    self.retimed += self._rise(ready)
+                    self._container.mux_one(ready)
+            except UNDECODABLE:  # a flipped bit in the sound of a recording must not cost the picture
+                self._damaged += 1
+
+    def _too_long(self, ticks: int, time_base: Fraction, stream: Stream) -> bool:
+        return self.path.suffix.lower() != ".mkv" and ticks * time_base / (stream.time_base or 1) > _LONGEST
 
     def _rise(self, packet: Packet[Stream]) -> bool:
         """Decoding times have to."""

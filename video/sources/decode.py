@@ -17,6 +17,8 @@ from runtime.errors import MissingExtra, SourceError, SourceLost
 from video.color import FrameToPicture, read_color
 from video.frame import VideoInfo
 from video.slot import Ended
+from video.sources.damage import UNDECODABLE
+from video.sources.demux import demuxed
 from video.sources.live import TICK, Captured, Dropped
 from video.sources.packets import Packets
 
@@ -30,7 +32,6 @@ try:
         HTTPForbiddenError,
         HTTPNotFoundError,
         HTTPUnauthorizedError,
-        InvalidDataError,
         ProtocolNotFoundError,
     )
     from av.packet import Packet
@@ -83,7 +84,7 @@ def _receive(
     name: str, container: InputContainer, stream: VideoStream, packets: Packets[Packet[VideoStream]], stopped: threading.Event
 ) -> None:
     """In a thread of its own."""
-    received = container.demux(stream)
+    received = demuxed(container, stream)
     try:
         while not stopped.is_set():
             with translated(name):
@@ -137,7 +138,7 @@ def _frames(name: str, packet: Packet[VideoStream]) -> list[av.VideoFrame] | Non
     """None where nothing could be made of it."""
     try:
         return packet.decode()
-    except InvalidDataError:
+    except UNDECODABLE:
         return None
     except FFmpegError as error:
         raise SourceLost(f"{name}: a frame could not be decoded: {error.strerror}") from None

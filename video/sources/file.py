@@ -10,7 +10,6 @@ import itertools
 import os
 from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 from types import TracebackType
@@ -23,7 +22,11 @@ from video.color import AssumedColor, FrameToPicture, read_color
 from video.deinterlace import Deinterlacer
 from video.frame import Frame, VideoInfo
 from video.reading import ReadOptions
+from video.sources.copied import CopiedPackets
+from video.sources.damage import UNDECODABLE, Damage
+from video.sources.demux import demuxed
 from video.sources.keyframe import Keyframe, keyframe_before
+from video.sources.whole import FRONT, missing_bytes
 
 try:
     import av
@@ -40,18 +43,13 @@ except ImportError as error:
 _WITHOUT_TIMES = frozenset({"avi", "h264", "hevc"})
 _JUMP_BACK_S = 1  # less is a disorder of the recorder's, more is another recording
 _NO_STEADY_RATE = 1000  # above this a "rate" is only the tick of a container without one
+_TS_PACKETS = (188, 192, 204)  # bytes: plain, with a time in front, with a checksum behind
+_WRAP = 2**33  # ticks of MPEG's streams; they begin anew every 26.5 hours
 # One packet makes one frame, so a packet without a frame is a frame that was lost.
 _ONE_TO_ONE = frozenset({"h264", "hevc", "av1", "libdav1d", "mjpeg", "ffv1", "prores"})
-
-
-@dataclass
-class Damage:
-    """What was wrong with the file although it could be read to its end."""
-
-    patched: int = 0  # frames that the decoder says it had to make up in part
-    lost: int = 0  # frames that could not be decoded at all
-    retimed: int = 0  # frames whose time was missing or not after the one before
-    first: Fraction | None = None  # when the first of them is shown
+# Here a whole packet may hold no frame, or half of an interlaced one; but beside other damage the likelier thing is that it was lost.
+_MOSTLY_ONE_TO_ONE = frozenset({"mpeg4", "mpeg1video", "mpeg2video"})
+_SAVE = "copy it again, or save what is there with: ffmpeg -i IN -c copy OUT.mkv"
 
 
 class FileSource:
@@ -68,11 +66,14 @@ class FileSource:
         self._others = [other for other in container.streams if copies and other.index != stream.index]
         # Counted here: a stream cannot be asked once its container is closed.
         self.further_videos = sum(other.type == "video" and not other.disposition & Disposition.attached_pic for other in self._others)
-        self._copied: deque[Packet[Stream]] = deque()
+        self._copied = CopiedPackets()
         self._decoding_times: deque[int | None] = deque()
         self._sent = self._hidden = self._decoded = 0
         self._begin: int | None = None  # of the keyframe that was gone to: frames before it are not waited for
+        self._interlaced = False
         self._ends: dict[int, Fraction] = {}
+        # FFmpeg makes times before a wrap negative, which players leave out.
+        self._wrapped = "mpeg" in container.format.name and (container.start_time or 0) < 0
         self._time_base = stream.time_base or Fraction(1, 1000)
         self._deinterlacer = Deinterlacer(path) if options.deinterlace else None
         self._packets: Iterator[Packet[Stream]] = self._read()
@@ -116,20 +117,26 @@ class FileSource:
 
     def take_copied(self) -> Iterator[Packet[Stream]]:
         """The packets of the other streams that were read since the last call. May be called from another thread."""
-        while self._copied:
-            yield self._copied.popleft()
+        return self._copied.take()
 
     def __iter__(self) -> Iterator[Frame]:
         first, self._first = self._first, None
         if first is None:
             raise SourceError(f"{self.path}: this source was read already; open it again")
-        index, decoded, pts = self._skipped, first, self._pts(first, self._last)
-        for following in self._frames:
+        timed = self._timed(first)
+        index, (decoded, pts) = self._skipped, next(timed)
+        for following, next_pts in timed:
             # Looking one ahead gives the true duration; what containers say is often the distance of decoding times.
-            next_pts = self._pts(following, pts)
             yield self._frame(index, decoded, pts, next_pts - pts)
             index, decoded, pts = index + 1, following, next_pts
         yield self._frame(index, decoded, pts, self._last_duration(decoded, pts))
+
+    def _timed(self, decoded: av.VideoFrame) -> Iterator[tuple[av.VideoFrame, int]]:
+        """The frames from this one on with times that rise, each judged by those around it."""
+        for following in self._frames:
+            yield decoded, self._next_pts(decoded, following)
+            decoded = following
+        yield decoded, self._next_pts(decoded, None)
 
     def skip(self, done: Sequence[Fraction]) -> Iterator[None]:
         """Passes over the first frames, which were `done` before, at these times: about a step for each. Then iterate over the rest.
@@ -141,8 +148,9 @@ class FileSource:
         if keyframe is not None:
             yield from self._go_to(keyframe)
         while self._skipped < len(done) and self._first is not None:
-            self._last = self._pts(self._first, self._last)
-            self._first, self._skipped = next(self._frames, None), self._skipped + 1
+            following = next(self._frames, None)
+            self._next_pts(self._first, following)
+            self._first, self._skipped = following, self._skipped + 1
             yield
         if self._first is None:
             raise SourceError(f"{self.path}: more than {len(done)} frames were expected, {self._skipped} came; the file has changed")
@@ -172,13 +180,21 @@ class FileSource:
 
     def _last_duration(self, decoded: av.VideoFrame, pts: int) -> int:
         if self._stream.duration:
-            return max(0, (self._stream.start_time or 0) + self._stream.duration - pts)
+            return max(0, (self._stream.start_time or 0) + _WRAP * self._wrapped + self._stream.duration - pts)
         return decoded.duration or 0
 
-    def _pts(self, decoded: av.VideoFrame, last: int | None) -> int:
+    def _next_pts(self, decoded: av.VideoFrame, following: av.VideoFrame | None) -> int:
+        self._last = self._pts(decoded, self._last, None if following is None else following.pts)
+        return self._last
+
+    def _pts(self, decoded: av.VideoFrame, last: int | None, following: int | None) -> int:
         pts = decoded.pts if decoded.pts is not None else decoded.dts
         if self._container.format.name in _WITHOUT_TIMES and self._decoding_times:
             pts = self._decoding_times.popleft()  # the n-th frame to be shown has the n-th time
+        elif last is not None and pts is not None and following is not None and self._astray(last, pts, following):
+            self.damage.retimed += 1
+            self._note(last * self._time_base)
+            return (last + following) // 2
         if pts is not None and (last is None or pts > last):
             return pts
         if pts is not None and last is not None and (last - pts) * self._time_base > _JUMP_BACK_S:
@@ -194,13 +210,18 @@ class FileSource:
         self._note(last * self._time_base)
         return last + max(1, step)
 
+    def _astray(self, last: int, pts: int, following: int) -> bool:
+        """Far from both its neighbours, which are near each other: one flipped bit, and not a pause or another recording."""
+        far = _JUMP_BACK_S / self._time_base
+        return last + 1 < following <= last + far and (pts < last - far or pts > following + far)
+
     def _note(self, time: Fraction) -> None:
         if self.damage.first is None:
             self.damage.first = time
 
     def _read(self) -> Iterator[Packet[Stream]]:
         """The packets of the video. Those of the other streams are put aside."""
-        packets = self._container.demux(self._stream, *self._others)
+        packets: Iterator[Packet[Stream]] = demuxed(self._container)
         while True:
             try:
                 packet = next(packets, None)
@@ -208,12 +229,14 @@ class FileSource:
                 raise self._broken_off(str(error.strerror)) from error
             if packet is None:
                 return
+            if self._wrapped:
+                packet.pts, packet.dts = (None if time is None else time + _WRAP for time in (packet.pts, packet.dts))
             if packet.size:
                 self._check(packet)
             if packet.stream_index == self._stream.index:
                 yield packet
-            elif packet.dts is not None:  # the empty packet that ends a stream has none
-                self._copied.append(packet)
+            elif self._others:
+                self._copied.add(packet)
 
     def _decode(self) -> Iterator[av.VideoFrame]:
         while (packet := next(self._packets, None)) is not None:
@@ -221,24 +244,31 @@ class FileSource:
                 for frame in self._stream.decode(packet):
                     if self._begin is None or (frame.pts is not None and frame.pts >= self._begin):
                         self._decoded += 1
+                        self._interlaced |= frame.interlaced_frame
                         yield frame
             except AvEOFError:
                 pass  # a decoder that was flushed twice
-            except InvalidDataError:
+            except UNDECODABLE:
                 self.damage.lost += 1
                 if self._decoding_times:
                     self._decoding_times.pop()  # no frame will come for it
                 self._note((packet.pts or 0) * self._time_base)
             except FFmpegError as error:
                 raise SourceError(f"{self.path}: frame {self._decoded} could not be decoded: {error.strerror}") from error
+        self._copied.end()
+        self.damage.astray = self._copied.astray
         self._check_end()
 
     def _check(self, packet: Packet[Stream]) -> None:
         """A packet that the demuxer cut short: outside of transport streams that means that the file ends inside it."""
-        if packet.is_corrupt and "mpegts" not in self._container.format.name:
+        torn = packet.is_corrupt
+        if torn and "mpegts" not in self._container.format.name:
             raise self._broken_off("the last packet is incomplete")
         if packet.stream_index == self._stream.index:
             self._sent += 1
+            if torn:
+                self.damage.torn += 1
+                self._note((packet.pts or 0) * self._time_base)
             # Before an edit list's beginning, or before the keyframe that was gone to: decoded for those after it, not shown.
             self._hidden += packet.is_discard or (self._begin is not None and packet.pts is not None and packet.pts < self._begin)
             if self._container.format.name in _WITHOUT_TIMES:
@@ -250,7 +280,10 @@ class FileSource:
     def _check_end(self) -> None:
         """The demuxers of some formats take a missing end for the end: compare with what the header announced."""
         name = self._container.format.name
-        if "matroska" in name or "avi" in name:
+        size = self._container.size  # negative for a pipe
+        if "mpegts" in name and size > 0 and all(size % packet for packet in _TS_PACKETS):
+            self.damage.torn += 1
+        if "matroska" in name or "flv" in name:
             announced = Fraction(self._container.duration or 0, av.time_base)
             read = max(self._ends.values(), default=Fraction(0))
             if read < announced - Fraction(1, 2):
@@ -258,15 +291,15 @@ class FileSource:
         # The index is asked and not `frames`: an edit list may leave samples out.
         if "mp4" in name and self._sent < len(self._stream.index_entries):
             raise self._broken_off(f"{len(self._stream.index_entries)} frames were announced")
-        if self._stream.codec_context.codec.name in _ONE_TO_ONE:
+        codec, damaged = self._stream.codec_context.codec.name, self.damage.patched or self.damage.lost
+        if codec in _ONE_TO_ONE or (codec in _MOSTLY_ONE_TO_ONE and damaged and not self._interlaced):
             # PyAV says nothing of a failure that comes together with a good frame.
             self.damage.lost = max(self.damage.lost, self._sent - self._hidden - self._decoded)
 
     def _broken_off(self, why: str) -> SourceError:
         time = float(self._ends.get(self._stream.index, Fraction(0)))
         return SourceError(
-            f"{self.path}: a whole video was expected, the file breaks off after frame {self._decoded} ({time:.2f} s): {why}; "
-            "copy it again, or save what is there with: ffmpeg -i IN -c copy OUT.mkv"
+            f"{self.path}: a whole video was expected, the file breaks off after frame {self._decoded} ({time:.2f} s): {why}; {_SAVE}"
         )
 
     def close(self) -> None:
@@ -287,6 +320,7 @@ def open_video(path: Path, options: ReadOptions | None = None, *, copies: bool =
     if path.stat().st_size == 0:
         raise SourceError(f"{path}: a video file was expected, this one is empty (0 bytes); copy it again")
     try:
+        _check_whole(path)
         # Metadata in another encoding must not stop a video.
         # A relative name with a colon in it, as recorders give them after the time of day, would be taken for a protocol.
         container = av.open(os.path.abspath(path), metadata_errors="replace")
@@ -304,6 +338,14 @@ def open_video(path: Path, options: ReadOptions | None = None, *, copies: bool =
     except BaseException:
         container.close()
         raise
+
+
+def _check_whole(path: Path) -> None:
+    """Before the hours that it takes to come to where the file ends."""
+    with path.open("rb") as file:
+        missing = missing_bytes(file.read(FRONT), path.stat().st_size)
+    if missing:
+        raise SourceError(f"{path}: a whole video was expected, its last {missing:,} bytes are missing; {_SAVE}")
 
 
 def _what_else(path: Path) -> str:

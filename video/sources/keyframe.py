@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from bisect import bisect_left
 from collections.abc import Sequence
@@ -10,6 +11,7 @@ from fractions import Fraction
 from pathlib import Path
 
 from runtime.errors import MissingExtra
+from video.sources.demux import demuxed
 
 try:
     import av
@@ -38,10 +40,11 @@ def keyframe_before(path: Path, stream: int, done: Sequence[Fraction]) -> Keyfra
     """
     times: list[int] = []
     keyframe: tuple[int, int, Packet[VideoStream]] | None = None
-    with av.open(os.path.abspath(path), metadata_errors="replace") as container:
+    # Where it cannot be read, the source will say so itself.
+    with contextlib.suppress(FFmpegError), av.open(os.path.abspath(path), metadata_errors="replace") as container:
         video = container.streams[stream]
         assert isinstance(video, VideoStream)
-        for position, packet in enumerate(packet for packet in container.demux(video) if packet.size):
+        for position, packet in enumerate(packet for packet in demuxed(container, video) if packet.size):
             if packet.is_discard:
                 continue
             if packet.pts is None:
@@ -58,6 +61,7 @@ def keyframe_before(path: Path, stream: int, done: Sequence[Fraction]) -> Keyfra
             return None
         pts, position, _ = keyframe
         return Keyframe(pts, bisect_left(times, pts), position)
+    return None
 
 
 def _stands_alone(video: VideoStream, packet: Packet[VideoStream]) -> bool:

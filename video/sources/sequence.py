@@ -15,7 +15,7 @@ from video.color import read_color
 from video.frame import Frame, VideoInfo
 from video.numbered import Numbered
 from video.reading import ReadOptions
-from video.sources.file import Damage
+from video.sources.damage import Damage
 
 try:
     import av

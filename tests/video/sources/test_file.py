@@ -14,7 +14,8 @@ from av.audio.stream import AudioStream
 from runtime.errors import SourceError
 from tests.video.clips import MS, STEADY, UNSTEADY, Clip, order_of, read, tone
 from video.color import ColorTags, Matrix, Primaries, Range, Transfer
-from video.sources.file import Damage, open_video
+from video.sources.damage import Damage
+from video.sources.file import open_video
 
 
 def test_it_says_what_is_there(tmp_path: Path) -> None:
@@ -176,12 +177,10 @@ def test_what_is_not_a_video_is_one_line(tmp_path: Path, spoil: Callable[[Path],
     assert "\n" not in str(caught.value)
 
 
-# Matroska announces a duration only, which is not exact enough to tell that less than half a second is missing.
-@pytest.mark.parametrize(("suffix", "share"), [(".mp4", 0.5), (".mp4", 0.8), (".mp4", 0.97), (".mkv", 0.3), (".mkv", 0.6)])
-def test_a_file_that_breaks_off_says_where(tmp_path: Path, suffix: str, share: float) -> None:
-    options = {"movflags": "faststart"} if suffix == ".mp4" else {}
+@pytest.mark.parametrize("share", [0.5, 0.8, 0.97])
+def test_a_file_that_breaks_off_says_where(tmp_path: Path, share: float) -> None:
     pts = range(0, 50 * 40, 40)
-    path = Clip(pts=pts, time_base=MS, container_options=options).make(tmp_path / f"in{suffix}")
+    path = Clip(pts=pts, time_base=MS, container_options={"movflags": "faststart"}).make(tmp_path / "in.mp4")
     data = path.read_bytes()
     path.write_bytes(data[: int(len(data) * share)])
     with pytest.raises(SourceError, match=r"breaks off after frame \d+ \(\d\.\d\d s\).*copy it again") as caught:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import itertools
+import socket
+import struct
 import subprocess
 import sys
 import threading
@@ -20,7 +22,7 @@ from tests.video.clips import moving
 from tests.video.servers import ENDS_WITHIN, TS_PACKET, Answer, Server, first_all, http, noisy, paced, refuses, sends, silent, stream
 from video.sources import decode
 from video.sources import stream as module
-from video.sources.live import Captured, Dropped
+from video.sources.live import Captured, Dropped, LiveClock
 from video.sources.stream import StreamSource, redacted
 
 GOP = 10
@@ -163,6 +165,15 @@ def test_times_that_wrap_go_on(start: int) -> None:
     assert np.diff(np.array(times)).tolist() == [Fraction(1, 25)] * 49
 
 
+def test_after_a_jump_back_time_goes_on() -> None:
+    came, _ = served(sends(stream(25, start=3600 * 90000) + stream(25)))
+    assert len(numbers(came)) >= 45
+    clock = LiveClock()
+    times = [clock(item.time, index / 25) for index, item in enumerate(came) if isinstance(item, Captured)]
+    assert clock.retimed == 1
+    assert all(3600 <= step < 90000 for step in np.diff(times)), "a frame's distance, or a few where the joint cost some"
+
+
 def test_a_stream_without_times() -> None:
     came, _ = served(sends(stream(50, format="h264")))
     assert numbers(came)[:20] == list(range(20))
@@ -173,6 +184,27 @@ def test_a_silent_server_is_let_go(scheme: str) -> None:
     came, error = served(silent, scheme=scheme)
     assert came == []
     assert isinstance(error, SourceLost)
+
+
+@pytest.mark.parametrize("scheme", ["tcp", "http", "rtsp"])
+def test_a_half_open_connection_is_let_go(scheme: str) -> None:
+    """The system has taken the call, and no program ever will: what a machine looks like that hangs."""
+    with socket.create_server(("127.0.0.1", 0)) as nobody:
+        came, error = read(f"{scheme}://127.0.0.1:{nobody.getsockname()[1]}")
+    assert came == []
+    assert type(error) is SourceLost
+
+
+def test_a_connection_that_is_reset_is_a_loss() -> None:
+    def reset(client: socket.socket, over: threading.Event) -> None:
+        client.sendall(stream(25))
+        over.wait(0.5)  # a reset takes what was not read yet with it
+        client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        client.close()
+
+    came, error = served(reset)
+    assert len(numbers(came)) >= 20
+    assert type(error) is SourceLost
 
 
 def test_a_stream_that_falls_silent_is_let_go() -> None:

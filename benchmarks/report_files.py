@@ -1,0 +1,50 @@
+"""Owns the two tables of docs/video.md, from a record of benchmarks/files.py; measures nothing."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from benchmarks.report_export import machine_line
+
+
+def table(record: dict[str, Any]) -> str:
+    return f"{restoring(record)}\n\n{qualities(record)}"
+
+
+def restoring(record: dict[str, Any]) -> str:
+    middle = record["medians"]
+    fps, cpu_ms, shares = middle["fps"], middle["cpu_ms"], middle["shares"]
+    alone = " + ".join(f"{step} {ms:.1f}" for step, ms in middle["alone_cpu_ms"].items())
+    rows = {
+        "bound": (f"the bound: {record['cores']} cores ÷ the CPU time of each step alone ({alone})", ""),
+        "restored": ("`clearway restore`", f"{shares['restored to the bound']:.2f} of the bound"),
+        "bare": ("a bare loop of PyAV: decode, convert, convert back, encode", ""),
+        "identity": ("`clearway restore` with a model that changes nothing", f"{shares['identity to the bare loop']:.2f} of the bare loop"),
+    }
+    what = f"{record['size']}, {record['frames']} frames, {record['encoder']}; medians of {len(record['turns'])} turns"
+    return "\n".join(
+        [
+            f"{machine_line(record)} {record['model']}, {record['backend'].split(';')[0]}); {what}.",
+            "",
+            "| file to file | frames a second | CPU-ms a frame | share |",
+            "|---|---:|---:|---:|",
+            *(f"| {words} | {fps[name]:.1f} | {cpu_ms[name]:.1f} | {share} |" for name, (words, share) in rows.items()),
+        ]
+    )
+
+
+def qualities(record: dict[str, Any]) -> str:
+    rows = record["qualities"]
+    scaled = [row for row in rows if row["quality"] is not None]
+    encoders = list(dict.fromkeys(row["encoder"] for row in scaled))
+    lines = [f"| quality | {' | '.join(encoders)} |", f"|---:{'|---' * len(encoders)}|"]
+    for quality in dict.fromkeys(row["quality"] for row in scaled):
+        cells = {row["encoder"]: _cell(row) for row in scaled if row["quality"] == quality}
+        lines.append(f"| {quality} | {' | '.join(cells[encoder] for encoder in encoders)} |")
+    always = [f"`{row['encoder']}` has no quality: {_cell(row)}." for row in rows if row["quality"] is None]
+    return "\n".join([*lines, "", *always])
+
+
+def _cell(row: dict[str, Any]) -> str:
+    score = "lossless" if row["psnr_db"] is None else f"{row['psnr_db']:.1f} dB"
+    return f"{score}, {row['bytes'] / 1000:.0f} kB, {row['cpu_ms']:.0f} ms"
