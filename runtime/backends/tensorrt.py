@@ -134,8 +134,9 @@ class TensorRtBackend:
 
     def _free_all(self) -> None:
         """What was taken from the card; of a card that was lost nothing is left."""
-        lanes, scratches, engines = self._lanes, self._scratches, self._engines
-        self._lanes, self._scratches, self._engines = [], [], {}
+        with self._loading:  # who loads an engine ends that first
+            lanes, scratches, engines = self._lanes, self._scratches, self._engines
+            self._lanes, self._scratches, self._engines = [], [], {}
         self._place.cache_clear()
         self.memory = PictureMemory(self._device.pinned)  # what the old one held goes; arrays in somebody's hands stay
         with suppress(BackendError), self._device.current():
@@ -153,6 +154,8 @@ class TensorRtBackend:
     def _loaded(self, record: EngineRecord) -> LoadedEngine:
         name = record.key.digest()
         with self._loading:
+            if self._ended:
+                raise BackendError(self._ended)  # nobody would let it go any more
             if name not in self._engines:
                 fresh, plan = self._cache.read(record.key)
                 with self._device.current():

@@ -6,7 +6,9 @@ import itertools
 import os
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
@@ -21,7 +23,8 @@ from runtime.backends.tensorrt_context import Place
 from runtime.backends.tensorrt_lane import Lane, Scratch
 from runtime.bundle import Bundle, open_bundle
 from runtime.cuda import open_device
-from runtime.engine_record import Profile, Size
+from runtime.engine_record import EngineKey, EngineRecord, Profile, Size
+from runtime.engines import EngineCache
 from runtime.errors import BackendError, DeviceLost, MissingExtra
 from runtime.restorer import load
 from tests.runtime.paper_card import Fault, PaperCard
@@ -29,6 +32,7 @@ from tests.runtime.paper_tensorrt import BYTES_A_PIXEL, engine_for, paper_machin
 from tests.runtime.stored_engines import CARD, PARITY, static
 from tests.tiny import make_bundle
 
+_PATIENCE = 10  # seconds until a test that hangs fails
 THROUGHPUT = EngineOptions(mode="throughput")
 ZERO = {"device": 0, "pinned": 0, "stream": 0, "event": 0, "graph": 0, "executable": 0}
 
@@ -310,6 +314,49 @@ def test_several_threads_and_one_that_closes(bundle: Bundle, paper: PaperCard) -
     assert wrong == []
     assert held(paper) == ZERO
     assert paper.leaked == []
+
+
+def _loaded() -> int:
+    return len(sys.modules["tensorrt"].engines)
+
+
+def test_a_closed_backend_loads_no_engine(bundle: Bundle, paper: PaperCard) -> None:
+    engine_for(bundle)
+    backend = open_backend(bundle, "tensorrt").backend
+    backend.close()
+    for _ in range(2):
+        with pytest.raises(BackendError, match="was closed"):
+            backend.run(frames(1, 32, 32))
+    assert _loaded() == 1
+
+
+def test_an_engine_that_is_being_loaded_goes_with_the_others(bundle: Bundle, paper: PaperCard, monkeypatch: pytest.MonkeyPatch) -> None:
+    engine_for(bundle, profiles=(static("small", 32, 32),))
+    engine_for(bundle, profiles=(static("large", 64, 64),))
+    backend = open_backend(bundle, "tensorrt").backend
+    assert isinstance(backend, TensorRtBackend)
+    reading, closing = threading.Event(), threading.Event()
+    read = EngineCache.read
+
+    def slowly(cache: EngineCache, key: EngineKey) -> tuple[EngineRecord, bytes]:
+        reading.set()
+        closing.wait(_PATIENCE)
+        return read(cache, key)
+
+    monkeypatch.setattr(EngineCache, "read", slowly)
+    with ThreadPoolExecutor(2) as threads:
+        runs = [threads.submit(_error_of, partial(backend.run, frames(1, side, side))) for side in (32, 64)]
+        assert reading.wait(_PATIENCE)
+        closer = threading.Thread(target=backend.close)
+        closer.start()
+        while not backend._ended:
+            time.sleep(0.001)
+        closing.set()
+        closer.join(_PATIENCE)
+        errors = [str(run.result(_PATIENCE)) for run in runs]
+    assert _loaded() == 2
+    assert backend._engines == {}
+    assert any("was closed" in error for error in errors)
 
 
 def test_results_outlive_the_backend_and_their_memory_goes_with_them(bundle: Bundle, paper: PaperCard) -> None:
