@@ -463,6 +463,22 @@ def test_a_plan_that_does_not_load(bundle: Bundle, paper: PaperCard) -> None:
     assert held(paper) == ZERO
 
 
+def test_auto_goes_on_where_tensorrt_does_not_start(bundle: Bundle, paper: PaperCard, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As the bindings answer where the driver is too old for them."""
+
+    def starts_not(logger: Any) -> None:
+        logger.log(SimpleNamespace(name="ERROR"), "CUDA initialization failure with error: 35")
+        raise TypeError("pybind11::init(): factory function returned nullptr")
+
+    engine_for(bundle, parity=(PARITY,))
+    monkeypatch.setattr(sys.modules["tensorrt"], "Runtime", starts_not)
+    choice = open_backend(bundle)
+    assert choice.backend.facts.name == "openvino"
+    said = "tensorrt 11.4.0 does not start on this machine: CUDA initialization failure with error: 35"
+    assert dict(choice.passed_over)["tensorrt"] == said
+    choice.backend.close()
+
+
 def test_a_stream_that_cannot_be_captured_runs_on_and_that_is_said(
     bundle: Bundle, paper: PaperCard, monkeypatch: pytest.MonkeyPatch
 ) -> None:
