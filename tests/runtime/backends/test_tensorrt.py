@@ -19,7 +19,7 @@ import pytest
 
 from runtime.backend import EngineOptions, Picture, Tensors, open_backend
 from runtime.backends.tensorrt import TensorRtBackend
-from runtime.backends.tensorrt_context import Place
+from runtime.backends.tensorrt_context import Place, ShapedContext
 from runtime.backends.tensorrt_lane import Lane, Scratch
 from runtime.bundle import Bundle, open_bundle
 from runtime.cuda import open_device
@@ -214,6 +214,25 @@ def test_shared_memory_moves_when_nobody_computes_in_it_and_all_are_told(
     one._stream.settle()
     other._stream.settle()
     assert paper.computed == [7, 8, 9]
+
+
+def test_shared_memory_is_let_go_when_what_was_begun_has_ended(
+    lanes: tuple[Callable[[int], Place], Lane, Lane], paper: PaperCard, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The first lane's picture is on the card when TensorRT says that it failed: the second one's must not be computed beside it."""
+    place, one, other = lanes
+
+    def fails_late(context: ShapedContext, stream: int) -> None:
+        context._execute(stream)
+        raise BackendError("it failed after it had begun")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(ShapedContext, "enqueue", fails_late)
+        assert _error_of(lambda: _started(one, place(32), 7)) is not None
+    assert paper.computed == [7]
+    _started(other, place(32), 8)
+    other._stream.settle()
+    assert paper.computed == [7, 8]
 
 
 def _error_of(work: Callable[[], object]) -> BackendError | None:
