@@ -6,6 +6,7 @@ contexts belong to threads: a thread works on the card inside of `with device.cu
 
 from __future__ import annotations
 
+import ctypes
 import functools
 import weakref
 from collections import deque
@@ -25,7 +26,7 @@ _T = TypeVar("_T")
 
 @functools.cache
 def open_device() -> Device:
-    """The first card. One for the whole process, never let go: pycuda gives a primary context back only in the thread that took it."""
+    """The first card. One for the whole process, never let go."""
     try:
         import pycuda.driver as driver
     except ImportError as error:
@@ -47,6 +48,8 @@ class Device:
             self._context = driver.Device(0).retain_primary_context()
         except driver.Error as error:
             raise BackendError(f"the card cannot be opened ({first_line(error)}); nvidia-smi may say more") from error
+        # At the exit pycuda would give it back with cuCtxDetach, which is not for primary contexts, and print that this failed.
+        ctypes.pythonapi.Py_IncRef(ctypes.py_object(self._context))
 
     @contextmanager
     def current(self) -> Iterator[None]:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import gc
 import itertools
 import os
 import sys
 import threading
 import time
+import weakref
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
@@ -397,6 +399,13 @@ def test_a_stream_through_the_restorer(bundle: Bundle, paper: PaperCard) -> None
             assert np.array_equal(restored.image, brighter(source))
     del restored
     assert held(paper) == ZERO
+
+
+def test_the_cards_context_is_never_given_back(paper: PaperCard) -> None:
+    context = weakref.ref(open_device()._context)
+    open_device.cache_clear()
+    gc.collect()
+    assert context() is not None
 
 
 def test_stages_are_timed_on_the_card(bundle: Bundle, paper: PaperCard) -> None:
