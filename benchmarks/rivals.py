@@ -6,6 +6,7 @@ is the same, from bytes in host memory to bytes in host memory.
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -60,7 +61,10 @@ class Rival:
         return into
 
     def close(self) -> None:
+        """What it holds goes at once: the next contender's memory is measured from here."""
+        del self._run
         torch.compiler.reset()
+        gc.collect()
         if self._device == "cuda":
             torch.cuda.empty_cache()
 

@@ -18,7 +18,7 @@ from runtime.backends.tensorrt_context import Place
 from runtime.backends.tensorrt_engine import LoadedEngine
 from runtime.backends.tensorrt_lane import Lane, Scratch
 from runtime.bundle import GRAPHS, Bundle
-from runtime.cuda import open_device
+from runtime.cuda import Device, open_device
 from runtime.cuda_graphs import Graphs
 from runtime.engine_choice import Wanted, choose, of_this_machine, of_this_model, verified
 from runtime.engine_plan import Tensor, shapes_of, size_of
@@ -27,7 +27,7 @@ from runtime.engines import EngineCache
 from runtime.errors import BackendError, DeviceLost
 from runtime.nvidia import card
 from runtime.picture_memory import PictureMemory
-from runtime.tensorrt_package import PACKAGES, open_package, require_installed
+from runtime.tensorrt_package import PACKAGES, Opened, open_package, require_installed
 from runtime.timing import StageTimes
 from runtime.zoo import name_of
 
@@ -50,6 +50,12 @@ def stored_engines(bundle: Bundle, target: str, *, exact: bool, cache: EngineCac
     return of_this_model([stored.record for stored in cache.records() if stored.record is not None], wanted), wanted
 
 
+def open_card(target: str) -> tuple[Device, Opened, Graphs | None]:
+    """What it takes to run engines; an error that says what is missing. No graphs where TensorRT captures by itself."""
+    device, package = open_device(), open_package(target)
+    return device, package, None if PACKAGES[target].compiles else Graphs()
+
+
 class TensorRtBackend:
     """FP16 engines, or FP32 ones where that is asked for. `times` has what the stages of each run took on the card; no core computes,
     whatever `threads` of the options says.
@@ -69,13 +75,11 @@ class TensorRtBackend:
         """With `proven`, engines that were verified on this card; with `only`, that one alone."""
         self._cache = EngineCache()
         found, wanted = stored_engines(bundle, target, exact=options.exact, cache=self._cache)
-        self._device = open_device()
-        self._package = open_package(target)
+        self._device, self._package, self._graphs = open_card(target)
         self._wanted = replace(wanted, builder=self._package.version)
         runs = verified if proven else of_this_machine
         self._records: Sequence[EngineRecord] = [only] if only else runs(found, self._wanted)
         self._graph = bundle.manifest.graph
-        self._graphs = None if PACKAGES[target].compiles else Graphs()
         self._engines: dict[str, LoadedEngine] = {}  # as many as were built; none is let go before the end
         self._loading = threading.Lock()
         self._place = functools.lru_cache(_CHOICES_KEPT)(self._place_of)

@@ -61,7 +61,7 @@ def test_a_failure_ends_nothing_else() -> None:
         raise RuntimeError("CUDA out of memory\nand much more")
 
     carry_out([Work(0, "speed", "bad", 1, fails), Work(1, "speed", "good", 1, clock.takes(1, {}))], Budget(1, clock), record, lambda: None)
-    assert record["failed"] == [{"what": "bad", "why": "CUDA out of memory"}]
+    assert record["failed"] == [{"what": "bad", "why": "RuntimeError: CUDA out of memory"}]
     assert record["speed"] == [{}]
 
 
