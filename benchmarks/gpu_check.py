@@ -33,7 +33,7 @@ from runtime.bundle import open_bundle
 from runtime.errors import BackendError, ClearwayError, UsageError
 from runtime.zoo import find, shipped
 
-_SECTIONS = ("roof", "jit", "tests", "exports", "parity", "speed", "not_done", "failed")
+_SECTIONS = ("roof", "jit", "tests", "exports", "parity", "speed", "streams", "not_done", "failed")
 _RESULTS = Path(__file__).parent / "results"
 _CPU_ENGINES = ("openvino", "onnxruntime")
 _TORCH = "pip install torch==2.13.0 --index-url https://download.pytorch.org/whl/cu130, then pip install 'clearway[export]'"
@@ -104,8 +104,6 @@ def contenders_of(scale: Scale) -> tuple[list[str], dict[str, str]]:
             missing[name] = _why(error)
             continue
         there.append(name)
-    for name in [name for name in TARGETS if name not in PREFERENCE and scale.device == "cuda"]:
-        missing[name] = "this Clearway has no backend that runs it"
     return there + _rivals(scale.device, missing), missing
 
 

@@ -47,7 +47,7 @@ class Speed:
 def measure_speed(model: str, runner: Runner, depth: int, size: tuple[int, int], batch: int, seconds: float, before: int | None) -> Speed:
     """`before`: what the card held before the runner was opened."""
     height, width = size
-    frames = np.stack([_frame(height, width)] * batch)
+    frames = np.stack([tiled_frame(height, width)] * batch)
     facts = runner.facts
     latency = measure(facts.name, facts.precision, "", runner.run, frames, seconds)
     wanted = [_wanted(runner.run(frames)) for _ in range(depth)]
@@ -60,7 +60,7 @@ def measure_speed(model: str, runner: Runner, depth: int, size: tuple[int, int],
 
 
 @functools.cache
-def _frame(height: int, width: int) -> Picture:
+def tiled_frame(height: int, width: int) -> Picture:
     """One small drawn picture over and over: what is on a frame does not change what it takes."""
     drawn = drawn_scene(np.random.default_rng(0), *_DRAWN)
     rows, columns = -(-height // _DRAWN[0]), -(-width // _DRAWN[1])
