@@ -170,6 +170,11 @@ def explained(error: Exception, shape: Sequence[int], *, lost: bool) -> BackendE
     return BackendError(f"ONNX Runtime failed on frames of {list(shape)}: {_reason(error)}")
 
 
+def not_pinned(error: Exception, size: int) -> BackendError:
+    less = "hand in smaller pictures or fewer at once, or end other programs"
+    return BackendError(f"{size / 1e6:.1f} MB of pinned memory were asked for and not to be had ({_reason(error)}); {less}")
+
+
 def not_started(error: Exception) -> BackendError:
     if ran_out(error):
         return BackendError("the GPU has too little free memory to start with; close what else uses it (nvidia-smi lists it)")

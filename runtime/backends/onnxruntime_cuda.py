@@ -54,8 +54,11 @@ def _on_the_card() -> Iterator[None]:
 def _pinned(size: int) -> memoryview:
     """Who lets go of it last may be any thread, at any line: it is freed when the card is next used."""
     number = next(_numbers)
-    with _on_the_card():
-        _held[number] = card.pinned(size)
+    try:
+        with _on_the_card():
+            _held[number] = card.pinned(size)
+    except ERRORS as error:
+        raise card.not_pinned(error, size) from error
     array = np.frombuffer(_held[number], np.uint8)
     weakref.finalize(array, _dying.append, number).atexit = False
     return array.data

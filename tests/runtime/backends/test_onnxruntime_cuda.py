@@ -201,6 +201,15 @@ def test_too_little_memory_leaves_it_usable(backend: OnnxRuntimeCudaBackend, on_
     assert np.array_equal(backend.run(frames(1, 16, 16))["restored"], frames(1, 16, 16) + 10)
 
 
+def test_too_little_pinned_memory(backend: OnnxRuntimeCudaBackend, on_cpu: pytest.MonkeyPatch) -> None:
+    def fails(size: int) -> memoryview:
+        raise RuntimeError("/src/cuda_call.cc:154 CUDA failure 2: out of memory ; GPU=0 ; hostname=box")
+
+    on_cpu.setattr(card, "pinned", fails)
+    with pytest.raises(BackendError, match=r"3\.0 MB of pinned memory were .* not to be had \(CUDA failure 2: out of memory\); hand in"):
+        backend.memory.array((1, 1000, 1000, 3))
+
+
 def test_a_card_that_is_lost_closes_it(backend: OnnxRuntimeCudaBackend, on_cpu: pytest.MonkeyPatch) -> None:
     _failing(on_cpu, _LOST)
     on_cpu.setattr(card, "answers", lambda: False)
