@@ -128,6 +128,11 @@ def test_the_whole_check_on_a_cpu(tmp_path: Path, capsys: pytest.CaptureFixture[
     assert "Tests marked gpu: 3 skipped in 1 s" in said
 
 
+def test_a_check_that_compared_nothing_does_not_hold() -> None:
+    assert not gpu_check._holds(_empty())
+    assert gpu_check._holds(_empty() | {"parity": [{"holds": True}]})
+
+
 def test_no_card_is_one_line(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     monkeypatch.setattr(gpu_check, "describe_machine", lambda: {"gpus": []})
     assert main([]) == 1
