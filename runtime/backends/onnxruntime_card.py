@@ -141,15 +141,17 @@ def ran_out(error: Exception) -> bool:
     return any(words in str(error).lower() for words in _NO_MEMORY)
 
 
-def failed(error: Exception) -> bool:
-    """Whether CUDA failed, and not for want of memory: then the card may be lost."""
-    return not ran_out(error) and _FAILURE.search(str(error)) is not None
+@functools.cache
+def questioned() -> onnxruntime.OrtValue:
+    """A byte on the card. It is taken at the start: the question must need no memory."""
+    return onnxruntime.OrtValue.ortvalue_from_numpy(np.zeros(1, np.uint8), DEVICE, 0)
 
 
 def answers() -> bool:
-    """Whether the card still works for this process: most errors of kernels end that for good, and any copy shows it."""
+    """Whether the card still works for this process: most errors of kernels end that for good, whatever ONNX Runtime calls them, and any
+    copy shows it."""
     try:
-        onnxruntime.OrtValue.ortvalue_from_numpy(np.zeros(1, np.uint8), DEVICE, 0)
+        questioned().update_inplace(np.zeros(1, np.uint8))
     except ERRORS:
         return False
     return True
@@ -162,17 +164,17 @@ def keep_for_ever(things: Iterable[object]) -> None:
 
 
 def explained(error: Exception, shape: Sequence[int], *, lost: bool) -> BackendError:
+    if lost:
+        return DeviceLost(f"the GPU failed on frames of {list(shape)} ({_reason(error)}); see what nvidia-smi says, then start again")
     if ran_out(error):
         less = "take smaller pictures or batches, or close what else uses the card (nvidia-smi lists it)"
         return BackendError(f"the GPU has too little free memory for frames of {list(shape)}; {less}")
-    if lost:
-        return DeviceLost(f"the GPU failed on frames of {list(shape)} ({_reason(error)}); see what nvidia-smi says, then start again")
     return BackendError(f"ONNX Runtime failed on frames of {list(shape)}: {_reason(error)}")
 
 
 def not_pinned(error: Exception, size: int) -> BackendError:
-    less = "hand in smaller pictures or fewer at once, or end other programs"
-    return BackendError(f"{size / 1e6:.1f} MB of pinned memory were asked for and not to be had ({_reason(error)}); {less}")
+    why, less = "" if ran_out(error) else f" ({_reason(error)})", "hand in smaller pictures or fewer at once, or end other programs"
+    return BackendError(f"{size / 1e6:.1f} MB of pinned memory were asked for and not to be had{why}; {less}")
 
 
 def not_started(error: Exception) -> BackendError:

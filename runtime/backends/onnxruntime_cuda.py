@@ -123,7 +123,7 @@ class _Lane:
                 size.run(frames, into)
         except ERRORS as error:
             with _CARD.alone():
-                lost = card.failed(error) and _forsaken()
+                lost = _forsaken()
                 traceback.clear_frames(error.__traceback__)  # what was begun is let go here, not when somebody drops the error
             raise card.explained(error, frames.shape, lost=lost) from error
 
@@ -175,6 +175,7 @@ class OnnxRuntimeCudaBackend:
         try:
             with _CARD.alone():  # whether it can be had, and in which precision, is known before the first frame
                 precision = card.precision_of(self._path, names, smallest)
+                card.questioned()
         except ERRORS as error:
             raise card.not_started(error) from error
         self._met: OrderedDict[tuple[int, ...], None] = OrderedDict()
