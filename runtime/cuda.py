@@ -6,12 +6,9 @@ contexts belong to threads: a thread works on the card inside of `with device.cu
 
 from __future__ import annotations
 
-import ctypes
 import functools
-import weakref
-from collections import deque
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from typing import TypeVar, cast
 
 import numpy as np
@@ -20,6 +17,7 @@ from numpy.typing import NDArray
 from runtime.backend import Picture
 from runtime.cuda_api import Allocation, CudaDriver, HostAllocation
 from runtime.errors import BackendError, MissingExtra
+from runtime.pinned import Pinned, keep_for_ever
 
 _T = TypeVar("_T")
 
@@ -42,14 +40,14 @@ class Device:
 
     def __init__(self, driver: CudaDriver) -> None:
         self.driver = driver
-        self._dying: deque[HostAllocation] = deque()  # pinned memory that nobody holds any more
+        self._pinned = Pinned[HostAllocation](lambda allocation: allocation.free())
         try:
             driver.init()
             self._context = driver.Device(0).retain_primary_context()
         except driver.Error as error:
             raise BackendError(f"the card cannot be opened ({first_line(error)}); nvidia-smi may say more") from error
         # At the exit pycuda would give it back with cuCtxDetach, which is not for primary contexts, and print that this failed.
-        ctypes.pythonapi.Py_IncRef(ctypes.py_object(self._context))
+        keep_for_ever([self._context])
 
     @contextmanager
     def current(self) -> Iterator[None]:
@@ -57,7 +55,7 @@ class Device:
         try:
             self._context.push()
             try:
-                self._bury()
+                self._pinned.bury()
                 yield
             finally:
                 self.driver.Context.pop()
@@ -74,6 +72,13 @@ class Device:
             return False
         return True
 
+    def forsaken(self) -> bool:
+        """Whether the card is lost; its pinned memory is never let go then."""
+        if self.answers():
+            return False
+        self._pinned.forsake()
+        return True
+
     def allocate(self, size: int) -> Allocation:
         return self._granted(size, "of the card's memory", lambda: self.driver.mem_alloc(size))
 
@@ -82,12 +87,10 @@ class Device:
         return self._granted(size, "of pinned memory", lambda: self.driver.pagelocked_empty(size, np.uint8))
 
     def pinned(self, size: int) -> memoryview:
-        """The same for PictureMemory, in any thread. Who lets go of it last may be any thread, at any line: it is freed when the card
-        is next used."""
+        """The same for PictureMemory, in any thread. It is freed when the card is next used after nobody holds it."""
         with self.current():
             array = self.allocate_pinned(size)
-        weakref.finalize(array, self._dying.append, cast(HostAllocation, array.base)).atexit = False
-        return array.data
+        return self._pinned.lent(array, cast(HostAllocation, array.base))
 
     def is_pinned(self, array: Picture | NDArray[np.float32]) -> bool:
         """Whether an array lies, whole and in one piece, in pinned memory of ours."""
@@ -95,11 +98,6 @@ class Device:
         while isinstance(owner, np.ndarray | memoryview):
             owner = owner.obj if isinstance(owner, memoryview) else owner.base
         return isinstance(owner, self.driver.HostAllocation)
-
-    def _bury(self) -> None:
-        with suppress(IndexError):  # another thread may be at it too
-            while True:
-                self._dying.popleft().free()
 
     def _granted(self, size: int, of: str, allocate: Callable[[], _T]) -> _T:
         try:

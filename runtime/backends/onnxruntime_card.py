@@ -8,7 +8,6 @@ arithmetic go to the CPU). So one rule is enough: a node on the CPU is an error.
 from __future__ import annotations
 
 import contextlib
-import ctypes
 import functools
 import io
 import json
@@ -155,12 +154,6 @@ def answers() -> bool:
     except ERRORS:
         return False
     return True
-
-
-def keep_for_ever(things: Iterable[object]) -> None:
-    """Not even at the exit are they let go."""
-    for thing in things:
-        ctypes.pythonapi.Py_IncRef(ctypes.py_object(thing))
 
 
 def explained(error: Exception, shape: Sequence[int], *, lost: bool) -> BackendError:

@@ -7,15 +7,14 @@ ONNX Runtime keeps a CUDA graph for the thread that recorded it: that is why lan
 
 from __future__ import annotations
 
-import itertools
 import queue
 import threading
 import traceback
 import weakref
-from collections import OrderedDict, deque
+from collections import OrderedDict
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -28,6 +27,7 @@ from runtime.errors import BackendError, DeviceLost
 from runtime.gate import Gate
 from runtime.manifest import MINIMUM_SIDE
 from runtime.picture_memory import PictureMemory
+from runtime.pinned import Pinned, keep_for_ever
 
 import onnxruntime  # isort: skip  # the imports above silence its telemetry
 
@@ -36,39 +36,32 @@ _SIZES_KEPT = 2  # loaded, in each lane: each holds device memory of its own
 _SIZES_REMEMBERED = 64
 # While a CUDA graph is recorded no other thread may ask CUDA for memory, or give any back, whichever model it works for.
 _CARD = Gate()
-_held: dict[int, memoryview] = {}  # pinned memory, by number
-_dying: deque[int] = deque()  # what nobody holds any more of it
-_numbers = itertools.count()
+_lent = Pinned[memoryview](lambda memory: None)  # CUDA is asked when nothing refers to it
 _OrtValue = onnxruntime.OrtValue
 
 
 @contextmanager
 def _on_the_card() -> Iterator[None]:
     with _CARD.together():
-        with suppress(IndexError):  # another thread may be at it too
-            while True:
-                del _held[_dying.popleft()]
+        _lent.bury()
         yield
 
 
 def _pinned(size: int) -> memoryview:
-    """Who lets go of it last may be any thread, at any line: it is freed when the card is next used."""
-    number = next(_numbers)
     try:
         with _on_the_card():
-            _held[number] = card.pinned(size)
+            memory = card.pinned(size)
     except ERRORS as error:
         raise card.not_pinned(error, size) from error
-    array = np.frombuffer(_held[number], np.uint8)
-    weakref.finalize(array, _dying.append, number).atexit = False
-    return array.data
+    return _lent.lent(np.frombuffer(memory, np.uint8), memory)
 
 
 def _forsaken() -> bool:
-    """Whether the card is lost. What ONNX Runtime has on it is never let go then: its destructors would throw, which ends the process."""
+    """Whether the card is lost. What ONNX Runtime has on it is never let go then."""
     if card.answers():
         return False
-    card.keep_for_ever((*_sizes, *_held.values()))
+    keep_for_ever(_sizes)
+    _lent.forsake()
     return True
 
 

@@ -27,6 +27,7 @@ from runtime.engines import EngineCache
 from runtime.errors import BackendError, DeviceLost
 from runtime.nvidia import card
 from runtime.picture_memory import PictureMemory
+from runtime.pinned import keep_for_ever
 from runtime.tensorrt_package import PACKAGES, Opened, open_package, require_installed
 from runtime.timing import StageTimes
 from runtime.zoo import name_of
@@ -137,11 +138,14 @@ class TensorRtBackend:
                 self._lanes.append(Lane(self._device, scratch, self._graphs, self._graph.outputs, self._graph.scale))
 
     def _free_all(self) -> None:
-        """What was taken from the card; of a card that was lost nothing is left."""
+        """What was taken from the card. Of a lost one nothing is let go."""
         with self._loading:  # who loads an engine ends that first
             lanes, scratches, engines = self._lanes, self._scratches, self._engines
             self._lanes, self._scratches, self._engines = [], [], {}
         self._place.cache_clear()
+        if self._device.forsaken():
+            keep_for_ever((*lanes, *scratches, *engines.values()))
+            return
         self.memory = PictureMemory(self._device.pinned)  # what the old one held goes; arrays in somebody's hands stay
         with suppress(BackendError), self._device.current():
             closing = [lane.close for lane in lanes] + [scratch.close for scratch in scratches]
@@ -190,7 +194,7 @@ class TensorRtBackend:
                 self._turn.notify_all()
 
     def _check_device(self, error: BackendError) -> None:
-        if self._ended or self._device.answers():
+        if self._ended or not self._device.forsaken():
             return
         lost = "the card no longer answers, and this backend is closed; see nvidia-smi, then start this program again"
         with self._turn:

@@ -227,7 +227,7 @@ def test_what_is_on_a_lost_card_is_never_let_go(backend: OnnxRuntimeCudaBackend,
     for size in (16, 20):
         backend.run(frames(1, size, size))
     sizes, image = weakref.WeakSet(set(leaf._sizes) - others), leaf._pinned(768)
-    memory = weakref.ref(_array_of(leaf._held[max(leaf._held)]))
+    memory = weakref.ref(_array_of(leaf._lent._held[max(leaf._lent._held)]))
     on_cpu.setattr(card, "answers", lambda: False)
     backend.run(frames(1, 24, 24))
     backend.close()
@@ -246,7 +246,7 @@ def _array_of(memory: memoryview) -> np.ndarray:
 def test_pinned_memory_is_freed_by_whoever_uses_the_card_next(backend: OnnxRuntimeCudaBackend) -> None:
     """And so never while somebody records a CUDA graph."""
     image = leaf._pinned(768)
-    memory = weakref.ref(_array_of(leaf._held[max(leaf._held)]))
+    memory = weakref.ref(_array_of(leaf._lent._held[max(leaf._lent._held)]))
     del image
     assert memory() is not None
     backend.run(frames(1, 16, 16))

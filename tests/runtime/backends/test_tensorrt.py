@@ -267,11 +267,16 @@ def test_wherever_a_frame_raises_nothing_leaks(bundle: Bundle, paper: PaperCard,
                 backend.run(batch)
         else:
             assert np.array_equal(backend.run(batch)["restored"], brighter(batch))
+        before = dict(paper.live)
         backend.close()
-        paper.lost = False
-        assert held(paper) == ZERO
         assert paper.leaked == []
         assert paper.depth == 0
+        if paper.lost:
+            assert dict(paper.live) == before, "pycuda's destructors may throw on a lost card"
+            paper.lost = False
+            paper.live.clear()
+            open_device.cache_clear()  # as in a new process
+        assert held(paper) == ZERO
         if missed:
             break
     assert raised > 10
