@@ -7,8 +7,9 @@ contexts belong to threads: a thread works on the card inside of `with device.cu
 from __future__ import annotations
 
 import functools
+import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from typing import TypeVar, cast
 
 import numpy as np
@@ -40,6 +41,7 @@ class Device:
 
     def __init__(self, driver: CudaDriver) -> None:
         self.driver = driver
+        self._threads = threading.local()
         self._pinned = Pinned[HostAllocation](lambda allocation: allocation.free())
         try:
             driver.init()
@@ -53,14 +55,22 @@ class Device:
     def current(self) -> Iterator[None]:
         """The calling thread works on the card; may be nested. What pycuda raises inside comes out as a BackendError."""
         try:
-            self._context.push()
-            try:
+            with nullcontext() if getattr(self._threads, "working", False) else self._pushed():
                 self._pinned.bury()
                 yield
-            finally:
-                self.driver.Context.pop()
         except self.driver.Error as error:
             raise BackendError(f"the card failed ({first_line(error)}); nvidia-smi may say more") from error
+
+    @contextmanager
+    def _pushed(self) -> Iterator[None]:
+        """Once a thread: to nest is four calls more, and where one fails, on a lost card, pycuda's stack and CUDA's differ for good."""
+        self._context.push()
+        self._threads.working = True
+        try:
+            yield
+        finally:
+            self._threads.working = False
+            self.driver.Context.pop()
 
     def answers(self) -> bool:
         """After an error: whether the card still works for this process. Most errors of kernels end that for good, and any question shows

@@ -29,7 +29,7 @@ from runtime.engine_record import EngineKey, EngineRecord, Profile, Size
 from runtime.engines import EngineCache
 from runtime.errors import BackendError, DeviceLost, MissingExtra
 from runtime.restorer import load
-from tests.runtime.paper_card import Fault, PaperCard
+from tests.runtime.paper_card import Fault, PaperCard, PaperError
 from tests.runtime.paper_tensorrt import BYTES_A_PIXEL, engine_for, paper_machine
 from tests.runtime.stored_engines import CARD, PARITY, static
 from tests.tiny import make_bundle
@@ -404,6 +404,22 @@ def test_a_stream_through_the_restorer(bundle: Bundle, paper: PaperCard) -> None
             assert np.array_equal(restored.image, brighter(source))
     del restored
     assert held(paper) == ZERO
+
+
+def test_a_thread_takes_the_card_once(paper: PaperCard) -> None:
+    device = open_device()
+
+    def fails() -> None:
+        with device.current():
+            assert paper.depth == 1
+            raise PaperError("an error")
+
+    with device.current():
+        with pytest.raises(BackendError, match="the card failed"):
+            fails()
+        assert paper.depth == 1
+        device.pinned(8)
+    assert paper.depth == 0
 
 
 def test_the_cards_context_is_never_given_back(paper: PaperCard) -> None:
