@@ -56,7 +56,7 @@ class Scale:
 ON_CARD = Scale("cuda", {"720p": (720, 1280), "1080p": (1080, 1920), "360p": (360, 640), "4k": (2160, 3840)}, (1, 4), 1.0, 1.0)
 ON_CPU = Scale("cpu", {"128×96": (96, 128), "64×48": (48, 64)}, (1, 2), 0.05, 0.1)
 _FIRST_SIZES = 2
-_LATER = 6  # after what comes first of videos' models, which are three less worth than the shipped ones
+_LATER = 6  # than the first speeds of the next kind of models, which begins 3 later
 
 
 class Pieces:

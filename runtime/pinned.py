@@ -43,7 +43,7 @@ class Pinned(Generic[_Allocation]):
 
     def forsake(self) -> None:
         """The card is lost: nothing is freed from now on."""
-        keep_for_ever(self._held.values())
+        keep_for_ever(tuple(self._held.values()))  # others may let go meanwhile
         self._free = lambda _: None
 
 

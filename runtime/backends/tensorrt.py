@@ -138,13 +138,13 @@ class TensorRtBackend:
                 self._lanes.append(Lane(self._device, scratch, self._graphs, self._graph.outputs, self._graph.scale))
 
     def _free_all(self) -> None:
-        """What was taken from the card. Of a lost one nothing is let go."""
+        """What was taken from the card, unless that is lost."""
+        forsaken = self._forsaken()
         with self._loading:  # who loads an engine ends that first
             lanes, scratches, engines = self._lanes, self._scratches, self._engines
             self._lanes, self._scratches, self._engines = [], [], {}
         self._place.cache_clear()
-        if self._device.forsaken():
-            keep_for_ever((*lanes, *scratches, *engines.values()))
+        if forsaken:
             return
         self.memory = PictureMemory(self._device.pinned)  # what the old one held goes; arrays in somebody's hands stay
         with suppress(BackendError), self._device.current():
@@ -194,13 +194,20 @@ class TensorRtBackend:
                 self._turn.notify_all()
 
     def _check_device(self, error: BackendError) -> None:
-        if self._ended or not self._device.forsaken():
+        if self._ended or not self._forsaken():
             return
         lost = "the card no longer answers, and this backend is closed; see nvidia-smi, then start this program again"
         with self._turn:
             self._ended = lost
             self._turn.notify_all()
         raise DeviceLost(f"{error}; {lost}") from error
+
+    def _forsaken(self) -> bool:
+        """Whether the card is lost. What lies on it is never let go then."""
+        forsaken = self._device.forsaken()
+        if forsaken:
+            keep_for_ever((*self._lanes, *self._scratches, *self._engines.values()))
+        return forsaken
 
     def _facts(self) -> BackendFacts:
         wanted, count = self._wanted, len(self._records)

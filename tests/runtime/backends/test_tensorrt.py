@@ -282,6 +282,19 @@ def test_wherever_a_frame_raises_nothing_leaks(bundle: Bundle, paper: PaperCard,
     assert raised > 10
 
 
+def test_a_lost_card_is_left_alone_without_close_too(bundle: Bundle, paper: PaperCard) -> None:
+    engine_for(bundle)
+    backend = open_backend(bundle, "tensorrt").backend
+    backend.run(frames(1, 32, 32))
+    paper.fault, paper.fail_at = Fault.LOST, paper.steps + 1
+    assert isinstance(_error_of(partial(backend.run, frames(1, 32, 32))), DeviceLost)
+    before = dict(paper.live)
+    del backend
+    gc.collect()
+    assert dict(paper.live) == before
+    assert paper.leaked == []
+
+
 @pytest.mark.parametrize("fault", [Fault.MEMORY, Fault.ERROR])
 def test_wherever_opening_fails_nothing_leaks(bundle: Bundle, paper: PaperCard, fault: Fault) -> None:
     engine_for(bundle)
