@@ -14,15 +14,18 @@ from typing import Any
 
 from benchmarks.gpu_models import Models
 from benchmarks.speed import Runner, Speed, card_memory_mib, measure_speed
+from benchmarks.streaming import measure_stream
 from export.cases import read_proof
 from export.engine import Order, build_engine
 from export.parity import compare
 from export.profiles import engines_for
 from export.targets import TARGETS
 from runtime.backend import open_backend
-from runtime.bundle import PROOF, Bundle
+from runtime.bundle import PROOF, Bundle, open_bundle
 from runtime.engines import EngineCache
 from runtime.errors import BackendError, ExportError
+from runtime.restorer import load
+from runtime.zoo import find, shipped
 
 Rows = list[dict[str, Any]]
 RIVALS = EAGER, COMPILED = ("pytorch eager", "torch.compile")  # benchmarks/rivals.py has them, where torch is there
@@ -53,6 +56,7 @@ class Scale:
 ON_CARD = Scale("cuda", {"720p": (720, 1280), "1080p": (1080, 1920), "360p": (360, 640), "4k": (2160, 3840)}, (1, 4), 1.0, 1.0)
 ON_CPU = Scale("cpu", {"128×96": (96, 128), "64×48": (48, 64)}, (1, 2), 0.05, 0.1)
 _FIRST_SIZES = 2
+_LATER = 6  # than the first speeds of the next kind of models, which begins 3 later
 
 
 class Pieces:
@@ -79,12 +83,16 @@ class Pieces:
         pace = self._scale.pace
         building = 30 if contender in TARGETS else 0
         compiling = 90 if contender == COMPILED else 0
-        worth = 3 * kind + (5 if compiling else 1)
+        first = 1 if compiling else _FIRST_SIZES
+        worth = 3 * kind + (_LATER if compiling else 1)
         seconds = 10 * pace + 2 * building + compiling
         yield Work(worth, "parity", f"parity of {name} on {contender}", seconds, partial(self._parity, name, contender))
+        if contender in TARGETS:  # the others have no clocks on the card
+            what = f"{name} on {contender} in a stream at {self._streamed}"
+            yield Work(3 * kind + 2, "streams", what, 5 * pace + building, partial(self._stream, name, contender))
         for place, size in enumerate(self._scale.sizes):
             for batch in self._scale.batches:
-                worth = 3 * kind + (2 if place < _FIRST_SIZES and batch == 1 else 5)
+                worth = 3 * kind + (2 if place < first and batch == 1 else _LATER)
                 what = f"speed of {name} on {contender} at {size}, batch {batch}"
                 yield Work(worth, "speed", what, 5 * pace + building + compiling, partial(self._speed, name, contender, size, batch))
 
@@ -97,7 +105,7 @@ class Pieces:
     def _jit(self) -> Rows:
         from benchmarks.rtx_jit import measure_jit
 
-        return [measure_jit(self._models.bundle(self._models.names[0]), self._scratch)]
+        return [measure_jit(open_bundle(find(shipped()[0])), self._scratch)]  # which model, the JIT does not care
 
     def _parity(self, name: str, contender: str) -> Rows:
         bundle = self._models.bundle(name)
@@ -124,6 +132,16 @@ class Pieces:
         with contextlib.closing(runner):
             speed = measure_speed(name, runner, depth, sides, batch, self._scale.seconds, before)
         return [dataclasses.asdict(self._with_shares(speed, name, sides))]
+
+    @property
+    def _streamed(self) -> str:
+        return list(self._scale.sizes)[_FIRST_SIZES - 1]
+
+    def _stream(self, name: str, contender: str) -> Rows:
+        bundle, sides = self._models.bundle(name), self._scale.sizes[self._streamed]
+        _build(bundle, contender, [(1, *sides)])
+        with load(bundle.folder, contender) as restorer:
+            return [dataclasses.asdict(measure_stream(name, restorer, sides, self._scale.seconds))]
 
     def _with_shares(self, speed: Speed, name: str, sides: tuple[int, int]) -> Speed:
         if self._roof is None:

@@ -8,7 +8,7 @@ _RIVAL = "torch.compile"
 
 
 def table(record: dict[str, Any]) -> str:
-    parts = [_machine(record), _rates(record), _parity(record), _speed(record), _lists(record)]
+    parts = [_machine(record), _rates(record), _parity(record), _speed(record), _streams(record), _lists(record)]
     return "\n\n".join(part for part in parts if part)
 
 
@@ -68,6 +68,16 @@ def _speed(record: dict[str, Any]) -> str:
             "" if row["memory_mib"] is None else str(row["memory_mib"]),
         ]
         lines.append(f"| {' | '.join(cells)} |")
+    return "\n".join(lines)
+
+
+def _streams(record: dict[str, Any]) -> str:
+    if not record["streams"]:
+        return ""
+    lines = ["| model | on | size | frames/s in a stream | the card computes | host ms a frame |", "|---|---|---|---:|---:|---:|"]
+    for row in record["streams"]:
+        figures = f"{row['frames_per_s']:.1f} | {row['computing']:.0%} | {row['host_ms']:.2f}"
+        lines.append(f"| {row['model']} | {row['contender']} | {row['size']} | {figures} |")
     return "\n".join(lines)
 
 

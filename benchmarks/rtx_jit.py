@@ -23,7 +23,8 @@ def measure_jit(bundle: Bundle, scratch: Path) -> dict[str, Any]:
     cards = gpus()
     package = open_package(_TARGET)
     package.log.take()
-    engine: Any = package.trt.Runtime(package.logger).deserialize_cuda_engine(plan)
+    runtime = package.trt.Runtime(package.logger)  # an engine needs it for as long as it lives
+    engine: Any = runtime.deserialize_cuda_engine(plan)
     context = engine.create_execution_context() if engine is not None else None
     stopped_at = "deserialising the engine" if engine is None else "making an execution context" if context is None else ""
     return {

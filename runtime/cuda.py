@@ -7,10 +7,9 @@ contexts belong to threads: a thread works on the card inside of `with device.cu
 from __future__ import annotations
 
 import functools
-import weakref
-from collections import deque
+import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, nullcontext
 from typing import TypeVar, cast
 
 import numpy as np
@@ -19,13 +18,14 @@ from numpy.typing import NDArray
 from runtime.backend import Picture
 from runtime.cuda_api import Allocation, CudaDriver, HostAllocation
 from runtime.errors import BackendError, MissingExtra
+from runtime.pinned import Pinned, keep_for_ever
 
 _T = TypeVar("_T")
 
 
 @functools.cache
 def open_device() -> Device:
-    """The first card. One for the whole process, never let go: pycuda gives a primary context back only in the thread that took it."""
+    """The first card. One for the whole process, never let go."""
     try:
         import pycuda.driver as driver
     except ImportError as error:
@@ -41,25 +41,36 @@ class Device:
 
     def __init__(self, driver: CudaDriver) -> None:
         self.driver = driver
-        self._dying: deque[HostAllocation] = deque()  # pinned memory that nobody holds any more
+        self._threads = threading.local()
+        self._pinned = Pinned[HostAllocation](lambda allocation: allocation.free())
         try:
             driver.init()
             self._context = driver.Device(0).retain_primary_context()
         except driver.Error as error:
             raise BackendError(f"the card cannot be opened ({first_line(error)}); nvidia-smi may say more") from error
+        # At the exit pycuda would give it back with cuCtxDetach, which is not for primary contexts, and print that this failed.
+        keep_for_ever([self._context])
 
     @contextmanager
     def current(self) -> Iterator[None]:
         """The calling thread works on the card; may be nested. What pycuda raises inside comes out as a BackendError."""
         try:
-            self._context.push()
-            try:
-                self._bury()
+            with nullcontext() if getattr(self._threads, "working", False) else self._pushed():
+                self._pinned.bury()
                 yield
-            finally:
-                self.driver.Context.pop()
         except self.driver.Error as error:
             raise BackendError(f"the card failed ({first_line(error)}); nvidia-smi may say more") from error
+
+    @contextmanager
+    def _pushed(self) -> Iterator[None]:
+        """Once a thread: to nest is four calls more, and where one fails, on a lost card, pycuda's stack and CUDA's differ for good."""
+        self._context.push()
+        self._threads.working = True
+        try:
+            yield
+        finally:
+            self._threads.working = False
+            self.driver.Context.pop()
 
     def answers(self) -> bool:
         """After an error: whether the card still works for this process. Most errors of kernels end that for good, and any question shows
@@ -71,6 +82,13 @@ class Device:
             return False
         return True
 
+    def forsaken(self) -> bool:
+        """Whether the card is lost; its pinned memory is never let go then."""
+        if self.answers():
+            return False
+        self._pinned.forsake()
+        return True
+
     def allocate(self, size: int) -> Allocation:
         return self._granted(size, "of the card's memory", lambda: self.driver.mem_alloc(size))
 
@@ -79,12 +97,10 @@ class Device:
         return self._granted(size, "of pinned memory", lambda: self.driver.pagelocked_empty(size, np.uint8))
 
     def pinned(self, size: int) -> memoryview:
-        """The same for PictureMemory, in any thread. Who lets go of it last may be any thread, at any line: it is freed when the card
-        is next used."""
+        """The same for PictureMemory, in any thread. It is freed when the card is next used after nobody holds it."""
         with self.current():
             array = self.allocate_pinned(size)
-        weakref.finalize(array, self._dying.append, cast(HostAllocation, array.base)).atexit = False
-        return array.data
+        return self._pinned.lent(array, cast(HostAllocation, array.base))
 
     def is_pinned(self, array: Picture | NDArray[np.float32]) -> bool:
         """Whether an array lies, whole and in one piece, in pinned memory of ours."""
@@ -92,11 +108,6 @@ class Device:
         while isinstance(owner, np.ndarray | memoryview):
             owner = owner.obj if isinstance(owner, memoryview) else owner.base
         return isinstance(owner, self.driver.HostAllocation)
-
-    def _bury(self) -> None:
-        with suppress(IndexError):  # another thread may be at it too
-            while True:
-                self._dying.popleft().free()
 
     def _granted(self, size: int, of: str, allocate: Callable[[], _T]) -> _T:
         try:

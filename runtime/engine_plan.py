@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Collection, Iterable, Mapping
 
 import numpy as np
@@ -41,13 +42,13 @@ def shapes_of(outputs: Collection[str], size: Size, scale: int) -> dict[str, tup
 
 def bytes_of(shapes: Mapping[str, tuple[int, ...]]) -> dict[str, int]:
     """The bytes of each."""
-    return {name: int(np.prod(shape)) * np.dtype(_TYPES[name]).itemsize for name, shape in shapes.items()}
+    return {name: math.prod(shape) * np.dtype(_TYPES[name]).itemsize for name, shape in shapes.items()}
 
 
 def as_tensor(name: str, memory: NDArray[np.uint8], shape: tuple[int, ...]) -> Tensor:
     """The beginning of `memory`, as the tensor of that name."""
     kind = np.dtype(_TYPES[name])
-    return memory[: int(np.prod(shape)) * kind.itemsize].view(kind).reshape(shape)
+    return memory[: math.prod(shape) * kind.itemsize].view(kind).reshape(shape)
 
 
 def planned(held: int, needs: Iterable[int]) -> int:

@@ -11,6 +11,7 @@ import contextlib
 import functools
 import io
 import json
+import re
 import tempfile
 from collections import Counter
 from collections.abc import Iterable, Sequence
@@ -21,7 +22,7 @@ import numpy as np
 
 from runtime.backends.onnxruntime import ERRORS, first_line
 from runtime.backends.onnxruntime_build import INSTALL
-from runtime.errors import BackendError
+from runtime.errors import BackendError, DeviceLost
 
 import onnxruntime  # isort: skip  # the import above silences its telemetry
 
@@ -33,7 +34,7 @@ _NAMES = {"float": "fp32", "float16": "fp16"}
 _NO_MEMORY = ("out of memory", "failed to allocate memory", "not enough memory", "cuda failure 2:", "alloc_failed")
 _NO_CUDNN = "cuDNN is unavailable"
 _REASON_LENGTH = 200  # characters that still make one line
-_FAILED = ("CUDA failure", "CUDA error", "CUBLAS failure", "CUDNN failure")
+_FAILURE = re.compile(r"(CUDA|CUBLAS|CUDNN) (failure|error)[^;\n]*")
 
 
 def provider_options(*, fixed: bool) -> dict[str, str]:
@@ -130,7 +131,7 @@ def _pinned_allocator() -> onnxruntime.OrtMemoryInfo:
 
 
 def pinned(size: int) -> memoryview:
-    """Host memory that the card reads and writes by itself, until nobody holds it."""
+    """Host memory that the card reads and writes by itself, until nobody holds it: then CUDA is asked to free it, at once."""
     held: memoryview = onnxruntime.OrtValue.ortvalue_from_shape_and_type([size], np.uint8, memory_info=_pinned_allocator()).numpy().data
     return held
 
@@ -139,18 +140,34 @@ def ran_out(error: Exception) -> bool:
     return any(words in str(error).lower() for words in _NO_MEMORY)
 
 
-def is_lost(error: Exception) -> bool:
-    """After any other failure of CUDA no call of this process succeeds again."""
-    return not ran_out(error) and any(words in str(error) for words in _FAILED)
+@functools.cache
+def questioned() -> onnxruntime.OrtValue:
+    """A byte on the card. It is taken at the start: the question must need no memory."""
+    return onnxruntime.OrtValue.ortvalue_from_numpy(np.zeros(1, np.uint8), DEVICE, 0)
 
 
-def explained(error: Exception, shape: Sequence[int]) -> BackendError:
+def answers() -> bool:
+    """Whether the card still works for this process: most errors of kernels end that for good, whatever ONNX Runtime calls them, and any
+    copy shows it."""
+    try:
+        questioned().update_inplace(np.zeros(1, np.uint8))
+    except ERRORS:
+        return False
+    return True
+
+
+def explained(error: Exception, shape: Sequence[int], *, lost: bool) -> BackendError:
+    if lost:
+        return DeviceLost(f"the GPU failed on frames of {list(shape)} ({_reason(error)}); see what nvidia-smi says, then start again")
     if ran_out(error):
         less = "take smaller pictures or batches, or close what else uses the card (nvidia-smi lists it)"
         return BackendError(f"the GPU has too little free memory for frames of {list(shape)}; {less}")
-    if is_lost(error):
-        return BackendError(f"the GPU failed on frames of {list(shape)} ({_reason(error)}); see what nvidia-smi says, then start again")
     return BackendError(f"ONNX Runtime failed on frames of {list(shape)}: {_reason(error)}")
+
+
+def not_pinned(error: Exception, size: int) -> BackendError:
+    why, less = "" if ran_out(error) else f" ({_reason(error)})", "hand in smaller pictures or fewer at once, or end other programs"
+    return BackendError(f"{size / 1e6:.1f} MB of pinned memory were asked for and not to be had{why}; {less}")
 
 
 def not_started(error: Exception) -> BackendError:
@@ -162,6 +179,7 @@ def not_started(error: Exception) -> BackendError:
 
 
 def _reason(error: Exception) -> str:
-    """What the provider itself says, without the node that happened to be the first."""
-    said = first_line(error).rpartition("Status Message: ")[2]
+    """What CUDA says, else the provider, without the node that happened to be the first."""
+    failure = _FAILURE.search(str(error))
+    said = failure[0].strip() if failure else first_line(error).rpartition("Status Message: ")[2]
     return said if len(said) <= _REASON_LENGTH else f"{said[:_REASON_LENGTH]}…"

@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import queue
 import threading
+import traceback
+import weakref
 from collections import OrderedDict
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -21,40 +23,63 @@ from runtime.backend import DEFAULT, BackendFacts, EngineOptions, Picture, Tenso
 from runtime.backends import onnxruntime_card as card
 from runtime.backends.onnxruntime import ERRORS
 from runtime.bundle import Bundle
-from runtime.errors import BackendError
+from runtime.errors import BackendError, DeviceLost
 from runtime.gate import Gate
 from runtime.manifest import MINIMUM_SIDE
 from runtime.picture_memory import PictureMemory
+from runtime.pinned import Pinned, keep_for_ever
 
 import onnxruntime  # isort: skip  # the imports above silence its telemetry
 
 _LANES = 2
 _SIZES_KEPT = 2  # loaded, in each lane: each holds device memory of its own
 _SIZES_REMEMBERED = 64
-# While a CUDA graph is recorded no other thread may ask CUDA for memory, whichever model it works for.
+# While a CUDA graph is recorded no other thread may ask CUDA for memory, or give any back, whichever model it works for.
 _CARD = Gate()
+_lent = Pinned[memoryview](lambda memory: None)  # CUDA is asked when nothing refers to it
 _OrtValue = onnxruntime.OrtValue
 
 
-def _pinned(size: int) -> memoryview:
+@contextmanager
+def _on_the_card() -> Iterator[None]:
     with _CARD.together():
-        return card.pinned(size)
+        _lent.bury()
+        yield
+
+
+def _pinned(size: int) -> memoryview:
+    try:
+        with _on_the_card():
+            memory = card.pinned(size)
+    except ERRORS as error:
+        raise card.not_pinned(error, size) from error
+    return _lent.lent(np.frombuffer(memory, np.uint8), memory)
+
+
+def _forsaken() -> bool:
+    """Whether the card is lost. What ONNX Runtime has on it is never let go then."""
+    if card.answers():
+        return False
+    keep_for_ever(_sizes)
+    _lent.forsake()
+    return True
 
 
 class _Size:
     """The graph for frames of one shape, with its buffers on the card. It belongs to the thread that made it."""
 
     def __init__(self, path: Path, names: list[str], shape: tuple[int, ...], scale: int, *, fixed: bool) -> None:
+        _sizes.add(self)
         self.fixed = fixed
         self._session = card.open_session(path, names, shape, fixed=fixed)
         count, height, width, channels = shape
         large = (count, height * scale, width * scale, channels)
         shapes = {output.name: (count, 3) if output.name == "health" else large for output in self._session.get_outputs()}
-        self.dtypes: dict[str, type[np.uint8] | type[np.float32]] = {name: np.float32 if name == "health" else np.uint8 for name in shapes}
         self._staged = np.frombuffer(card.pinned(count * height * width * channels), np.uint8).reshape(shape)
         self._frame = _OrtValue.ortvalue_from_shape_and_type(shape, np.uint8, card.DEVICE, 0)
         self._outputs = {
-            name: _OrtValue.ortvalue_from_shape_and_type(sides, self.dtypes[name], card.DEVICE, 0) for name, sides in shapes.items()
+            name: _OrtValue.ortvalue_from_shape_and_type(sides, np.float32 if name == "health" else np.uint8, card.DEVICE, 0)
+            for name, sides in shapes.items()
         }
         self._binding = self._session.io_binding()
         self._binding.bind_ortvalue_input("frame", self._frame)
@@ -70,6 +95,9 @@ class _Size:
             _OrtValue.ortvalue_from_numpy(array).update_inplace(self._outputs[name])
 
 
+_sizes: weakref.WeakSet[_Size] = weakref.WeakSet()  # of all models
+
+
 class _Lane:
     """One run at a time, always on the same thread."""
 
@@ -82,14 +110,21 @@ class _Lane:
         self._thread.submit(self._run, frames, into, again).result()
 
     def _run(self, frames: Picture, into: Tensors, again: bool) -> None:
-        size = self._size(frames.shape, again)
-        with _CARD.together():
-            size.run(frames, into)
+        try:
+            size = self._size(frames.shape, again)
+            with _on_the_card():
+                size.run(frames, into)
+        except ERRORS as error:
+            with _CARD.alone():
+                lost = _forsaken()
+                traceback.clear_frames(error.__traceback__)  # what was begun is let go here, not when somebody drops the error
+            raise card.explained(error, frames.shape, lost=lost) from error
 
     def _size(self, shape: tuple[int, ...], again: bool) -> _Size:
         held = self._sizes.get(shape)
         if held is None or (again and not held.fixed):
             with _CARD.alone():
+                _forsaken()
                 self._sizes.pop(shape, None)
                 while len(self._sizes) >= _SIZES_KEPT:
                     self._sizes.popitem(last=False)
@@ -109,8 +144,13 @@ class _Lane:
         return _Size(self._path, self._names, shape, self._scale, fixed=again)
 
     def close(self) -> None:
-        self._thread.submit(self._sizes.clear).result()
+        self._thread.submit(self._let_go).result()
         self._thread.shutdown()
+
+    def _let_go(self) -> None:
+        with _CARD.alone():
+            _forsaken()
+            self._sizes.clear()
 
 
 class OnnxRuntimeCudaBackend:
@@ -128,6 +168,7 @@ class OnnxRuntimeCudaBackend:
         try:
             with _CARD.alone():  # whether it can be had, and in which precision, is known before the first frame
                 precision = card.precision_of(self._path, names, smallest)
+                card.questioned()
         except ERRORS as error:
             raise card.not_started(error) from error
         self._met: OrderedDict[tuple[int, ...], None] = OrderedDict()
@@ -147,10 +188,9 @@ class OnnxRuntimeCudaBackend:
         with self._lane() as lane:
             try:
                 lane.run(frames, wanted, self._again(frames.shape))
-            except ERRORS as error:
-                if card.is_lost(error):
-                    self._ended = "was closed when the GPU failed; load the model in a new process"
-                raise card.explained(error, frames.shape) from error
+            except DeviceLost:
+                self._ended = "was closed when the GPU failed; load the model in a new process"
+                raise
         return wanted
 
     def close(self) -> None:

@@ -18,7 +18,7 @@ from runtime.backends.tensorrt_context import Place
 from runtime.backends.tensorrt_engine import LoadedEngine
 from runtime.backends.tensorrt_lane import Lane, Scratch
 from runtime.bundle import GRAPHS, Bundle
-from runtime.cuda import open_device
+from runtime.cuda import Device, open_device
 from runtime.cuda_graphs import Graphs
 from runtime.engine_choice import Wanted, choose, of_this_machine, of_this_model, verified
 from runtime.engine_plan import Tensor, shapes_of, size_of
@@ -27,7 +27,8 @@ from runtime.engines import EngineCache
 from runtime.errors import BackendError, DeviceLost
 from runtime.nvidia import card
 from runtime.picture_memory import PictureMemory
-from runtime.tensorrt_package import PACKAGES, open_package, require_installed
+from runtime.pinned import keep_for_ever
+from runtime.tensorrt_package import PACKAGES, Opened, open_package, require_installed
 from runtime.timing import StageTimes
 from runtime.zoo import name_of
 
@@ -50,6 +51,12 @@ def stored_engines(bundle: Bundle, target: str, *, exact: bool, cache: EngineCac
     return of_this_model([stored.record for stored in cache.records() if stored.record is not None], wanted), wanted
 
 
+def open_card(target: str) -> tuple[Device, Opened, Graphs | None]:
+    """What it takes to run engines; an error that says what is missing. No graphs where TensorRT captures by itself."""
+    device, package = open_device(), open_package(target)
+    return device, package, None if PACKAGES[target].compiles else Graphs()
+
+
 class TensorRtBackend:
     """FP16 engines, or FP32 ones where that is asked for. `times` has what the stages of each run took on the card; no core computes,
     whatever `threads` of the options says.
@@ -69,13 +76,11 @@ class TensorRtBackend:
         """With `proven`, engines that were verified on this card; with `only`, that one alone."""
         self._cache = EngineCache()
         found, wanted = stored_engines(bundle, target, exact=options.exact, cache=self._cache)
-        self._device = open_device()
-        self._package = open_package(target)
+        self._device, self._package, self._graphs = open_card(target)
         self._wanted = replace(wanted, builder=self._package.version)
         runs = verified if proven else of_this_machine
         self._records: Sequence[EngineRecord] = [only] if only else runs(found, self._wanted)
         self._graph = bundle.manifest.graph
-        self._graphs = None if PACKAGES[target].compiles else Graphs()
         self._engines: dict[str, LoadedEngine] = {}  # as many as were built; none is let go before the end
         self._loading = threading.Lock()
         self._place = functools.lru_cache(_CHOICES_KEPT)(self._place_of)
@@ -133,10 +138,14 @@ class TensorRtBackend:
                 self._lanes.append(Lane(self._device, scratch, self._graphs, self._graph.outputs, self._graph.scale))
 
     def _free_all(self) -> None:
-        """What was taken from the card; of a card that was lost nothing is left."""
-        lanes, scratches, engines = self._lanes, self._scratches, self._engines
-        self._lanes, self._scratches, self._engines = [], [], {}
+        """What was taken from the card, unless that is lost."""
+        forsaken = self._forsaken()
+        with self._loading:  # who loads an engine ends that first
+            lanes, scratches, engines = self._lanes, self._scratches, self._engines
+            self._lanes, self._scratches, self._engines = [], [], {}
         self._place.cache_clear()
+        if forsaken:
+            return
         self.memory = PictureMemory(self._device.pinned)  # what the old one held goes; arrays in somebody's hands stay
         with suppress(BackendError), self._device.current():
             closing = [lane.close for lane in lanes] + [scratch.close for scratch in scratches]
@@ -153,6 +162,8 @@ class TensorRtBackend:
     def _loaded(self, record: EngineRecord) -> LoadedEngine:
         name = record.key.digest()
         with self._loading:
+            if self._ended:
+                raise BackendError(self._ended)  # nobody would let it go any more
             if name not in self._engines:
                 fresh, plan = self._cache.read(record.key)
                 with self._device.current():
@@ -183,13 +194,20 @@ class TensorRtBackend:
                 self._turn.notify_all()
 
     def _check_device(self, error: BackendError) -> None:
-        if self._ended or self._device.answers():
+        if self._ended or not self._forsaken():
             return
         lost = "the card no longer answers, and this backend is closed; see nvidia-smi, then start this program again"
         with self._turn:
             self._ended = lost
             self._turn.notify_all()
         raise DeviceLost(f"{error}; {lost}") from error
+
+    def _forsaken(self) -> bool:
+        """Whether the card is lost. What lies on it is never let go then."""
+        forsaken = self._device.forsaken()
+        if forsaken:
+            keep_for_ever((*self._lanes, *self._scratches, *self._engines.values()))
+        return forsaken
 
     def _facts(self) -> BackendFacts:
         wanted, count = self._wanted, len(self._records)

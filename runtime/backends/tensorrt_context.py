@@ -1,6 +1,7 @@
 """Owns one execution context that stays with one shape, with its CUDA graph; knows nothing of pictures.
 
-A graph holds the addresses and the state of the context that it was captured from: a context is changed only after its graph is gone.
+A graph holds the addresses and the state of the context that it was captured from: a context is changed only after its graph is gone, and
+runs once before the next is captured, since TensorRT leaves some of what a change takes to the run after it.
 """
 
 from __future__ import annotations
@@ -40,7 +41,7 @@ class ShapedContext:
     def fit(self, place: Place, stream: int) -> None:
         """To another shape of the same engine."""
         self.drop_graph()
-        self._warm, self._bound = False, ()
+        self._bound = ()
         if place.profile != self._profile:
             self._check(self._context.set_optimization_profile_async(place.profile, stream), f"profile {place.profile}")
             self._profile = place.profile
@@ -60,7 +61,7 @@ class ShapedContext:
         self._bound = bound
 
     def enqueue(self, stream: int) -> None:
-        """The first run of a shape prepares it, the second is captured, and from then on the graph is launched."""
+        """The first run after a change prepares what was changed, the second is captured, and from then on the graph is launched."""
         if self._graph is None and self._graphs is not None and self._warm:
             self._graph = self._graphs.capture(stream, lambda: self._execute(stream))
         if self._graph is not None:
@@ -70,7 +71,7 @@ class ShapedContext:
             self._warm = True
 
     def drop_graph(self) -> None:
-        graph, self._graph = self._graph, None
+        graph, self._graph, self._warm = self._graph, None, False
         if graph is not None:
             graph.close()
 

@@ -30,7 +30,10 @@ class LoadedEngine:
         self.record = record
         self._package = package
         package.log.take()
-        self._runtime = package.trt.Runtime(package.logger)  # an engine needs it for as long as it lives
+        try:
+            self._runtime = package.trt.Runtime(package.logger)  # an engine needs it for as long as it lives
+        except TypeError as error:  # what pybind11 makes of a null pointer
+            raise BackendError(f"{package.target} {package.version} does not start on this machine: {self.said()}") from error
         engine = self._runtime.deserialize_cuda_engine(plan)
         if engine is None:
             again = "build it again with --force"

@@ -152,9 +152,13 @@ class Lane:
             scratch.reserve(context)
             context.bind({name: buffer.address for name, buffer in self._buffers.items()}, scratch.buffer)
             scratch.turn_of(stream)
-            stream.mark("computing")
-            context.enqueue(stream.handle)
-            stream.mark("computed")
+            try:
+                stream.mark("computing")
+                context.enqueue(stream.handle)
+                stream.mark("computed")
+            except BaseException:
+                stream.settle()  # what was begun ends before another lane computes there
+                raise
 
     def _download(self, into: Tensors, shapes: dict[str, tuple[int, ...]]) -> Tensors:
         """What is to be copied from there when all is done: pinned arrays of the caller's are written to by the card itself."""

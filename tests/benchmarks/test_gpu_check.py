@@ -61,7 +61,7 @@ def test_a_failure_ends_nothing_else() -> None:
         raise RuntimeError("CUDA out of memory\nand much more")
 
     carry_out([Work(0, "speed", "bad", 1, fails), Work(1, "speed", "good", 1, clock.takes(1, {}))], Budget(1, clock), record, lambda: None)
-    assert record["failed"] == [{"what": "bad", "why": "CUDA out of memory"}]
+    assert record["failed"] == [{"what": "bad", "why": "RuntimeError: CUDA out of memory"}]
     assert record["speed"] == [{}]
 
 
@@ -79,18 +79,19 @@ def test_what_takes_longer_than_all_the_time_is_interrupted() -> None:
 
 
 def test_every_model_meets_every_contender(tmp_path: Path) -> None:
-    contenders = ["onnxruntime-cuda", EAGER, COMPILED]
+    contenders = ["tensorrt", "onnxruntime-cuda", EAGER, COMPILED]
     works = list(Pieces(Models([], tmp_path), contenders, ON_CARD, tmp_path).all())
     names = [*shipped(), *PRESETS]
     assert {work.what for work in works if work.section == "parity"} == {f"parity of {n} on {c}" for n in names for c in contenders}
     at = [f"{size}, batch {batch}" for size in ("360p", "720p", "1080p", "4k") for batch in (1, 4)]
     speeds = {f"speed of {n} on {c} at {size}" for n in names for c in contenders for size in at}
     assert {work.what for work in works if work.section == "speed"} == speeds
+    assert {work.what for work in works if work.section == "streams"} == {f"{n} on tensorrt in a stream at 1080p" for n in names}
     exporting = {work.what: work.worth for work in works if work.section == "exports"}
     assert exporting.keys() == {f"exporting {name}" for name in PRESETS}
     for work in works:  # nothing runs before it was exported
         for name in PRESETS:
-            assert f" of {name} on " not in work.what or work.worth > exporting[f"exporting {name}"]
+            assert f"{name} on " not in work.what or work.worth > exporting[f"exporting {name}"]
 
 
 def test_what_was_not_exported_says_so(tmp_path: Path) -> None:
@@ -127,6 +128,11 @@ def test_the_whole_check_on_a_cpu(tmp_path: Path, capsys: pytest.CaptureFixture[
     assert "Tests marked gpu: 3 skipped in 1 s" in said
 
 
+def test_a_check_that_compared_nothing_does_not_hold() -> None:
+    assert not gpu_check._holds(_empty())
+    assert gpu_check._holds(_empty() | {"parity": [{"holds": True}]})
+
+
 def test_no_card_is_one_line(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     monkeypatch.setattr(gpu_check, "describe_machine", lambda: {"gpus": []})
     assert main([]) == 1
@@ -160,11 +166,14 @@ def test_the_table_shows_failures_and_the_ratio_to_the_compiled_rival() -> None:
     record["parity"] = [parity | {"record": found}]
     record["jit"] = [{"builder": "1.7", "accepted": False, "compute_capability": "9.0", "stopped_at": "loading", "said": ["no kernel"]}]
     record["speed"] = [_speed("onnxruntime-cuda", 300.0), _speed(COMPILED, 200.0)]
+    stream = {"model": "derain", "contender": "tensorrt", "size": "1920×1080", "frames_per_s": 410.4, "computing": 0.934, "host_ms": 0.61}
+    record["streams"] = [stream]
     record["not_done"] = [{"what": "4K", "why": "no time"}]
     said = table(record)
     assert "A card, 8192 MiB, compute capability 8.6, driver 580.1, CUDA 13.0; A CPU" in said
     assert "| derain | onnxruntime-cuda | fp16 | DOES NOT HOLD: it is dark | 40 | 20.0 |" in said
     assert "| onnxruntime-cuda fp16 | 1.00 | 2.00 | 300.0 | 300.0 | 1.50 | 25.0% |  | 300 |" in said
+    assert "| derain | tensorrt | 1920×1080 | 410.4 | 93% | 0.61 |" in said
     assert "TensorRT-RTX 1.7 refuses (it stopped at loading: no kernel) compute capability 9.0." in said
     assert "  tensorrt: pip install it" in said
     assert "  4K: no time" in said

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+import weakref
 from itertools import count
 from pathlib import Path
 
@@ -33,6 +35,12 @@ def test_side_by_side_counts_the_runs_of_all_threads(monkeypatch: pytest.MonkeyP
     rate = side_by_side([lambda: run(0), lambda: run(1)], 20)
     assert min(runs) >= 1
     assert rate == pytest.approx(sum(runs) / 22, rel=0.2)  # a tick for each look at the clock
+
+
+def test_a_single_run_stays_in_its_thread() -> None:
+    seen = set[int]()
+    side_by_side([lambda: seen.add(threading.get_ident())], 0.01)
+    assert seen == {threading.get_ident()}
 
 
 def test_side_by_side_hands_an_error_on() -> None:
@@ -75,6 +83,13 @@ def test_a_rival_does_the_same_work() -> None:
     rival.run(frames, into)
     assert np.abs(into["restored"].astype(int) - engine.run(frames)["restored"]).max() <= 1
     assert rival.run(frames).keys() == engine.run(frames).keys()
+
+
+def test_a_closed_rival_holds_nothing() -> None:
+    rival = open_rival(open_bundle(find("derain")), "pytorch eager", "cpu")
+    graph = weakref.ref(rival._run)
+    rival.close()
+    assert graph() is None
 
 
 def test_a_rival_computes_in_its_own_type() -> None:

@@ -217,7 +217,7 @@ class PaperEvent(_Held):
 
 
 class _Context:
-    """Both the class and its one object: `pop` goes for the calling thread."""
+    """Both the class and its objects: `pop` goes for the calling thread."""
 
     def __init__(self, card: PaperCard) -> None:
         self._card = card
@@ -246,7 +246,7 @@ class PaperDriver:
 
     def Device(self, ordinal: int) -> Any:  # noqa: N802
         assert ordinal == 0
-        return SimpleNamespace(retain_primary_context=lambda: self.Context)
+        return SimpleNamespace(retain_primary_context=lambda: _Context(self.card))
 
     def Stream(self, flags: int = 0) -> PaperStream:  # noqa: N802
         return PaperStream(self.card, flags)

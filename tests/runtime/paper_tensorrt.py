@@ -50,15 +50,16 @@ class _Context:
         self._addresses: dict[str, int] = {}
         self._scratch = (0, 0)
         self._need = 0
+        self._ran = False  # since it was last changed
 
     def set_optimization_profile_async(self, index: int, stream: int) -> bool:
-        self._profile = True
+        self._profile, self._ran = True, False
         return not self._card.fails()
 
     def set_input_shape(self, name: str, shape: tuple[int, ...]) -> bool:
         assert self._profile
         assert name == "frame"
-        self._shape, self._need = shape, 0
+        self._shape, self._need, self._ran = shape, 0, False
         return not self._card.fails()
 
     def update_device_memory_size_for_shapes(self) -> int:
@@ -66,18 +67,21 @@ class _Context:
         return self._need
 
     def set_tensor_address(self, name: str, address: int) -> bool:
-        self._addresses[name] = address
+        self._addresses[name], self._ran = address, False
         return not self._card.fails()
 
     def set_device_memory(self, address: int, size: int) -> None:
         assert 0 < self._need <= size
-        self._scratch = address, size
+        self._scratch, self._ran = (address, size), False
 
     def execute_async_v3(self, handle: int) -> bool:
         if self._card.fails():
             return False
         shape, addresses, (scratch, size) = self._shape, dict(self._addresses), self._scratch
         assert self._need, "the memory for this shape was not asked for"
+        stream = self._card.streams[handle]
+        assert self._ran or stream.captured is None, "what TensorRT does once after a change would be captured"
+        self._ran = True
 
         def compute() -> None:
             self._card.at(scratch, size)
@@ -86,7 +90,7 @@ class _Context:
                 self._card.at(addresses[name], array.nbytes)[:] = array.reshape(-1).view(np.uint8)
             self._card.computed.append(int(frames[0, 0, 0, 0]))
 
-        self._card.streams[handle].give(compute)
+        stream.give(compute)
         return True
 
 

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import subprocess
 import sys
 import threading
+import time
+import weakref
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -22,15 +25,17 @@ from runtime.backends import onnxruntime_card as card
 from runtime.backends import onnxruntime_cuda as leaf
 from runtime.backends.onnxruntime_cuda import OnnxRuntimeCudaBackend
 from runtime.bundle import Bundle, open_bundle
-from runtime.errors import BackendError
+from runtime.errors import BackendError, DeviceLost
 from runtime.restorer import load
 from runtime.zoo import find
 from tests.engines import needs_cuda
 from tests.tiny import make_bundle
 
+_PATIENCE = 10  # seconds until a test that hangs fails
 ROOT = Path(__file__).parents[3]
 _NO_ROOM = "Failed to allocate memory for requested buffer of size 9437184"
-_LOST = "CUDA failure 700: an illegal memory access was encountered ; GPU=0 ; hostname=box"
+_LOST = "/src/cuda_call.cc:154 CudaCall(ERRTYPE, const char*) [with ERRTYPE = cudaError; bool THRW = true] " * 3
+_LOST += "CUDA failure 700: an illegal memory access was encountered ; GPU=0 ; hostname=box ; expr=cudaGraphLaunch(graph_exec, stream_)"
 
 
 @pytest.fixture
@@ -39,6 +44,8 @@ def on_cpu(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
     monkeypatch.setattr(card, "DEVICE", "cpu")
     monkeypatch.setattr(card, "provider_options", lambda *, fixed: {})
     monkeypatch.setattr(card, "pinned", lambda size: np.empty(size, np.uint8).data)
+    monkeypatch.setattr(card, "questioned", lambda: None)
+    monkeypatch.setattr(card, "answers", lambda: True)
     return monkeypatch
 
 
@@ -195,22 +202,108 @@ def test_too_little_memory_leaves_it_usable(backend: OnnxRuntimeCudaBackend, on_
     assert np.array_equal(backend.run(frames(1, 16, 16))["restored"], frames(1, 16, 16) + 10)
 
 
+def test_too_little_pinned_memory(backend: OnnxRuntimeCudaBackend, on_cpu: pytest.MonkeyPatch) -> None:
+    def fails(size: int) -> memoryview:
+        raise RuntimeError(f"/src/bfc_arena.cc:360 void* onnxruntime::BFCArena::AllocateRawInternal(size_t) {_NO_ROOM}")
+
+    on_cpu.setattr(card, "pinned", fails)
+    with pytest.raises(BackendError, match=r"3\.0 MB of pinned memory were .* not to be had; hand in"):
+        backend.memory.array((1, 1000, 1000, 3))
+
+
 def test_a_card_that_is_lost_closes_it(backend: OnnxRuntimeCudaBackend, on_cpu: pytest.MonkeyPatch) -> None:
     _failing(on_cpu, _LOST)
-    with pytest.raises(BackendError, match=r"the GPU failed on frames of .*illegal memory access.*nvidia-smi"):
+    on_cpu.setattr(card, "answers", lambda: False)
+    why = r"the GPU failed on frames of .* \(CUDA failure 700: an illegal memory access was encountered\); see what nvidia-smi"
+    with pytest.raises(DeviceLost, match=why):
         backend.run(frames(1, 20, 20))
     with pytest.raises(BackendError, match="was closed when the GPU failed; load the model in a new process"):
         backend.run(frames(1, 16, 16))
 
 
+def test_what_is_on_a_lost_card_is_never_let_go(backend: OnnxRuntimeCudaBackend, on_cpu: pytest.MonkeyPatch) -> None:
+    """ONNX Runtime's destructors would end the process: seen with the real GPU build over a CUDA whose every call fails."""
+    others = set(leaf._sizes)
+    for size in (16, 20):
+        backend.run(frames(1, size, size))
+    sizes, image = weakref.WeakSet(set(leaf._sizes) - others), leaf._pinned(768)
+    memory = weakref.ref(_array_of(leaf._lent._held[max(leaf._lent._held)]))
+    on_cpu.setattr(card, "answers", lambda: False)
+    backend.run(frames(1, 24, 24))
+    backend.close()
+    del image
+    leaf._pinned(1)
+    gc.collect()
+    assert len(sizes) == 2
+    assert memory() is not None
+
+
+def _array_of(memory: memoryview) -> np.ndarray:
+    assert isinstance(memory.obj, np.ndarray)
+    return memory.obj
+
+
+def test_pinned_memory_is_freed_by_whoever_uses_the_card_next(backend: OnnxRuntimeCudaBackend) -> None:
+    """And so never while somebody records a CUDA graph."""
+    image = leaf._pinned(768)
+    memory = weakref.ref(_array_of(leaf._lent._held[max(leaf._lent._held)]))
+    del image
+    assert memory() is not None
+    backend.run(frames(1, 16, 16))
+    assert memory() is None
+
+
+def test_a_size_that_fails_is_gone_before_its_error_is(backend: OnnxRuntimeCudaBackend, on_cpu: pytest.MonkeyPatch) -> None:
+    before = len(leaf._sizes)
+
+    def fails(*_: Any) -> None:
+        raise RuntimeError(_NO_ROOM)
+
+    on_cpu.setattr(onnxruntime.InferenceSession, "run_with_iobinding", fails)
+    with pytest.raises(BackendError, match="too little free memory") as error:
+        backend.run(frames(1, 20, 20))
+    assert error.value.__cause__ is not None
+    assert len(leaf._sizes) == before
+
+
+def test_nothing_is_let_go_while_a_graph_is_recorded(backend: OnnxRuntimeCudaBackend) -> None:
+    backend.run(frames(1, 16, 16))
+    held = len(leaf._sizes)
+    closer = threading.Thread(target=backend.close)
+    with leaf._CARD.alone():
+        closer.start()
+        _wait_until(lambda: leaf._CARD._wanting > 0)
+        assert len(leaf._sizes) == held
+    closer.join(_PATIENCE)
+    assert len(leaf._sizes) < held
+
+
+def _wait_until(holds: Callable[[], bool]) -> None:
+    ends = time.monotonic() + _PATIENCE
+    while not holds():
+        assert time.monotonic() < ends
+        time.sleep(0.001)
+
+
+def test_a_card_is_asked_whether_it_answers(monkeypatch: pytest.MonkeyPatch) -> None:
+    byte = onnxruntime.OrtValue.ortvalue_from_numpy(np.ones(1, np.uint8))
+    monkeypatch.setattr(card, "questioned", lambda: byte)
+    assert card.answers()
+    assert byte.numpy() == 0
+
+    def fails(*_: Any) -> None:
+        raise RuntimeError(_LOST)
+
+    monkeypatch.setattr(onnxruntime.OrtValue, "update_inplace", fails)
+    assert not card.answers()
+
+
 def test_what_went_wrong_is_told_apart() -> None:
     for words in (_NO_ROOM, "CUDA failure 2: out of memory ; GPU=0", "CUBLAS failure 3: CUBLAS_STATUS_ALLOC_FAILED ; GPU=0"):
         assert card.ran_out(RuntimeError(words))
-        assert not card.is_lost(RuntimeError(words))
-    assert card.is_lost(RuntimeError(_LOST))
     plain = RuntimeError("Got invalid dimensions for input: frame\nand more")
-    assert not card.is_lost(plain)
-    assert str(card.explained(plain, (1, 2, 3))) == "ONNX Runtime failed on frames of [1, 2, 3]: Got invalid dimensions for input: frame"
+    said = str(card.explained(plain, (1, 2, 3), lost=False))
+    assert said == "ONNX Runtime failed on frames of [1, 2, 3]: Got invalid dimensions for input: frame"
 
 
 @pytest.mark.parametrize(

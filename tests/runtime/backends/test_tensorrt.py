@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import gc
 import itertools
 import os
 import sys
 import threading
+import time
+import weakref
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
@@ -17,18 +21,20 @@ import pytest
 
 from runtime.backend import EngineOptions, Picture, Tensors, open_backend
 from runtime.backends.tensorrt import TensorRtBackend
-from runtime.backends.tensorrt_context import Place
+from runtime.backends.tensorrt_context import Place, ShapedContext
 from runtime.backends.tensorrt_lane import Lane, Scratch
 from runtime.bundle import Bundle, open_bundle
 from runtime.cuda import open_device
-from runtime.engine_record import Profile, Size
+from runtime.engine_record import EngineKey, EngineRecord, Profile, Size
+from runtime.engines import EngineCache
 from runtime.errors import BackendError, DeviceLost, MissingExtra
 from runtime.restorer import load
-from tests.runtime.paper_card import Fault, PaperCard
+from tests.runtime.paper_card import Fault, PaperCard, PaperError
 from tests.runtime.paper_tensorrt import BYTES_A_PIXEL, engine_for, paper_machine
 from tests.runtime.stored_engines import CARD, PARITY, static
 from tests.tiny import make_bundle
 
+_PATIENCE = 10  # seconds until a test that hangs fails
 THROUGHPUT = EngineOptions(mode="throughput")
 ZERO = {"device": 0, "pinned": 0, "stream": 0, "event": 0, "graph": 0, "executable": 0}
 
@@ -212,6 +218,25 @@ def test_shared_memory_moves_when_nobody_computes_in_it_and_all_are_told(
     assert paper.computed == [7, 8, 9]
 
 
+def test_shared_memory_is_let_go_when_what_was_begun_has_ended(
+    lanes: tuple[Callable[[int], Place], Lane, Lane], paper: PaperCard, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The first lane's picture is on the card when TensorRT says that it failed: the second one's must not be computed beside it."""
+    place, one, other = lanes
+
+    def fails_late(context: ShapedContext, stream: int) -> None:
+        context._execute(stream)
+        raise BackendError("it failed after it had begun")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(ShapedContext, "enqueue", fails_late)
+        assert _error_of(lambda: _started(one, place(32), 7)) is not None
+    assert paper.computed == [7]
+    _started(other, place(32), 8)
+    other._stream.settle()
+    assert paper.computed == [7, 8]
+
+
 def _error_of(work: Callable[[], object]) -> BackendError | None:
     """One like it, without where it was raised: that would hold on to what was there."""
     try:
@@ -242,14 +267,32 @@ def test_wherever_a_frame_raises_nothing_leaks(bundle: Bundle, paper: PaperCard,
                 backend.run(batch)
         else:
             assert np.array_equal(backend.run(batch)["restored"], brighter(batch))
+        before = dict(paper.live)
         backend.close()
-        paper.lost = False
-        assert held(paper) == ZERO
         assert paper.leaked == []
         assert paper.depth == 0
+        if paper.lost:
+            assert dict(paper.live) == before, "pycuda's destructors may throw on a lost card"
+            paper.lost = False
+            paper.live.clear()
+            open_device.cache_clear()  # as in a new process
+        assert held(paper) == ZERO
         if missed:
             break
     assert raised > 10
+
+
+def test_a_lost_card_is_left_alone_without_close_too(bundle: Bundle, paper: PaperCard) -> None:
+    engine_for(bundle)
+    backend = open_backend(bundle, "tensorrt").backend
+    backend.run(frames(1, 32, 32))
+    paper.fault, paper.fail_at = Fault.LOST, paper.steps + 1
+    assert isinstance(_error_of(partial(backend.run, frames(1, 32, 32))), DeviceLost)
+    before = dict(paper.live)
+    del backend
+    gc.collect()
+    assert dict(paper.live) == before
+    assert paper.leaked == []
 
 
 @pytest.mark.parametrize("fault", [Fault.MEMORY, Fault.ERROR])
@@ -312,6 +355,49 @@ def test_several_threads_and_one_that_closes(bundle: Bundle, paper: PaperCard) -
     assert paper.leaked == []
 
 
+def _loaded() -> int:
+    return len(sys.modules["tensorrt"].engines)
+
+
+def test_a_closed_backend_loads_no_engine(bundle: Bundle, paper: PaperCard) -> None:
+    engine_for(bundle)
+    backend = open_backend(bundle, "tensorrt").backend
+    backend.close()
+    for _ in range(2):
+        with pytest.raises(BackendError, match="was closed"):
+            backend.run(frames(1, 32, 32))
+    assert _loaded() == 1
+
+
+def test_an_engine_that_is_being_loaded_goes_with_the_others(bundle: Bundle, paper: PaperCard, monkeypatch: pytest.MonkeyPatch) -> None:
+    engine_for(bundle, profiles=(static("small", 32, 32),))
+    engine_for(bundle, profiles=(static("large", 64, 64),))
+    backend = open_backend(bundle, "tensorrt").backend
+    assert isinstance(backend, TensorRtBackend)
+    reading, closing = threading.Event(), threading.Event()
+    read = EngineCache.read
+
+    def slowly(cache: EngineCache, key: EngineKey) -> tuple[EngineRecord, bytes]:
+        reading.set()
+        closing.wait(_PATIENCE)
+        return read(cache, key)
+
+    monkeypatch.setattr(EngineCache, "read", slowly)
+    with ThreadPoolExecutor(2) as threads:
+        runs = [threads.submit(_error_of, partial(backend.run, frames(1, side, side))) for side in (32, 64)]
+        assert reading.wait(_PATIENCE)
+        closer = threading.Thread(target=backend.close)
+        closer.start()
+        while not backend._ended:
+            time.sleep(0.001)
+        closing.set()
+        closer.join(_PATIENCE)
+        errors = [str(run.result(_PATIENCE)) for run in runs]
+    assert _loaded() == 2
+    assert backend._engines == {}
+    assert any("was closed" in error for error in errors)
+
+
 def test_results_outlive_the_backend_and_their_memory_goes_with_them(bundle: Bundle, paper: PaperCard) -> None:
     engine_for(bundle)
     with load(bundle.folder, "tensorrt") as restorer:
@@ -331,6 +417,29 @@ def test_a_stream_through_the_restorer(bundle: Bundle, paper: PaperCard) -> None
             assert np.array_equal(restored.image, brighter(source))
     del restored
     assert held(paper) == ZERO
+
+
+def test_a_thread_takes_the_card_once(paper: PaperCard) -> None:
+    device = open_device()
+
+    def fails() -> None:
+        with device.current():
+            assert paper.depth == 1
+            raise PaperError("an error")
+
+    with device.current():
+        with pytest.raises(BackendError, match="the card failed"):
+            fails()
+        assert paper.depth == 1
+        device.pinned(8)
+    assert paper.depth == 0
+
+
+def test_the_cards_context_is_never_given_back(paper: PaperCard) -> None:
+    context = weakref.ref(open_device()._context)
+    open_device.cache_clear()
+    gc.collect()
+    assert context() is not None
 
 
 def test_stages_are_timed_on_the_card(bundle: Bundle, paper: PaperCard) -> None:
@@ -414,6 +523,22 @@ def test_a_plan_that_does_not_load(bundle: Bundle, paper: PaperCard) -> None:
     with pytest.raises(BackendError, match=r"Error Code 1: a broken plan, so that its engine for tensorrt does not load; build it again"):
         open_backend(bundle, "tensorrt")
     assert held(paper) == ZERO
+
+
+def test_auto_goes_on_where_tensorrt_does_not_start(bundle: Bundle, paper: PaperCard, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As the bindings answer where the driver is too old for them."""
+
+    def starts_not(logger: Any) -> None:
+        logger.log(SimpleNamespace(name="ERROR"), "CUDA initialization failure with error: 35")
+        raise TypeError("pybind11::init(): factory function returned nullptr")
+
+    engine_for(bundle, parity=(PARITY,))
+    monkeypatch.setattr(sys.modules["tensorrt"], "Runtime", starts_not)
+    choice = open_backend(bundle)
+    assert choice.backend.facts.name == "openvino"
+    said = "tensorrt 11.4.0 does not start on this machine: CUDA initialization failure with error: 35"
+    assert dict(choice.passed_over)["tensorrt"] == said
+    choice.backend.close()
 
 
 def test_a_stream_that_cannot_be_captured_runs_on_and_that_is_said(
