@@ -14,7 +14,7 @@ demo: .venv/installed
 	.venv/bin/clearway demo --out demo
 
 test: .venv-test/installed
-	.venv-test/bin/python -m pytest
+	.venv-test/bin/python -m pytest -n auto --maxprocesses 4 --dist loadfile
 
 test-all: bindings test
 	.venv-test/bin/python -m benchmarks.exports

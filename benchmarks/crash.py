@@ -27,6 +27,7 @@ import numpy as np
 
 from benchmarks.clip import ClipOptions, RainyClip
 from benchmarks.record import Record, dated, recorded, say
+from benchmarks.report_files import crash as table
 from benchmarks.scene import RATE
 from runtime.restorer import load
 from video.encoding import EncodeOptions
@@ -157,7 +158,7 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--model", default="derain")
     parser.add_argument("--encoder", default="h264")
     parser.add_argument("--suffix", default=".mp4", help="of the container: .mp4, .mov or .mkv (default: %(default)s)")
-    return recorded(parser, arguments, _measured, holds=holds)
+    return recorded(parser, arguments, _measured, table, holds)
 
 
 def _measured(options: argparse.Namespace) -> Record:

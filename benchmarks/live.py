@@ -23,6 +23,7 @@ from av.video.stream import VideoStream
 
 from benchmarks.clip import ClipOptions, RainyClip
 from benchmarks.record import Record, dated, recorded
+from benchmarks.report_live import live as table
 from benchmarks.scene import RATE
 from runtime.backend import Picture
 from runtime.restorer import Restorer, load
@@ -150,18 +151,6 @@ def _measure(options: argparse.Namespace) -> Record:
     clip = dataclasses.replace(ClipOptions(), height=options.height, width=options.height * 16 // 9)
     with load(options.model, options.backend) as restorer:
         return measure(restorer, options.seconds, clip)
-
-
-def table(record: dict[str, Any]) -> str:
-    live = record["live"]
-    lines = [
-        f"{record['size']} at {RATE} frames a second over TCP, {record['model']} on {record['backend']}",
-        f"{live['captured']} frames came, {live['restored']} were restored; dropped: {live['dropped'] or 'none'}",
-        f"  {'ms':<14}{'p50':>8}{'p95':>8}{'p99':>8}",
-    ]
-    rows = {**live["stages"], **record["minutes"]}
-    lines += [f"  {name:<14}{ms['p50_ms']:>8.1f}{ms['p95_ms']:>8.1f}{ms['p99_ms']:>8.1f}" for name, ms in rows.items()]
-    return "\n".join(lines)
 
 
 if __name__ == "__main__":

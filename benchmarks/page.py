@@ -20,7 +20,7 @@ from collections.abc import Callable, Generator
 from contextlib import ExitStack, closing
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any, cast
+from typing import cast
 
 import numpy as np
 from selenium import webdriver
@@ -30,6 +30,8 @@ from benchmarks.browser import chromium, told_first
 from benchmarks.clip import ClipOptions, RainyClip
 from benchmarks.live import camera, encode_as_a_camera
 from benchmarks.record import Record, dated, recorded, say
+from benchmarks.report_live import page as table
+from benchmarks.report_live import page_row
 from benchmarks.scene import RATE
 from runtime.backend import Picture
 from runtime.errors import ClearwayError
@@ -171,25 +173,12 @@ def measure(seconds: float, models: list[str]) -> Record:
                     for model in models:
                         for way in WAYS:
                             rows.append({"size": f"{width}×{height}"} | measure_one(driver, address, model, way, seconds))
-                            say(_line(rows[-1]))
+                            say(page_row(rows[-1]))
                 finally:
                     process.terminate()
                     process.join()
         browser = str(driver.capabilities["browserVersion"])
     return dated({"seconds": seconds, "browser": f"Chromium {browser}", "rows": rows})
-
-
-def _line(row: dict[str, Any]) -> str:
-    page, restored = row["page"], row["to_restored"]
-    return (
-        f"{row['size']:<10}{row['model']:<10}{row['way']:<8}{page['p50_ms']:>8.0f}{page['p95_ms']:>8.0f}{page['p99_ms']:>8.0f}"
-        f"{restored['p50_ms']:>14.0f}{restored['p95_ms']:>8.0f}{row['came']:>8}{row['restored']:>10}{row['seen']:>7}"
-    )
-
-
-def table(record: Record) -> str:
-    head = f"{'ms to':<28}{'page p50':>8}{'p95':>8}{'p99':>8}{'restored p50':>14}{'p95':>8}{'came':>8}{'restored':>10}{'seen':>7}"
-    return "\n".join([head, *map(_line, record["rows"])])
 
 
 def main(arguments: list[str]) -> int:

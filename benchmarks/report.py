@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
-from benchmarks import report_runtime
+from benchmarks import report_files, report_live, report_runtime
 from benchmarks.report_export import exports, forms_on_a_cpu, fusions, plans
-from benchmarks.report_files import qualities, restoring
 from benchmarks.report_steady import table as steady_table
 from export.limits import LIMITS, Limits
 from runtime.bundle import open_bundle
@@ -36,8 +36,7 @@ _LIMITS = {  # field → its row in docs/bundle.md
 def pages() -> dict[Path, str]:
     """Every page that holds tables, as it should read."""
     readme, model, systems, bundle = ROOT / "README.md", *(ROOT / "docs" / name for name in ("derain.md", "systems.md", "bundle.md"))
-    export, steady, runtime, video = (ROOT / "docs" / name for name in ("export.md", "steady.md", "runtime.md", "video.md"))
-    files = _newest("files")
+    export, steady, runtime, video, live = (ROOT / "docs" / f"{name}.md" for name in ("export", "steady", "runtime", "video", "live"))
     manifest = open_bundle(find("derain")).manifest
     return {
         readme: insert(readme.read_text(encoding="utf-8"), "bench", tables(_newest("bench-derain"))),
@@ -45,11 +44,19 @@ def pages() -> dict[Path, str]:
         model: insert(model.read_text(encoding="utf-8"), "model", facts(manifest)),
         bundle: insert(bundle.read_text(encoding="utf-8"), "limits", limits()),
         steady: insert(steady.read_text(encoding="utf-8"), "steady", steady_table(_newest("steady"))),
-        runtime: _of_runtime(runtime.read_text(encoding="utf-8")),
-        video: insert(insert(video.read_text(encoding="utf-8"), "qualities", qualities(files)), "files", restoring(files)),
+        runtime: _with(runtime, report_runtime, "runtime", "sharing", "memory", "suspicion"),
+        live: _with(live, report_live, "live", "page"),
+        video: _of_video(video.read_text(encoding="utf-8"), _newest("files"), _newest("crash")),
         ROOT / "docs" / "images" / "timeline-cpu.svg": report_runtime.timeline(_newest("runtime")),
         export: of_export(export.read_text(encoding="utf-8"), _newest("exports"), _newest("attention")),
     }
+
+
+def _of_video(page: str, files: dict[str, Any], crash: dict[str, Any]) -> str:
+    tables = {"qualities": report_files.qualities(files), "files": report_files.restoring(files), "crash": report_files.crash(crash)}
+    for name, table in tables.items():
+        page = insert(page, name, table)
+    return page
 
 
 def of_export(page: str, record: dict[str, Any], attention: dict[str, Any]) -> str:
@@ -59,9 +66,11 @@ def of_export(page: str, record: dict[str, Any], attention: dict[str, Any]) -> s
     return page
 
 
-def _of_runtime(page: str) -> str:
-    for name in ("runtime", "sharing", "memory", "suspicion"):
-        page = insert(page, name, getattr(report_runtime, name)(_newest(name)))
+def _with(path: Path, module: ModuleType, *kinds: str) -> str:
+    """The page with a table of the newest record of each kind, which the module's function of that name draws."""
+    page = path.read_text(encoding="utf-8")
+    for kind in kinds:
+        page = insert(page, kind, getattr(module, kind)(_newest(kind)))
     return page
 
 

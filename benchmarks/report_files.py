@@ -1,4 +1,4 @@
-"""Owns the two tables of docs/video.md, from a record of benchmarks/files.py; measures nothing."""
+"""Owns what docs/video.md shows of records: file figures, and what a killed run leaves; measures nothing."""
 
 from __future__ import annotations
 
@@ -48,3 +48,14 @@ def qualities(record: dict[str, Any]) -> str:
 def _cell(row: dict[str, Any]) -> str:
     score = "lossless" if row["psnr_db"] is None else f"{row['psnr_db']:.1f} dB"
     return f"{score}, {row['bytes'] / 1000:.0f} kB, {row['cpu_ms']:.0f} ms"
+
+
+def crash(record: dict[str, Any]) -> str:
+    """Of benchmarks/crash.py."""
+    again = sum(moment["again"] for moment in record["moments"])
+    clip = f"{record['encoder']} in {record['container']}, a clip of {record['frames']} frames with sound"
+    lost = f"{record['lost_at_most']} were missing at most, where a segment has {record['segment']}"
+    return (
+        f"{record['date']}: `{record['model']}`, {clip}, killed {record['kills']} times, {again} of them while it was gone on with. "
+        f"Of the frames that were said to be done {lost}; {record['differing']} results differ from the undisturbed run, packet for packet."
+    )

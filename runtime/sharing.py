@@ -71,8 +71,8 @@ class SharedStream:
 class SharedRestorer:
     """A context manager; else close it. The restorer stays its owner's: closing this leaves it open.
 
-    `most` frames of one size, of as many streams, share a run if that keeps all their deadlines. On a CPU each goes alone by default: a
-    batch of 2 or 4 takes 3 to 5 % more CPU time for each frame of derain at 720p than one alone (OpenVINO, AVX512-BF16).
+    `most` frames of one size, of as many streams, share a run if that keeps all their deadlines. On a CPU each goes alone by default: in a
+    batch a frame takes more CPU time than alone (docs/runtime.md has the figures).
     """
 
     def __init__(self, restorer: Restorer, most: int = 1) -> None:

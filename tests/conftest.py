@@ -9,6 +9,8 @@ from collections.abc import Iterator
 
 import pytest
 
+if "PYTEST_XDIST_WORKER" in os.environ:  # workers share the cores: torch, which has not been imported yet, gets one in each
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
 # OpenVINO and ONNX Runtime would send usage events; tests that import them directly, past runtime's own leaves, must not either.
 os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]

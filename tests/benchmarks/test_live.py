@@ -10,7 +10,8 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.clip import ClipOptions, RainyClip
-from benchmarks.live import camera, encode_as_a_camera, table
+from benchmarks.live import camera, encode_as_a_camera
+from benchmarks.report_live import live as table
 from video.sources.live import Captured
 from video.sources.stream import StreamSource
 
@@ -34,7 +35,9 @@ def test_the_camera_goes_on_without_a_seam(tmp_path: Path) -> None:
 
 def test_the_table() -> None:
     stage = {"p50_ms": 31.25, "p95_ms": 40.0, "p99_ms": 52.5}
-    live = {"captured": 250, "restored": 249, "dropped": {"the network was busy": 1}, "stages": {"to restored": stage}}
-    said = table({"size": "1280×720", "model": "derain", "backend": "numpy", "live": live, "minutes": {"minute 1": stage}})
-    assert "250 frames came, 249 were restored; dropped: {'the network was busy': 1}" in said
-    assert said.splitlines()[-1] == "  minute 1          31.2    40.0    52.5"
+    machine = {"cpu": "A CPU", "cores": 2, "features": [], "packages": {}}
+    live = {"captured": 1250, "restored": 1249, "dropped": {"the network was busy": 1}, "stages": {"to restored": stage}}
+    record = {"date": "2026-01-02", "machine": machine, "seconds": 50.0, "size": "1280×720", "model": "derain", "backend": "numpy (fp32)"}
+    said = table(record | {"live": live, "minutes": {"minute 1": stage}}).splitlines()
+    assert "1,250 frames came in 50 s, 1,249 were restored; dropped: 1 because the network was busy." in said
+    assert said[-2:] == ["| to restored | 31 | 40 | 52 |", "| to restored, minute 1 | 31 | 40 | 52 |"]

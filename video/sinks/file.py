@@ -49,7 +49,7 @@ _OF_THE_CONTAINER = frozenset({"major_brand", "minor_version", "compatible_brand
 _OF_THE_CODED = ("bps", "number_of_bytes", "_statistics")  # what mkvmerge counted; a language may follow: BPS-eng
 # Ticks from one packet to the next: FFmpeg's writer of MP4 aborts the whole process above that.
 _LONGEST = 2**31 - 1
-# A track of timecode or of a camera's sensors: accepted at first, and then no file can be written. And what damage makes up in streams.
+# A track of a camera's sensors: accepted at first, and then no file can be written. And what damage makes up in streams.
 _NO_STREAM = frozenset({"data", "unknown"})
 
 
@@ -196,7 +196,8 @@ class VideoSink:
         _describe(self._stream, source.video_stream)
         for other in source.other_streams:
             if other.type in _NO_STREAM:
-                self.left_out.append(f"{other.type} stream {other.index}")
+                if "timecode" not in other.metadata:  # the video's metadata has it too, from which FFmpeg makes that track anew
+                    self.left_out.append(f"{other.type} stream {other.index}")
                 continue
             if other.disposition & Disposition.attached_pic:  # what writes a file that survives a crash has no place for it
                 self.left_out.append("the cover picture")

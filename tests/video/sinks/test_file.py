@@ -114,17 +114,18 @@ def test_facts_are_kept(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("suffix", [".mp4", ".mov", ".mkv"])
 @pytest.mark.parametrize("made", [".mp4", ".mov"])
-def test_a_track_of_timecode_is_left_out(tmp_path: Path, made: str, suffix: str) -> None:
-    """As GoPro, DJI and Sony write it. It stays as a fact of the video, of which MOV makes a new track."""
+def test_timecode_is_kept(tmp_path: Path, made: str, suffix: str) -> None:
+    """As GoPro, DJI and Sony write it: a fact of the video, of which FFmpeg makes a track anew where the container has such tracks."""
     source = Clip(stream_metadata={"timecode": "01:02:03:04"}, audio="aac").make(tmp_path / f"in{made}")
     with open_video(source, copies=True) as video, VideoSink(tmp_path / f"out{suffix}", video.info, copy_from=video) as sink:
         assert [other.type for other in video.other_streams] == ["audio", "data"], "the test clip itself has no such track"
         for frame in video:
             sink.write(frame)
-    assert sink.left_out == ["data stream 2"]
+    assert sink.left_out == []
     assert [frame.time for frame in read(sink.path)] == [frame.time for frame in read(source)]
     with av.open(str(sink.path)) as container:
         assert {key.lower(): value for key, value in container.streams.video[0].metadata.items()}["timecode"] == "01:02:03:04"
+        assert [track.metadata["timecode"] for track in container.streams.data] == ["01:02:03:04"] * (suffix != ".mkv")
 
 
 def test_the_video_keeps_its_name_and_its_language(tmp_path: Path) -> None:
