@@ -8,6 +8,7 @@ and lack no more than a segment of what was said to be done; what comes in the e
 from __future__ import annotations
 
 import argparse
+import contextlib
 import itertools
 import json
 import multiprocessing
@@ -72,7 +73,8 @@ def kill(job: Job, at: int, later: float, *, resume: bool = False) -> Killed | N
         while said < at:
             said = hears.recv()
         time.sleep(later)
-        os.kill(process.pid or 0, signal.SIGKILL)
+        with contextlib.suppress(ProcessLookupError):  # it was done before
+            os.kill(process.pid or 0, signal.SIGKILL)
         while True:
             said = hears.recv()
     except EOFError:

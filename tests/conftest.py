@@ -23,3 +23,10 @@ def _own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("CLEARWAY_CACHE", str(tmp_path_factory.mktemp("cache")))
         yield
+
+
+@pytest.fixture(autouse=True)
+def _same_numbers() -> None:
+    """A test that draws weights or pictures with torch gets the same ones alone, in any order and on any worker."""
+    if (torch := sys.modules.get("torch")) is not None:
+        torch.manual_seed(0)

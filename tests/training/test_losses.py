@@ -46,7 +46,8 @@ def test_it_is_computed_in_fp32_even_where_bf16_would_lose_it() -> None:
 
 
 def test_descending_it_makes_channels_share_less() -> None:
-    mixed = torch.randn(1, 1, 16, 16, generator=torch.Generator().manual_seed(1)) + 0.5 * torch.randn(1, 6, 16, 16)
+    drawn = torch.Generator().manual_seed(1)
+    mixed = torch.randn(1, 1, 16, 16, generator=drawn) + 0.5 * torch.randn(1, 6, 16, 16, generator=drawn)
     features = mixed.clone().requires_grad_()
     optimiser = torch.optim.Adam([features], lr=0.02)
     for _ in range(50):
