@@ -26,6 +26,11 @@ class Damage:
     astray: int = 0  # packets of sound whose time lay far from those around them
     first: Fraction | None = None  # when the first damaged frame is shown
 
+    def note(self, time: Fraction) -> None:
+        """That something was wrong then."""
+        if self.first is None:
+            self.first = time
+
     def words(self) -> Iterator[str]:
         where = f" (the first at {float(self.first):.2f} s)" if self.first is not None else ""
         said = {

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import itertools
 import os
-from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 from fractions import Fraction
 from pathlib import Path
@@ -26,6 +25,7 @@ from video.sources.copied import CopiedPackets
 from video.sources.damage import UNDECODABLE, Damage
 from video.sources.demux import demuxed
 from video.sources.keyframe import Keyframe, keyframe_before
+from video.sources.times import FrameTimes
 from video.sources.whole import FRONT, missing_bytes
 
 try:
@@ -41,7 +41,6 @@ except ImportError as error:
 
 # These hold the order of decoding only, and the times that FFmpeg makes up for them are wrong around B-frames.
 _WITHOUT_TIMES = frozenset({"avi", "h264", "hevc"})
-_JUMP_BACK_S = 1  # less is a disorder of the recorder's, more is another recording
 _NO_STEADY_RATE = 1000  # above this a "rate" is only the tick of a container without one
 _TS_PACKETS = (188, 192, 204)  # bytes: plain, with a time in front, with a checksum behind
 _WRAP = 2**33  # ticks of MPEG's streams; they begin anew every 26.5 hours
@@ -67,7 +66,6 @@ class FileSource:
         # Counted here: a stream cannot be asked once its container is closed.
         self.further_videos = sum(other.type == "video" and not other.disposition & Disposition.attached_pic for other in self._others)
         self._copied = CopiedPackets()
-        self._decoding_times: deque[int | None] = deque()
         self._sent = self._hidden = self._decoded = 0
         self._begin: int | None = None  # of the keyframe that was gone to: frames before it are not waited for
         self._interlaced = False
@@ -75,6 +73,7 @@ class FileSource:
         # FFmpeg makes times before a wrap negative, which players leave out.
         self._wrapped = "mpeg" in container.format.name and (container.start_time or 0) < 0
         self._time_base = stream.time_base or Fraction(1, 1000)
+        self._times = FrameTimes(path, self._time_base, self.damage, order_only=container.format.name in _WITHOUT_TIMES)
         self._deinterlacer = Deinterlacer(path) if options.deinterlace else None
         self._packets: Iterator[Packet[Stream]] = self._read()
         self._frames = self._decode() if self._deinterlacer is None else self._deinterlacer(self._decode())
@@ -83,11 +82,11 @@ class FileSource:
             raise SourceError(f"{path}: a video with frames was expected, not one could be decoded; the file is damaged or empty")
         self._first: av.VideoFrame | None = first
         self._skipped = 0
-        self._last: int | None = None  # the time of the one before the first
         try:
             self.info = _describe(container, stream, first, self._time_base, options.assume)
         except SourceError as error:
             raise SourceError(f"{path}: {error}") from error
+        self._times.rate = self.info.average_rate
         self._picture = FrameToPicture(self.info.color)
 
     @property
@@ -134,9 +133,9 @@ class FileSource:
     def _timed(self, decoded: av.VideoFrame) -> Iterator[tuple[av.VideoFrame, int]]:
         """The frames from this one on with times that rise, each judged by those around it."""
         for following in self._frames:
-            yield decoded, self._next_pts(decoded, following)
+            yield decoded, self._times.of(decoded, following)
             decoded = following
-        yield decoded, self._next_pts(decoded, None)
+        yield decoded, self._times.of(decoded, None)
 
     def skip(self, done: Sequence[Fraction]) -> Iterator[None]:
         """Passes over the first frames, which were `done` before, at these times: about a step for each. Then iterate over the rest.
@@ -149,7 +148,7 @@ class FileSource:
             yield from self._go_to(keyframe)
         while self._skipped < len(done) and self._first is not None:
             following = next(self._frames, None)
-            self._next_pts(self._first, following)
+            self._times.of(self._first, following)
             self._first, self._skipped = following, self._skipped + 1
             yield
         if self._first is None:
@@ -175,49 +174,13 @@ class FileSource:
             )
         if decoded.is_corrupt:
             self.damage.patched += 1
-            self._note(pts * self._time_base)
+            self.damage.note(pts * self._time_base)
         return Frame(index, pts, self._time_base, self._picture(decoded), duration)
 
     def _last_duration(self, decoded: av.VideoFrame, pts: int) -> int:
         if self._stream.duration:
             return max(0, (self._stream.start_time or 0) + _WRAP * self._wrapped + self._stream.duration - pts)
         return decoded.duration or 0
-
-    def _next_pts(self, decoded: av.VideoFrame, following: av.VideoFrame | None) -> int:
-        self._last = self._pts(decoded, self._last, None if following is None else following.pts)
-        return self._last
-
-    def _pts(self, decoded: av.VideoFrame, last: int | None, following: int | None) -> int:
-        pts = decoded.pts if decoded.pts is not None else decoded.dts
-        if self._container.format.name in _WITHOUT_TIMES and self._decoding_times:
-            pts = self._decoding_times.popleft()  # the n-th frame to be shown has the n-th time
-        elif last is not None and pts is not None and following is not None and self._astray(last, pts, following):
-            self.damage.retimed += 1
-            self._note(last * self._time_base)
-            return (last + following) // 2
-        if pts is not None and (last is None or pts > last):
-            return pts
-        if pts is not None and last is not None and (last - pts) * self._time_base > _JUMP_BACK_S:
-            raise SourceError(
-                f"{self.path}: times that rise were expected, after {float(last * self._time_base):.2f} s they jump back to "
-                f"{float(pts * self._time_base):.2f} s, as in files joined end to end; "
-                "make them one first: ffmpeg -fflags +genpts -i IN -c copy OUT.mkv"
-            )
-        self.damage.retimed += 1
-        if last is None:
-            return 0
-        step = int(1 / (self.info.average_rate * self._time_base)) if pts is None and self.info.average_rate else 1
-        self._note(last * self._time_base)
-        return last + max(1, step)
-
-    def _astray(self, last: int, pts: int, following: int) -> bool:
-        """Far from both its neighbours, which are near each other: one flipped bit, and not a pause or another recording."""
-        far = _JUMP_BACK_S / self._time_base
-        return last + 1 < following <= last + far and (pts < last - far or pts > following + far)
-
-    def _note(self, time: Fraction) -> None:
-        if self.damage.first is None:
-            self.damage.first = time
 
     def _read(self) -> Iterator[Packet[Stream]]:
         """The packets of the video. Those of the other streams are put aside."""
@@ -250,9 +213,8 @@ class FileSource:
                 pass  # a decoder that was flushed twice
             except UNDECODABLE:
                 self.damage.lost += 1
-                if self._decoding_times:
-                    self._decoding_times.pop()  # no frame will come for it
-                self._note((packet.pts or 0) * self._time_base)
+                self._times.lost()
+                self.damage.note((packet.pts or 0) * self._time_base)
             except FFmpegError as error:
                 raise SourceError(f"{self.path}: frame {self._decoded} could not be decoded: {error.strerror}") from error
         self._copied.end()
@@ -268,11 +230,10 @@ class FileSource:
             self._sent += 1
             if torn:
                 self.damage.torn += 1
-                self._note((packet.pts or 0) * self._time_base)
+                self.damage.note((packet.pts or 0) * self._time_base)
             # Before an edit list's beginning, or before the keyframe that was gone to: decoded for those after it, not shown.
             self._hidden += packet.is_discard or (self._begin is not None and packet.pts is not None and packet.pts < self._begin)
-            if self._container.format.name in _WITHOUT_TIMES:
-                self._decoding_times.append(packet.dts)
+            self._times.sent(packet.dts)
         if packet.pts is not None:
             end = (packet.pts + (packet.duration or 0)) * packet.time_base
             self._ends[packet.stream_index] = max(end, self._ends.get(packet.stream_index, end))
