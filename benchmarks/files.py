@@ -15,21 +15,17 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterable
-from itertools import islice
 from pathlib import Path
 from typing import Any
 
 import av
-from av.container import OutputContainer
-from av.video.stream import VideoStream
 
-from benchmarks.clip import ClipOptions, RainyClip, clip_info
+from benchmarks.clip import ClipOptions, RainyClip
 from benchmarks.passthrough import make_passthrough
-from benchmarks.qualities import qualities
+from benchmarks.qualities import qualities, segmented
 from benchmarks.record import Record, dated, recorded, say
 from benchmarks.report_files import table
-from benchmarks.throughput import cpu_seconds
-from runtime.backend import Picture
+from benchmarks.steps import alone_ms, encode
 from runtime.restorer import Restorer, load
 from video.color import FrameToPicture, PictureToFrame, read_color
 from video.encoding import EncodeOptions
@@ -37,28 +33,6 @@ from video.restore import engine_threads, restore_video
 from video.sources.file import open_video
 
 TURNS = 3
-_ALONE = 50  # frames that each step gets alone: all are kept in memory
-
-
-def costs(clip: Path, restorer: Restorer, scratch: Path) -> dict[str, float]:
-    """CPU-milliseconds a frame of each step, one after the other."""
-    with av.open(str(clip)) as container:
-        stream = container.streams.video[0]
-        stream.thread_type = "AUTO"
-        decoded: list[av.VideoFrame] = []
-        spent = {"decode": cpu_seconds(lambda: decoded.extend(islice(container.decode(stream), _ALONE)))}
-    color, _ = read_color(decoded[0])
-    to_picture, to_frame = FrameToPicture(color), PictureToFrame(color, "yuv420p")
-    pictures: list[Picture] = []
-    spent["to BGR"] = cpu_seconds(lambda: pictures.extend(map(to_picture, decoded)))
-    restored: list[Picture] = []
-    spent["model"] = cpu_seconds(lambda: restored.extend(restorer(picture).image for picture in pictures))
-    frames: list[av.VideoFrame] = []
-    spent["to YUV"] = cpu_seconds(lambda: frames.extend(map(to_frame, restored)))
-    for made, original in zip(frames, decoded, strict=True):
-        made.pts, made.time_base = original.pts, original.time_base
-    spent["encode"] = cpu_seconds(lambda: _encode(scratch / "alone.mp4", frames))
-    return {step: round(seconds / len(decoded) * 1e3, 3) for step, seconds in spent.items()}
 
 
 def bare_loop(clip: Path, target: Path) -> float:
@@ -67,7 +41,7 @@ def bare_loop(clip: Path, target: Path) -> float:
     with av.open(str(clip)) as source:
         stream = source.streams.video[0]
         stream.thread_type = "AUTO"
-        count = _encode(target, _there_and_back(source.decode(stream)))
+        count = encode(target, _there_and_back(source.decode(stream)))
     return count / (time.perf_counter() - started)
 
 
@@ -83,37 +57,13 @@ def _there_and_back(decoded: Iterable[av.VideoFrame]) -> Iterable[av.VideoFrame]
         yield made
 
 
-def _encode(target: Path, frames: Iterable[av.VideoFrame]) -> int:
-    """With the default encoder as a restored file has it."""
-    count = 0
-    with av.open(str(target), "w") as container:
-        video: VideoStream | None = None
-        for frame in frames:
-            video = video or _add_video(container, frame)
-            container.mux(video.encode(frame))
-            count += 1
-        assert video is not None, "the clip has frames"
-        container.mux(video.encode(None))
-    return count
-
-
-def _add_video(container: OutputContainer, first: av.VideoFrame) -> VideoStream:
-    options, info = EncodeOptions(), clip_info(ClipOptions())
-    video = container.add_stream(options.facts.codec, rate=info.average_rate, options=options.settings())
-    assert isinstance(video, VideoStream)
-    context = video.codec_context
-    context.width, context.height, context.pix_fmt, context.thread_count = first.width, first.height, first.format.name, 0
-    context.gop_size, context.time_base = 2 * int(info.average_rate or 25), info.time_base
-    return video
-
-
 def turn(clip: Path, frames: int, restorer: Restorer, passthrough: Restorer, scratch: Path) -> dict[str, Any]:
     ways: dict[str, Callable[[], float]] = {
         "restored": lambda: restore_video(clip, scratch / "restored.mp4", restorer, overwrite=True).fps,
         "bare": lambda: bare_loop(clip, scratch / "bare.mp4"),
         "identity": lambda: restore_video(clip, scratch / "same.mp4", passthrough, overwrite=True).fps,
     }
-    alone = costs(clip, restorer, scratch)
+    alone = alone_ms(clip, restorer, scratch)
     fps, spent = {"bound": len(os.sched_getaffinity(0)) / sum(alone.values()) * 1e3}, {"bound": sum(alone.values())}
     for name, way in ways.items():
         started = time.process_time()
@@ -161,6 +111,7 @@ def measure(model: str, options: ClipOptions) -> Record:
             "turns": turns,
             "medians": medians(turns),
             "qualities": qualities(options),
+            "segmented": segmented(options),
         }
     )
 

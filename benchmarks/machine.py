@@ -7,6 +7,7 @@ import os
 import platform
 import subprocess
 from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
 from typing import Any
 
 from runtime.machine import memory, processor
@@ -15,6 +16,12 @@ _RUNTIME = ("clearway", "numpy", "onnxruntime", "onnxruntime-gpu", "openvino", "
 _CUDA = ("tensorrt", "tensorrt_rtx_cu13", "pycuda", "cuda-bindings", "triton")
 _PACKAGES = (*_RUNTIME, "torch", "onnx", *_CUDA)
 _CARD = {"name": "name", "driver": "driver_version", "memory_mib": "memory.total", "compute_capability": "compute_cap"}
+
+
+def own_memory(which: str) -> int:
+    """Bytes of this process: VmRSS now, VmHWM at most until now."""
+    lines = Path("/proc/self/status").read_text(encoding="utf-8").splitlines()
+    return 1024 * int(next(line for line in lines if line.startswith(which)).split()[1])
 
 
 def describe_machine() -> dict[str, Any]:

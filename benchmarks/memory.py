@@ -19,6 +19,7 @@ from typing import Any
 
 import numpy as np
 
+from benchmarks.machine import own_memory
 from benchmarks.record import Record, dated, recorded, say
 from benchmarks.report_runtime import memory as table
 from runtime.backend import EngineOptions, open_backend
@@ -81,17 +82,12 @@ def run_one(job: Job) -> dict[str, Any]:
     tiled = Tiled(job.bundle.manifest, choice.backend, job.tile, "latency")
     tiled.run(rng.integers(0, 256, (1, 64, 64, 3), np.uint8))
     picture = rng.integers(0, 256, (1, *job.size, 3), np.uint8)
-    before = _kb("VmRSS")
+    before = own_memory("VmRSS")
     tiled.run(picture)  # compiles
     started = time.perf_counter()
     tiled.run(picture)
     seconds = time.perf_counter() - started
-    return {"grown_bytes": 1024 * (_kb("VmHWM") - before), "seconds": round(seconds, 2), "precision": choice.backend.facts.precision}
-
-
-def _kb(name: str) -> int:
-    lines = Path("/proc/self/status").read_text(encoding="utf-8").splitlines()
-    return int(next(line for line in lines if line.startswith(name)).split()[1])
+    return {"grown_bytes": own_memory("VmHWM") - before, "seconds": round(seconds, 2), "precision": choice.backend.facts.precision}
 
 
 def main(arguments: list[str]) -> int:

@@ -19,23 +19,20 @@ from collections import defaultdict
 from collections.abc import Callable, Generator
 from contextlib import ExitStack, closing
 from pathlib import Path
-from types import SimpleNamespace
-from typing import cast
 
-import numpy as np
 from selenium import webdriver
 
 from benchmarks import bars
 from benchmarks.browser import chromium, told_first
 from benchmarks.clip import ClipOptions, RainyClip
 from benchmarks.live import camera, encode_as_a_camera
+from benchmarks.passthrough import make_passthrough
 from benchmarks.record import Record, dated, recorded, say
 from benchmarks.report_live import page as table
 from benchmarks.report_live import page_row
 from benchmarks.scene import RATE
-from runtime.backend import Picture
 from runtime.errors import ClearwayError
-from runtime.restorer import Restored, Restorer, load
+from runtime.restorer import load
 from runtime.timing import Durations
 from video.live import Live
 from video.live_model import LiveModel
@@ -48,7 +45,6 @@ from video.sources.stream import StreamSource
 
 SIZES = ((360, 640), (720, 1280))
 WAYS = ("WebRTC", "MJPEG")
-IDENTITY = "identity"
 _FRAMES = 8 * RATE  # of the clip, fewer than there are numbers
 _WARM_UP_S = 5.0
 _LONGEST_S = 60.0  # for the first picture
@@ -90,23 +86,6 @@ class Noted:
                 yield item
 
 
-class PassThrough:
-    """In a model's place: what is left is everything else."""
-
-    manifest = SimpleNamespace(name=IDENTITY, version="1")
-    choice = SimpleNamespace(describe=lambda: "nothing")
-
-    def __call__(self, picture: Picture) -> Restored:
-        return Restored(picture, picture, None, np.zeros(3, np.float32))
-
-    def close(self) -> None:
-        pass
-
-
-def _opens(name: str) -> Restorer:
-    return cast("Restorer", PassThrough()) if name == IDENTITY else load(name)
-
-
 def latencies(seen: list[tuple[int, float]], arrivals: dict[int, list[float]]) -> Durations:
     """Each number that was seen, for the first time since it came last: in seconds of one clock."""
     found, before = Durations(), -1
@@ -122,7 +101,7 @@ def latencies(seen: list[tuple[int, float]], arrivals: dict[int, list[float]]) -
 def measure_one(driver: webdriver.Chrome, address: str, model: str, way: str, seconds: float) -> Record:
     with ExitStack() as stack:
         source, sink = Noted(StreamSource(address)), PageSink()
-        live_model = LiveModel(_opens, [model])
+        live_model = LiveModel(load, [model])
         server = stack.enter_context(PageServer(Address(port=0), [Camera(source.name, sink, live_model)]))
         restorer = stack.enter_context(live_model).restorer
         live = stack.enter_context(Live(source, live_model, [sink]))
@@ -138,7 +117,7 @@ def measure_one(driver: webdriver.Chrome, address: str, model: str, way: str, se
         seen = [(number, at / 1e3) for number, at in driver.execute_script("return window.seen")]
         after = live.statistics()
         return {
-            "model": model,
+            "model": restorer.manifest.name,
             "backend": restorer.choice.describe(),
             "way": way,
             "came": after.captured - before.captured,
@@ -161,6 +140,7 @@ def measure(seconds: float, models: list[str]) -> Record:
     rows = []
     with tempfile.TemporaryDirectory(prefix="clearway-page-") as scratch, chromium() as driver:
         driver.set_window_size(1440, 900)
+        models = models or [str(make_passthrough(Path(scratch, "passthrough"))), "derain"]
         for height, width in SIZES:
             drawn, sent = Path(scratch, "clip.mp4"), Path(scratch, "camera.ts")
             RainyClip(ClipOptions(_FRAMES, height, width)).write(drawn)
@@ -184,8 +164,8 @@ def measure(seconds: float, models: list[str]) -> Record:
 def main(arguments: list[str]) -> int:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.page", description="Measures the latency of the page of clearway live.")
     parser.add_argument("--seconds", type=float, default=30.0, help="of each row (default: %(default)s)")
-    parser.add_argument("--model", action="append", help=f"once for each; {IDENTITY} changes nothing (default: {IDENTITY} and derain)")
-    return recorded(parser, arguments, lambda options: measure(options.seconds, options.model or [IDENTITY, "derain"]), table)
+    parser.add_argument("--model", action="append", help="once for each (default: one that changes nothing, and derain)")
+    return recorded(parser, arguments, lambda options: measure(options.seconds, options.model or []), table)
 
 
 if __name__ == "__main__":

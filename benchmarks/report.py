@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 from benchmarks import report_files, report_live, report_runtime
@@ -35,42 +34,40 @@ _LIMITS = {  # field → its row in docs/bundle.md
 
 def pages() -> dict[Path, str]:
     """Every page that holds tables, as it should read."""
-    readme, model, systems, bundle = ROOT / "README.md", *(ROOT / "docs" / name for name in ("derain.md", "systems.md", "bundle.md"))
-    export, steady, runtime, video, live = (ROOT / "docs" / f"{name}.md" for name in ("export", "steady", "runtime", "video", "live"))
-    manifest = open_bundle(find("derain")).manifest
-    return {
-        readme: insert(readme.read_text(encoding="utf-8"), "bench", tables(_newest("bench-derain"))),
-        systems: insert(systems.read_text(encoding="utf-8"), "presets", costs(_newest("bench-presets"))),
-        model: insert(model.read_text(encoding="utf-8"), "model", facts(manifest)),
-        bundle: insert(bundle.read_text(encoding="utf-8"), "limits", limits()),
-        steady: insert(steady.read_text(encoding="utf-8"), "steady", steady_table(_newest("steady"))),
-        runtime: _with(runtime, report_runtime, "runtime", "sharing", "memory", "suspicion"),
-        live: _with(live, report_live, "live", "page"),
-        video: _of_video(video.read_text(encoding="utf-8"), _newest("files"), _newest("crash")),
-        ROOT / "docs" / "images" / "timeline-cpu.svg": report_runtime.timeline(_newest("runtime")),
-        export: of_export(export.read_text(encoding="utf-8"), _newest("exports"), _newest("attention")),
+    docs, files, attention, exported = ROOT / "docs", _newest("files"), _newest("attention"), _newest("exports")
+    tables_of: dict[Path, dict[str, str]] = {
+        ROOT / "README.md": {"bench": tables(_newest("bench-derain"))},
+        docs / "systems.md": {"presets": costs(_newest("bench-presets"))},
+        docs / "derain.md": {"model": facts(open_bundle(find("derain")).manifest)},
+        docs / "bundle.md": {"limits": limits()},
+        docs / "steady.md": {"steady": steady_table(_newest("steady"))},
+        docs / "runtime.md": {
+            "runtime": report_runtime.runtime(_newest("runtime")),
+            "sharing": report_runtime.sharing(_newest("sharing")),
+            "memory": report_runtime.memory(_newest("memory")),
+            "suspicion": report_runtime.suspicion(_newest("suspicion")),
+        },
+        docs / "live.md": {"live": report_live.live(_newest("live")), "page": report_live.page(_newest("page"))},
+        docs / "video.md": {
+            "crash": report_files.crash(_newest("crash")),
+            "segmented": report_files.segmented(files),
+            "qualities": report_files.qualities(files),
+            "files": report_files.restoring(files),
+        },
+        docs / "export.md": {
+            "exports": exports(exported),
+            "engines": plans(exported),
+            "fusions": fusions(attention),
+            "cpu": forms_on_a_cpu(attention),
+        },
     }
+    written = {page: _filled(page.read_text(encoding="utf-8"), found) for page, found in tables_of.items()}
+    return written | {docs / "images" / "timeline-cpu.svg": report_runtime.timeline(_newest("runtime"))}
 
 
-def _of_video(page: str, files: dict[str, Any], crash: dict[str, Any]) -> str:
-    tables = {"qualities": report_files.qualities(files), "files": report_files.restoring(files), "crash": report_files.crash(crash)}
+def _filled(page: str, tables: dict[str, str]) -> str:
     for name, table in tables.items():
         page = insert(page, name, table)
-    return page
-
-
-def of_export(page: str, record: dict[str, Any], attention: dict[str, Any]) -> str:
-    tables = {"exports": exports(record), "engines": plans(record), "fusions": fusions(attention), "cpu": forms_on_a_cpu(attention)}
-    for name, table in tables.items():
-        page = insert(page, name, table)
-    return page
-
-
-def _with(path: Path, module: ModuleType, *kinds: str) -> str:
-    """The page with a table of the newest record of each kind, which the module's function of that name draws."""
-    page = path.read_text(encoding="utf-8")
-    for kind in kinds:
-        page = insert(page, kind, getattr(module, kind)(_newest(kind)))
     return page
 
 

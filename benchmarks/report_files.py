@@ -8,7 +8,7 @@ from benchmarks.report_export import machine_line
 
 
 def table(record: dict[str, Any]) -> str:
-    return f"{restoring(record)}\n\n{qualities(record)}"
+    return "\n\n".join((restoring(record), qualities(record), segmented(record)))
 
 
 def restoring(record: dict[str, Any]) -> str:
@@ -43,6 +43,14 @@ def qualities(record: dict[str, Any]) -> str:
         lines.append(f"| {quality} | {' | '.join(cells[encoder] for encoder in encoders)} |")
     always = [f"`{row['encoder']}` has no quality: {_cell(row)}." for row in rows if row["quality"] is None]
     return "\n".join([*lines, "", *always])
+
+
+def segmented(record: dict[str, Any]) -> str:
+    found: dict[str, list[str]] = {}
+    for row in record["segmented"]:  # of each encoder without segments first
+        found.setdefault(row["encoder"], []).append(f"{row['cpu_ms']:.1f} ms, {row['bytes'] / 1000:.0f} kB")
+    lines = ["| CPU time and bytes of a frame | one encoder for all | one a second |", "|---|---|---|"]
+    return "\n".join(lines + [f"| {encoder} | {' | '.join(cells)} |" for encoder, cells in found.items()])
 
 
 def _cell(row: dict[str, Any]) -> str:

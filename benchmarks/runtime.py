@@ -22,6 +22,7 @@ import numpy as np
 
 from benchmarks.clip import write_clip
 from benchmarks.latency import rainy_frame
+from benchmarks.machine import own_memory
 from benchmarks.record import dated, recorded
 from runtime.backend import Tensors
 from runtime.restorer import Restorer, load
@@ -126,7 +127,7 @@ def memory_slope(restorer: Restorer, frames: int) -> dict[str, float]:
     for number in range(frames):
         restorer(pictures[number // _EACH % len(pictures)])
         if number % 250 == 0:
-            seen.append((number, _resident_mb()))
+            seen.append((number, own_memory("VmRSS") / 1e6))
     late = np.array(seen[len(seen) // 2 :])
     slope = float(np.polyfit(late[:, 0] / 1000, late[:, 1], 1)[0])
     return {"frames": frames, "sizes": len(_SIZES), "mb_per_1000": round(slope, 3), "mb": round(seen[-1][1], 1)}
@@ -176,11 +177,6 @@ def _seconds(work: Callable[[], object]) -> float:
     started = time.perf_counter()
     work()
     return time.perf_counter() - started
-
-
-def _resident_mb() -> float:
-    text = Path("/proc/self/status").read_text(encoding="utf-8")
-    return int(next(line for line in text.splitlines() if line.startswith("VmRSS")).split()[1]) / 1000
 
 
 def measure(model: str, frames: int) -> dict[str, Any]:

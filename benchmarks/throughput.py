@@ -1,7 +1,7 @@
 """Owns how fast whole videos are restored, what limits that, and the obvious loop beside it; knows nothing of engines' insides.
 
-The bound is what no scheduling can beat: the cores of the machine divided by the CPU-seconds that one frame costs in its three
-stages, each measured alone on the same frames. An engine's threads that wait busily count as work there, so a pipeline that keeps
+The bound is what no scheduling can beat: the cores of the machine divided by the CPU-seconds that one frame costs in each of its
+steps, measured alone on the same frames. An engine's threads that wait busily count as work there, so a pipeline that keeps
 them busy can pass the bound by a little.
 """
 
@@ -9,21 +9,18 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
+from benchmarks.steps import alone_ms
 from runtime.bundle import WEIGHTS
 from runtime.restorer import Restorer
 from video.encoding import EncodeOptions
-from video.frame import Frame
 from video.restore import restore_video
-from video.sinks.file import VideoSink
 from video.sources.file import open_video
 
-_FRAMES = 50  # measured alone in each stage
 _OBVIOUS_FRAMES = 12
 
 
@@ -54,7 +51,7 @@ def measure_throughput(clip: Path, restorer: Restorer, scratch: Path) -> Through
     with open_video(clip) as video:
         restorer(next(iter(video)).image)  # compiled and warm before the clock runs
     report = restore_video(clip, scratch / "restored.mp4", restorer, options, overwrite=True)
-    cpu_ms = _stages_alone(clip, restorer, options, scratch)
+    cpu_ms = alone_ms(clip, restorer, scratch)
     cores = len(os.sched_getaffinity(0))
     bound = cores / sum(cpu_ms.values()) * 1e3
     return Throughput(
@@ -62,41 +59,12 @@ def measure_throughput(clip: Path, restorer: Restorer, scratch: Path) -> Through
         frames=report.frames,
         encoder=options.describe(),
         fps=round(report.fps, 2),
-        cpu_ms={name: round(value, 3) for name, value in cpu_ms.items()},
+        cpu_ms=cpu_ms,
         cores=cores,
         bound_fps=round(bound, 2),
         share_of_bound=round(report.fps / bound, 3),
         stages=report.stages,
     )
-
-
-def _stages_alone(clip: Path, restorer: Restorer, options: EncodeOptions, scratch: Path) -> dict[str, float]:
-    frames: list[Frame] = []
-    with open_video(clip) as video:
-        info, reading = video.info, iter(video)
-
-        def read() -> None:
-            frames.extend(frame for _, frame in zip(range(_FRAMES), reading, strict=False))
-
-        decode = cpu_seconds(read)
-    restored: list[Frame] = []
-    model = cpu_seconds(lambda: restored.extend(replace(frame, image=restorer(frame.image).image) for frame in frames))
-
-    def write() -> None:
-        with VideoSink(scratch / "alone.mp4", info, options, overwrite=True) as sink:
-            for frame in restored:
-                sink.write(frame)
-
-    encode = cpu_seconds(write)
-    stages = {"decode and convert": decode, "model": model, "convert and encode": encode}
-    return {name: seconds / len(frames) * 1e3 for name, seconds in stages.items()}
-
-
-def cpu_seconds(work: Callable[[], object]) -> float:
-    """Of the whole process: the threads of decoders, encoders and engines count."""
-    started = time.process_time()
-    work()
-    return time.process_time() - started
 
 
 def measure_obvious_loop(clip: Path, bundle: Path, scratch: Path) -> ObviousLoop:

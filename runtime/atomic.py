@@ -23,15 +23,19 @@ def written(path: Path, *, private: bool = False) -> Iterator[Path]:
     temporary, mode = _new_beside(path, 0o600 if private else 0o666)
     try:
         yield temporary
-        with temporary.open("rb") as file:
-            # A power cut must not leave an empty file under the name, and some disks say only here that they are full.
-            os.fsync(file.fileno())
+        to_disk(temporary)
         temporary.chmod(mode)  # some writers make private files
         temporary.replace(path)
     except BaseException:  # Ctrl-C too leaves nothing behind
         with contextlib.suppress(OSError):
             temporary.unlink()
         raise
+
+
+def to_disk(path: Path) -> None:
+    """A power cut must not leave an empty file under the name, and some disks say only here that they are full."""
+    with path.open("rb") as file:
+        os.fsync(file.fileno())
 
 
 def _new_beside(path: Path, widest: int) -> tuple[Path, int]:

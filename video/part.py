@@ -15,6 +15,7 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any, NoReturn
 
+from runtime.atomic import to_disk
 from runtime.cache_folder import locked
 from runtime.errors import MissingExtra, UsageError
 from video.segments import Segments
@@ -135,7 +136,7 @@ class Part:
             self._growing = self._beside
         try:
             yield self._growing
-            _to_disk(self._growing)
+            to_disk(self._growing)
             self._growing.replace(self.target)
         except BaseException:
             with contextlib.suppress(OSError):
@@ -146,7 +147,7 @@ class Part:
     def caught_up(self) -> None:
         """What is being written has all that the earlier part had, and takes its place."""
         if self._growing != self.path:
-            _to_disk(self._growing)
+            to_disk(self._growing)
             self._growing = self._growing.replace(self.path)
 
     def _has_a_segment(self) -> bool:
@@ -157,9 +158,3 @@ class Part:
 
 def _shown(packet: Packet[Any]) -> Fraction:
     return (packet.pts or 0) * packet.time_base
-
-
-def _to_disk(path: Path) -> None:
-    """A power cut must not leave an empty file under the name, and some disks say only here that they are full."""
-    with path.open("rb") as file:
-        os.fsync(file.fileno())

@@ -24,6 +24,7 @@ def record(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
         patch.setattr(qualities, "FRAMES", 3)
         patch.setattr(qualities, "QUALITIES", (40, 100))
         patch.setattr(qualities, "ENCODERS", ("h264", "prores"))
+        patch.setattr(qualities, "SECONDS", 2)
         return measure(str(make_bundle(tmp_path_factory.mktemp("bundles") / "tiny", "brighten")), ClipOptions(6, 90, 160))
 
 
@@ -49,6 +50,15 @@ def test_more_quality_is_more_of_everything_and_lossless_is_said(record: dict[st
     assert low["bytes"] < best["bytes"]
     assert best["psnr_db"] is None
     assert (ffv1["encoder"], ffv1["quality"], ffv1["psnr_db"]) == ("ffv1", None, None)
+
+
+def test_an_encoder_a_second_makes_more_keyframes(record: dict[str, Any]) -> None:
+    rows = record["segmented"]
+    encoders = ("h264", "prores", "ffv1")
+    assert [(row["encoder"], row["every"]) for row in rows] == [(name, every) for name in encoders for every in (None, 25)]
+    one, several = rows[:2]
+    assert several["bytes"] > one["bytes"]
+    assert f"| h264 | {one['cpu_ms']:.1f} ms, {one['bytes'] / 1000:.0f} kB | {several['cpu_ms']:.1f} ms, " in table(record)
 
 
 def test_the_tables_say_what_the_record_says(record: dict[str, Any]) -> None:
