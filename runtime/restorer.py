@@ -33,6 +33,12 @@ class Restored:
     health: NDArray[np.float32]  # [3], channel means before clamping: NaN and Inf show here, never in the picture
 
     @property
+    def before(self) -> Picture:
+        """The source at the size of the image, to be looked at beside it: itself, or enlarged as the network's training enlarged it."""
+        scale = self.image.shape[0] // self.source.shape[0]
+        return self.source if scale == 1 else np.rint(enlarged(self.source, scale)).clip(0, 255).astype(np.uint8)
+
+    @property
     def removed(self) -> Picture:
         """What was taken out, for every network: uint8, 128 + (source − image)/2; an enlarging model's source is enlarged first."""
         scale = self.image.shape[0] // self.source.shape[0]

@@ -14,7 +14,6 @@ from runtime.errors import PictureError
 from runtime.pictures import encode_picture
 from video.live_model import LiveModel
 from video.page.sink import PageSink
-from video.page.views import before
 
 _LONGEST = 40
 
@@ -45,7 +44,7 @@ class Camera:
         packed = io.BytesIO()
         with zipfile.ZipFile(packed, "w") as archive:
             for name, picture, words in (
-                (f"{stem}_before.png", before(shown.restored), None),
+                (f"{stem}_before.png", shown.restored.before, None),
                 (f"{stem}_after.png", shown.restored.image, self.model.processed_by),
             ):
                 archive.writestr(name, encode_picture(Path(name), picture, words))

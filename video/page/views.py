@@ -7,7 +7,6 @@ from enum import Enum
 import numpy as np
 
 from runtime.backend import Picture
-from runtime.bicubic import enlarged
 from runtime.errors import MissingExtra
 from runtime.restorer import Restored
 
@@ -24,15 +23,9 @@ class View(Enum):
     REMOVED = "removed"  # 128 + (before − after)/2, as Restored.removed
 
 
-def before(restored: Restored) -> Picture:
-    """The source at the size of the restored picture."""
-    scale = restored.image.shape[0] // restored.source.shape[0]
-    return restored.source if scale == 1 else np.rint(enlarged(restored.source, scale)).clip(0, 255).astype(np.uint8)
-
-
 def drawn(restored: Restored, view: View) -> Picture:
     """An even width and height, as 4:2:0 has them, of each of the two as well, so that no colour runs from one into the other."""
-    pair = _for_screens(before(restored)), _for_screens(restored.image)
+    pair = _for_screens(restored.before), _for_screens(restored.image)
     if view is View.COMPARE:
         return np.concatenate(pair)
     return np.asarray(cv2.addWeighted(pair[0], 0.5, pair[1], -0.5, 128), np.uint8)

@@ -15,8 +15,6 @@ from datetime import datetime
 from enum import Enum
 from pathlib import Path
 
-import numpy as np
-
 from runtime.backend import Picture
 from runtime.errors import MissingExtra, SinkError
 from runtime.pictures import write_picture
@@ -112,9 +110,7 @@ class Window:
         after = shown.restored.image
         picture = after
         if self._view is not View.RESTORED:
-            size = (after.shape[1], after.shape[0])
-            image = shown.frame.image
-            before = image if image.shape == after.shape else np.asarray(cv2.resize(image, size, interpolation=cv2.INTER_CUBIC), np.uint8)
+            before = shown.restored.before
             picture = before if self._view is View.SOURCE else wipe(before, after, self._at)
         if not self._numbers or self._statistics is None:
             return picture

@@ -8,7 +8,7 @@ import pytest
 from runtime.backend import Picture
 from runtime.restorer import Restored
 from tests.video.page.serving import picture
-from video.page.views import WIDEST, View, before, drawn
+from video.page.views import WIDEST, View, drawn
 
 
 def restored(source: Picture, image: Picture) -> Restored:
@@ -31,7 +31,7 @@ def test_removed_is_what_every_other_sink_calls_so() -> None:
 
 def test_an_enlarged_picture_has_its_source_beside_it_in_its_size() -> None:
     one = restored(picture(10), picture(20, (192, 128)))
-    assert before(one).shape == (128, 192, 3)
+    assert one.before.shape == (128, 192, 3)
     pair = drawn(one, View.COMPARE)
     assert (pair.shape, int(pair[0, 0, 0]), int(pair[-1, 0, 0])) == ((256, 192, 3), 10, 20)
 

@@ -6,8 +6,6 @@ import sys
 from collections.abc import Sequence
 from fractions import Fraction
 from pathlib import Path
-from types import SimpleNamespace
-from typing import cast
 
 import cv2
 import numpy as np
@@ -83,7 +81,7 @@ def shown(after: int = AFTER, scale: int = 1) -> Shown:
     image = np.full((180 * scale, 320 * scale, 3), after, np.uint8)
     frame = Frame(0, 0, TICK, np.full((180, 320, 3), BEFORE, np.uint8))
     info = plain_info(320 * scale, 180 * scale, "test", Fraction(25))
-    return Shown(frame, cast("Restored", SimpleNamespace(image=image)), info, Stamps(0, 0, 0, 0))
+    return Shown(frame, Restored(image, frame.image, None, np.zeros(3, np.float32)), info, Stamps(0, 0, 0, 0))
 
 
 def middle(picture: NDArray[np.uint8], x: float) -> int:
