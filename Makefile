@@ -17,9 +17,9 @@ test: .venv-test/installed
 	.venv-test/bin/python -m pytest -n auto --maxprocesses 4 --dist loadfile
 
 test-all: bindings test
-	.venv-test/bin/python -m benchmarks.exports
+	.venv-test/bin/python -m benchmarks.measure.exports
 
-# The oldest and the newest version that is supported: tests/export/test_tensorrt_names.py.
+# The oldest and the newest version that is supported: tests/export/engines/test_tensorrt_names.py.
 bindings: .venv-test/installed
 	.venv-test/bin/python -m pip download --quiet --disable-pip-version-check --no-deps --only-binary :all: --dest .wheels \
 		tensorrt_cu12_bindings==10.8.0.43 tensorrt_cu13_bindings==11.4.0.106

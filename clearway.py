@@ -1,10 +1,10 @@
 """The front door: the public names and the `clearway` command. Knows which room to send you to, and nothing else.
 
-    import clearway
-    restore = clearway.load("derain")
-    restored = restore(frame)            # uint8 [H, W, 3] BGR in; restored.image out
-    clearway.restore_video("in.mp4", "out.mp4", model="derain")
-    clearway.restore_video("in.mp4", "gentle.mkv", finish=clearway.FinishOptions(strength=0.6), encode=clearway.EncodeOptions("h265", 70))
+import clearway
+restore = clearway.load("derain")
+restored = restore(frame)            # uint8 [H, W, 3] BGR in; restored.image out
+clearway.restore_video("in.mp4", "out.mp4", model="derain")
+clearway.restore_video("in.mp4", "gentle.mkv", finish=clearway.FinishOptions(strength=0.6), encode=clearway.EncodeOptions("h265", 70))
 """
 
 from __future__ import annotations
@@ -27,20 +27,20 @@ if TYPE_CHECKING:
     from runtime.restorer import Restorer as Restorer
     from runtime.restorer import load as load
     from video.color import AssumedColor as AssumedColor
-    from video.encoding import EncodeOptions as EncodeOptions
-    from video.finish import FinishOptions as FinishOptions
-    from video.reading import ReadOptions as ReadOptions
-    from video.report import VideoReport
-    from video.restore import Progress
+    from video.files.encoding import EncodeOptions as EncodeOptions
+    from video.files.reading import ReadOptions as ReadOptions
+    from video.finish.finish import FinishOptions as FinishOptions
+    from video.restore.report import VideoReport
+    from video.restore.video import Progress
 
 __all__ = ["AssumedColor", "ClearwayError", "EncodeOptions", "FinishOptions", "ReadOptions", "load", "main", "restore_video"]
 
 # public name → the module that has it; it comes with the first use, since `import clearway` loads nothing
 _ELSEWHERE = {
     "AssumedColor": "video.color",
-    "EncodeOptions": "video.encoding",
-    "FinishOptions": "video.finish",
-    "ReadOptions": "video.reading",
+    "EncodeOptions": "video.files.encoding",
+    "FinishOptions": "video.finish.finish",
+    "ReadOptions": "video.files.reading",
     "load": "runtime.restorer",
 }
 
@@ -89,8 +89,8 @@ def restore_video(
     would have had. `progress` hears the frames done, and of how many, where that is known.
     """
     from runtime.restorer import load
-    from video.restore import check_file, engine_threads
-    from video.restore import restore_video as restore
+    from video.restore.video import check_file, engine_threads
+    from video.restore.video import restore_video as restore
 
     origin, goal, removed = Path(source), Path(target), None if show_removed is None else Path(show_removed)
     # before the seconds that loading a model takes

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from runtime.errors import MissingExtra, UsageError
 
 if TYPE_CHECKING:
-    from benchmarks.demo import DemoReport, Scores
+    from benchmarks.demo.demo import DemoReport, Scores
     from benchmarks.record import Record
 
 
@@ -35,9 +35,9 @@ def _demo(arguments: list[str]) -> int:
     options = parser.parse_args(arguments)
     if not 1 <= options.seconds <= 60:
         raise UsageError(f"--seconds: 1 to 60 was expected, {options.seconds:g} came")
-    from benchmarks.clip import ClipOptions
-    from benchmarks.demo import DemoOptions, run_demo
-    from benchmarks.scene import RATE
+    from benchmarks.demo.clip import ClipOptions
+    from benchmarks.demo.demo import DemoOptions, run_demo
+    from benchmarks.demo.scene import RATE
     from video.cli import Bar
 
     plan = DemoOptions(options.out, options.model, options.backend, ClipOptions(frames=round(options.seconds * RATE)))
@@ -101,9 +101,9 @@ def _bench(arguments: list[str]) -> int:
     width, height = _size(options.size)
     if bool(options.model) == bool(options.preset):
         raise UsageError("a model, or presets with --preset, was expected; name one of the two")
-    from benchmarks.bench import BenchOptions, bench
+    from benchmarks.measure.bench import BenchOptions, bench
     from benchmarks.record import check_target, say, write_record
-    from benchmarks.report import costs, tables
+    from benchmarks.reports.pages import costs, tables
 
     check_target(options.record)
     if options.preset:
@@ -118,7 +118,7 @@ def _bench(arguments: list[str]) -> int:
 
 def _bench_presets(names: list[str], height: int, width: int, seconds: float, say: Callable[[str], None]) -> Record:
     try:
-        from benchmarks.presets import measure_presets
+        from benchmarks.measure.presets import measure_presets
     except ModuleNotFoundError as error:
         raise MissingExtra(str(error.name), "export") from error
     return measure_presets([] if names == ["all"] else names, height, width, seconds, say)

@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.machine import describe_machine
-from runtime.atomic import written
 from runtime.errors import ClearwayError, UsageError
+from runtime.files.atomic import written
 
 Record = dict[str, Any]
 

@@ -20,17 +20,17 @@ import onnx
 import onnx_ir as ir
 from torch import nn
 
-from export.arithmetic import NodeByNode
-from export.cases import PROOF_SIZES, SIZES, clean_sizes, drawn_pictures, extremes, make_cases, photographs, proof_bytes
-from export.graph import cost_of, facts_of, fp32_of, reference, traced
-from export.parity import Case, compare
+from export.onnx.arithmetic import NodeByNode
+from export.onnx.graph import cost_of, facts_of, fp32_of, reference, traced
+from export.onnx.repair import fp16_of
+from export.onnx.trained import Trained, trained
+from export.parity.cases import PROOF_SIZES, SIZES, clean_sizes, drawn_pictures, extremes, make_cases, photographs, proof_bytes
+from export.parity.compare import Case, compare
 from export.progress import Say
-from export.repair import fp16_of
-from export.trained import Trained, trained
 from runtime.backend import EngineOptions, open_backend
-from runtime.bundle import MANIFEST, MODEL, MODEL_FP16, PROOF, WEIGHTS, open_bundle, sha256_of
 from runtime.errors import ExportError, UsageError
-from runtime.manifest import SCHEMA, ModelCard, ModelManifest, NetworkFacts, ParityRecord, PrecisionFacts, Score
+from runtime.model.bundle import MANIFEST, MODEL, MODEL_FP16, PROOF, WEIGHTS, open_bundle, sha256_of
+from runtime.model.manifest import SCHEMA, ModelCard, ModelManifest, NetworkFacts, ParityRecord, PrecisionFacts, Score
 from training.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from training.degradations.degradation import Degradation
 

@@ -7,11 +7,11 @@ import dataclasses
 import json
 from pathlib import Path
 
-from export.build_cli import build_word, progress_line
-from export.precision_words import precision_lines
-from export.verify_cli import table, verify_word
+from export.engines.cli import build_word, progress_line
+from export.onnx.precision_words import precision_lines
+from export.verify.cli import table, verify_word
 from runtime.errors import MissingExtra
-from runtime.manifest import ModelManifest
+from runtime.model.manifest import ModelManifest
 
 
 def run(word: str, arguments: list[str]) -> int:
@@ -58,8 +58,8 @@ def _import(arguments: list[str]) -> int:
 
     try:  # torch and onnx: only when this word is said
         from export.bundle_writer import ExportOptions
-        from export.foreign import Said, import_onnx
-        from export.foreign_network import read_trained
+        from export.foreign.importer import Said, import_onnx
+        from export.foreign.network import read_trained
     except ModuleNotFoundError as error:
         raise MissingExtra(str(error.name), "export") from error
 

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor, wait
 from typing import Any
 
-from runtime.tensorrt_api import Builder, IBuilderConfig, INetworkDefinition, TensorRT
+from runtime.backends.tensorrt.api import Builder, IBuilderConfig, INetworkDefinition, TensorRT
 
 Say = Callable[[str], None]
 _EVERY = 0.1  # seconds between two looks at where it is

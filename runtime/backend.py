@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from runtime.errors import BackendError, MissingExtra, UsageError
 
 if TYPE_CHECKING:
-    from runtime.bundle import Bundle
+    from runtime.model.bundle import Bundle
     from runtime.picture_memory import PictureMemory
 
 Picture = NDArray[np.uint8]  # [H, W, 3] or [N, H, W, 3], BGR, 0..255; owned by whoever made it
@@ -88,7 +88,7 @@ class BackendChoice:
 
 
 def _tensorrt(bundle: Bundle, options: EngineOptions, target: str, *, proven: bool = False) -> Backend:
-    from runtime.backends.tensorrt import TensorRtBackend
+    from runtime.backends.tensorrt.backend import TensorRtBackend
 
     return TensorRtBackend(bundle, target, options, proven=proven)
 

@@ -1,5 +1,5 @@
 """Owns the words of this room: `models`, `doctor`, `engines`. Turns arguments into one call and answers into text; knows nothing of how
-they come about. What `engines` says is in runtime/engine_words.py, what `doctor` says in runtime/doctor/words.py."""
+they come about. What `engines` says is in runtime/engines/cli.py, what `doctor` says in runtime/doctor/words.py."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ import json
 import sys
 import textwrap
 
-from runtime import engine_words
-from runtime.bundle import open_bundle
 from runtime.doctor import words
 from runtime.doctor.report import examine
-from runtime.manifest import ModelManifest, ParityRecord, PrecisionFacts, Score
-from runtime.zoo import find, shipped
+from runtime.engines import cli as engine_words
+from runtime.model.bundle import open_bundle
+from runtime.model.manifest import ModelManifest, ParityRecord, PrecisionFacts, Score
+from runtime.model.zoo import find, shipped
 
 
 def run(word: str, arguments: list[str]) -> int:

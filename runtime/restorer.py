@@ -13,14 +13,14 @@ from numpy.typing import NDArray
 
 from runtime.backend import BackendChoice, BackendFacts, EngineOptions, Picture, Tensors, open_backend
 from runtime.bicubic import enlarged
-from runtime.bundle import open_bundle
 from runtime.errors import BackendError, PictureError, UsageError
-from runtime.guard import Guard, GuardOptions, open_guard
+from runtime.guard.guard import Guard, GuardOptions, open_guard
 from runtime.in_order import in_order
-from runtime.manifest import MINIMUM_SIDE, ModelManifest
-from runtime.tiled import Tile, Tiled, check_tile
+from runtime.model.bundle import open_bundle
+from runtime.model.manifest import MINIMUM_SIDE, ModelManifest
+from runtime.model.zoo import find
+from runtime.tiles.tiled import Tile, Tiled, check_tile
 from runtime.timing import StageTimes
-from runtime.zoo import find
 
 
 @dataclass(frozen=True)
@@ -53,9 +53,7 @@ class Restorer:
     holds any more is used for a later one, so that a video of any length takes no more than a few frames.
     """
 
-    def __init__(
-        self, manifest: ModelManifest, choice: BackendChoice, tiled: Tiled, guard: Guard, *, interference: bool = False
-    ) -> None:
+    def __init__(self, manifest: ModelManifest, choice: BackendChoice, tiled: Tiled, guard: Guard, *, interference: bool = False) -> None:
         if interference and "interference" not in manifest.graph.outputs:
             raise UsageError(
                 f"{manifest.name} does not separate the interference; `removed` of a result has what any network took out, in that coding"

@@ -15,13 +15,13 @@ import pytest
 
 import clearway
 import runtime.cli
-import runtime.zoo
-from runtime.atomic import written
-from runtime.bundle import MODEL
+import runtime.model.zoo
 from runtime.errors import BundleError, ClearwayError, UsageError
-from tests.tiny import make_bundle
-from tests.video.clips import STEADY, Clip, read
-from video.sources.file import open_video
+from runtime.files.atomic import written
+from runtime.model.bundle import MODEL
+from tests.support.tiny import make_bundle
+from tests.support.video.clips import STEADY, Clip, read
+from video.files.sources.file import open_video
 
 ROOT = Path(__file__).parents[1]
 WORDS = (
@@ -49,7 +49,7 @@ def bundle(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def zoo(bundle: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setattr(runtime.zoo, "_ZOO", bundle.parent)
+    monkeypatch.setattr(runtime.model.zoo, "_ZOO", bundle.parent)
     return bundle.parent
 
 
@@ -116,9 +116,7 @@ def test_interrupted(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixt
 
 
 @pytest.mark.parametrize("error", [ClearwayError("torn"), KeyboardInterrupt(), SystemExit(143)])
-def test_the_last_line_says_how_to_go_on(
-    error: BaseException, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_the_last_line_says_how_to_go_on(error: BaseException, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     error.add_note("out.unfinished.mp4: go on with --resume")
     _raising(monkeypatch, error)
     if isinstance(error, SystemExit):

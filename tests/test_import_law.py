@@ -22,12 +22,12 @@ _TRAINING = {"torch", "lightning_fabric", "safetensors", "onnx", "onnx_ir", "onn
 HEAVY = _TRAINING | {"tensorrt", "tensorrt_rtx", "pycuda", "cuda", "openvino", "onnxruntime", "cv2", "av", "aiohttp", "aiortc"}
 # The only files of runtime that may import something heavy, and what.
 LEAVES = {
-    "runtime/cuda.py": {"pycuda"},
-    "runtime/cuda_graphs.py": {"cuda"},
-    "runtime/pictures.py": {"cv2"},
+    "runtime/cuda/device.py": {"pycuda"},
+    "runtime/cuda/graphs.py": {"cuda"},
+    "runtime/files/pictures.py": {"cv2"},
     "runtime/doctor/codecs.py": {"av"},  # only where it is run as a program
     "runtime/backends/onnxruntime.py": {"onnxruntime"},
-    "runtime/backends/onnxruntime_card.py": {"onnxruntime"},
+    "runtime/backends/onnxruntime_gpu.py": {"onnxruntime"},
     "runtime/backends/onnxruntime_cuda.py": {"onnxruntime"},
     "runtime/backends/openvino.py": {"openvino"},
 }
@@ -98,20 +98,20 @@ def test_only_the_page_needs_what_serves_it() -> None:
 
 def test_a_deployment_box_needs_neither_torch_nor_onnx() -> None:
     """Everything of runtime and video, engines too, and what `clearway demo` goes through."""
-    assert not _loaded_by([*_modules("runtime", set()), *_modules("video", set()), "benchmarks.demo"]) & _TRAINING
+    assert not _loaded_by([*_modules("runtime", set()), *_modules("video", set()), "benchmarks.demo.demo"]) & _TRAINING
 
 
 def test_engines_are_built_on_a_deployment_box() -> None:
     """All that `clearway build` goes through, up to opening TensorRT itself."""
-    on_the_way = ["export.cli", "export.engine", "runtime.engines", "clearway"]
+    on_the_way = ["export.cli", "export.engines.engine", "runtime.engines.cache", "clearway"]
     loaded = _loaded_by(on_the_way)
-    assert loaded <= {"cv2"}, "export/cases.py, for clearway verify, reads pictures"
+    assert loaded <= {"cv2"}, "export/parity/cases.py, for clearway verify, reads pictures"
 
 
 def test_the_front_door_asks_for_a_room_only_when_its_word_is_said() -> None:
     assert _at_the_top((ROOT / "clearway.py").read_text(encoding="utf-8")) == {"runtime.errors"}
-    every_way = "import video.restore as v, json\nfrom runtime import zoo\nfrom runtime.errors import ClearwayError\nimport training"
-    assert _at_the_top(every_way) == {"video.restore", "runtime", "runtime.errors", "training"}, "what this test itself would miss"
+    every_way = "import video.restore.video as v, json\nfrom runtime import zoo\nfrom runtime.errors import ClearwayError\nimport training"
+    assert _at_the_top(every_way) == {"video.restore.video", "runtime", "runtime.errors", "training"}, "what this test itself would miss"
 
 
 def _at_the_top(source: str) -> set[str]:

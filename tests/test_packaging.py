@@ -12,9 +12,9 @@ from pathlib import Path
 
 import pytest
 
-from runtime.bundle import MANIFEST, open_bundle
-from runtime.zoo import find, shipped
-from tests.tiny import make_bundle
+from runtime.model.bundle import MANIFEST, open_bundle
+from runtime.model.zoo import find, shipped
+from tests.support.tiny import make_bundle
 
 ROOT = Path(__file__).parents[1]
 ROOMS = ("training", "export", "runtime", "video", "benchmarks")

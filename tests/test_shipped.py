@@ -6,16 +6,16 @@ import numpy as np
 import onnx
 import pytest
 
-from export.memory import bytes_a_pixel
-from export.verify import verify_bundle
+from export.onnx.memory import bytes_a_pixel
+from export.verify.verify import verify_bundle
 from runtime.backend import Picture
-from runtime.bundle import open_bundle
+from runtime.model.bundle import open_bundle
+from runtime.model.zoo import find, shipped
 from runtime.restorer import load
-from runtime.zoo import find, shipped
+from training.data.drawn import dead_leaves, drawn_scene
 from training.degradations.mixture import degrade_picture
-from training.drawn import dead_leaves, drawn_scene
-from training.metrics import psnr
 from training.recipes.derain import heavy_rain
+from training.scoring.metrics import psnr
 
 
 def _pictures() -> list[Picture]:

@@ -16,9 +16,9 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
-from runtime.atomic import written
 from runtime.errors import CheckpointError
-from runtime.manifest import ModelCard
+from runtime.files.atomic import written
+from runtime.model.manifest import ModelCard
 from training.networks import build_network
 
 _HEADER = "clearway"

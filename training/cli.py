@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 from runtime.errors import MissingExtra, UsageError
 
 if TYPE_CHECKING:
-    from training.data import TrainingPictures
-    from training.loop import Progress
+    from training.data.batches import TrainingPictures
+    from training.loop.loop import Progress
     from training.recipes.recipe import Recipe
 
 _DATA = "a folder of pictures in a layout that docs/data.md lists, or drawn[:N] for N pictures drawn in code; repeatable"
@@ -31,9 +31,9 @@ def run(word: str, arguments: list[str]) -> int:
 
 
 def _train(arguments: list[str]) -> int:
-    from training.devices import PRECISIONS, Device, is_first_process
-    from training.loading import measure_loading
-    from training.loop import LoopOptions, train
+    from training.loop.devices import PRECISIONS, Device, is_first_process
+    from training.loop.loading import measure_loading
+    from training.loop.loop import LoopOptions, train
     from training.recipes import RECIPES, find_recipe
     from training.settings import changed
 
@@ -96,9 +96,9 @@ def _train(arguments: list[str]) -> int:
 
 def _pictures(recipe: Recipe, folders: Sequence[Path], gib: float | None, devices: int) -> TrainingPictures:
     """Each process keeps its own."""
-    from training.data import load_pictures
-    from training.devices import is_first_process, processes_here
-    from training.stills import half_of_free_memory
+    from training.data.batches import load_pictures
+    from training.data.stills import half_of_free_memory
+    from training.loop.devices import is_first_process, processes_here
 
     if gib is not None and gib < 0:
         raise UsageError(f"--memory must be 0 or more GiB, {gib:g} came")
@@ -147,7 +147,7 @@ def _say(sentence: str) -> None:
 
 
 def _evaluate(arguments: list[str]) -> int:
-    from training.evaluate_cli import evaluate_word
+    from training.scoring.cli import evaluate_word
 
     return evaluate_word(arguments)
 

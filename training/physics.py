@@ -20,9 +20,9 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from runtime.errors import DataError, UsageError
-from training.data import Batch
+from training.data.batches import Batch
 from training.degradations.degradation import Degraded, Light
-from training.degradations.low_resolution import resampling
+from training.degradations.sensor.low_resolution import resampling
 from training.networks import LEVELS
 
 _LIGHT = 255 / LEVELS  # degradations call white 1, networks call the level 255 so

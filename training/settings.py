@@ -18,7 +18,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from runtime.errors import UsageError
-from runtime.manifest import ModelCard
+from runtime.model.manifest import ModelCard
 from training.degradations.description import Described
 from training.networks import PRESETS, Preset, find_preset
 from training.recipes import find_recipe

@@ -13,21 +13,21 @@ import time
 from pathlib import Path
 
 from runtime.errors import SourceError, UsageError
-from runtime.guard import GUARDS
+from runtime.guard.guard import GUARDS
 from runtime.restorer import Restorer, load
-from runtime.tiled import Tile
+from runtime.tiles.tiled import Tile
 from video.color import ASSUMABLE, AssumedColor
-from video.encoders import ENCODERS, PRESETS
-from video.encoding import PRESET, QUALITY, EncodeOptions
-from video.ends import is_file
-from video.finish import FinishOptions
-from video.folder import FolderReport, goal_of, plan_folder, restore_folder
-from video.reading import RawFormat, ReadOptions, parse_rate
-from video.report import PictureReport, VideoReport
-from video.restore import check_file, engine_threads, is_picture, restore_picture, restore_video
-from video.sinks.file import CONTAINERS
-from video.sources.pipe import PIPE
-from video.target import make_folder
+from video.files.encoders import ENCODERS, PRESETS
+from video.files.encoding import PRESET, QUALITY, EncodeOptions
+from video.files.ends import is_file
+from video.files.reading import RawFormat, ReadOptions, parse_rate
+from video.files.sinks.file import CONTAINERS
+from video.files.sources.pipe import PIPE
+from video.files.target import make_folder
+from video.finish.finish import FinishOptions
+from video.restore.folder import FolderReport, goal_of, plan_folder, restore_folder
+from video.restore.report import PictureReport, VideoReport
+from video.restore.video import check_file, engine_threads, is_picture, restore_picture, restore_video
 
 
 def run(word: str, arguments: list[str]) -> int:

@@ -21,7 +21,7 @@ class Frame:
     time_base: Fraction  # seconds a tick
     image: Picture  # [H, W, 3] BGR; belongs to the frame
     duration: int = 0  # in ticks; 0 where the source does not say
-    begins: bool = False  # a segment, of which nothing may depend on what was before: video/segments.py
+    begins: bool = False  # a segment, of which nothing may depend on what was before: video/files/segments.py
 
     @property
     def time(self) -> Fraction:

@@ -17,15 +17,15 @@ from functools import partial
 from pathlib import Path
 
 from runtime.errors import UsageError
+from runtime.model.zoo import shipped
 from runtime.restorer import load
-from runtime.zoo import shipped
-from video.live import Live
-from video.live_model import LiveModel
-from video.live_statistics import LiveStatistics
+from video.live.model import LiveModel
+from video.live.run import Live
+from video.live.sinks.recorder import Recorder
+from video.live.sinks.sink import LiveSink, NullSink
+from video.live.sources.which import NAMES, live_source
+from video.live.statistics import LiveStatistics
 from video.page.address import PORT, parse_address
-from video.sinks.live import LiveSink, NullSink
-from video.sinks.recorder import Recorder
-from video.sources.which import NAMES, live_source
 
 _LINE_EVERY_S = 1.0
 
@@ -98,7 +98,7 @@ def _sinks(args: argparse.Namespace, model: LiveModel) -> tuple[list[LiveSink], 
         recorder = Recorder(args.record, _minutes(args.segment), comment=lambda: model.processed_by)
         sinks.append(recorder)
     if args.window:
-        from video.sinks.window import Window  # an OpenCV without windows is enough for everything else
+        from video.live.sinks.window import Window  # an OpenCV without windows is enough for everything else
 
         sinks.append(Window(args.snapshots))
     return sinks, recorder

@@ -7,8 +7,8 @@ import os
 import numpy as np
 
 from runtime.backend import DEFAULT, BackendFacts, EngineOptions, Picture, Tensors
-from runtime.bundle import Bundle
 from runtime.errors import BackendError, unusable
+from runtime.model.bundle import Bundle
 from runtime.picture_memory import PictureMemory
 
 # From 1.29 its Linux wheels send usage events to Microsoft and write a device identity into the user's cache folder. The variable is

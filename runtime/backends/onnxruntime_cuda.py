@@ -20,14 +20,14 @@ from pathlib import Path
 import numpy as np
 
 from runtime.backend import DEFAULT, BackendFacts, EngineOptions, Picture, Tensors
-from runtime.backends import onnxruntime_card as card
+from runtime.backends import onnxruntime_gpu as card
 from runtime.backends.onnxruntime import ERRORS
-from runtime.bundle import Bundle
+from runtime.cuda.gate import Gate
+from runtime.cuda.pinned import Pinned, keep_for_ever
 from runtime.errors import BackendError, DeviceLost
-from runtime.gate import Gate
-from runtime.manifest import MINIMUM_SIDE
+from runtime.model.bundle import Bundle
+from runtime.model.manifest import MINIMUM_SIDE
 from runtime.picture_memory import PictureMemory
-from runtime.pinned import Pinned, keep_for_ever
 
 import onnxruntime  # isort: skip  # the imports above silence its telemetry
 

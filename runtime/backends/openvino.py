@@ -21,10 +21,10 @@ from typing import Any
 import numpy as np
 
 from runtime.backend import DEFAULT, BackendFacts, EngineOptions, Picture, Tensors
-from runtime.bundle import Bundle
-from runtime.cache_folder import cache_folder, make_private
 from runtime.errors import BackendError, unusable
-from runtime.manifest import MINIMUM_SIDE
+from runtime.files.cache_folder import cache_folder, make_private
+from runtime.model.bundle import Bundle
+from runtime.model.manifest import MINIMUM_SIDE
 from runtime.picture_memory import PictureMemory
 
 # Importing openvino sends a usage event to Google Analytics and writes an identity into the home folder. Without this module it

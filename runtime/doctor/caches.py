@@ -7,8 +7,8 @@ import shlex
 from dataclasses import dataclass
 from pathlib import Path
 
-from runtime.cache_folder import cache_folder, check_private
 from runtime.errors import BackendError
+from runtime.files.cache_folder import cache_folder, check_private
 
 _HOLDS = {
     "openvino": "models compiled for a picture's size",

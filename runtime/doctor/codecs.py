@@ -11,7 +11,7 @@ from dataclasses import asdict, dataclass
 from fractions import Fraction
 
 from runtime.doctor.child import answer, ask
-from runtime.strict_json import decode
+from runtime.model.strict_json import decode
 
 _FORMATS = ("h264", "hevc", "av1")
 _SIDE = 256  # pixels; hardware encoders refuse less than about 150

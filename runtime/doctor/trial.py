@@ -11,11 +11,11 @@ import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from runtime.bundle import open_bundle
 from runtime.doctor.child import answer, ask
 from runtime.errors import BundleError, ClearwayError
-from runtime.strict_json import decode
-from runtime.zoo import find
+from runtime.model.bundle import open_bundle
+from runtime.model.strict_json import decode
+from runtime.model.zoo import find
 
 SIZE = (720, 1280)  # height, width
 _SECONDS = 1.5  # of restoring, after the first picture

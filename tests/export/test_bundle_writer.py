@@ -11,19 +11,20 @@ import numpy as np
 import onnx_ir as ir
 import pytest
 
-from export import bundle_writer, limits
+from export import bundle_writer
 from export.bundle_writer import ExportOptions, export_checkpoint, read_scores, write_bundle
-from export.cases import PROOF_SIZES, SIZES, drawn_pictures, make_cases, photographs, proof_bytes, read_proof
-from export.graph import export_graph, reference, traced
+from export.onnx.graph import export_graph, reference, traced
+from export.parity import limits
+from export.parity.cases import PROOF_SIZES, SIZES, drawn_pictures, make_cases, photographs, proof_bytes, read_proof
 from runtime.backend import open_backend
 from runtime.backends.openvino import shared_core
-from runtime.bundle import open_bundle
 from runtime.errors import BundleError, CheckpointError, ExportError, ParityError, UsageError
-from runtime.manifest import ModelManifest, Score
-from tests.export.toys import Doubling, Poisoned, Toy, a_checkpoint, in_speckles, speckled
+from runtime.model.bundle import open_bundle
+from runtime.model.manifest import ModelManifest, Score
+from tests.support.export.toys import Doubling, Poisoned, Toy, a_checkpoint, in_speckles, speckled
 from training.checkpoint import save_checkpoint
 from training.degradations.degradation import Degraded
-from training.evaluate import write_scores
+from training.scoring.evaluate import write_scores
 
 SMALL = ((33, 47), (48, 32), (17, 19))
 

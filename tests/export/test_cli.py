@@ -11,12 +11,12 @@ import numpy as np
 import pytest
 
 from export import bundle_writer
-from export.cases import proof_bytes, read_proof
 from export.cli import run
-from export.graph import export_graph
-from runtime.bundle import sha256_of
+from export.onnx.graph import export_graph
+from export.parity.cases import proof_bytes, read_proof
 from runtime.errors import BackendError, BundleError, MissingExtra, UsageError
-from tests.export.toys import a_checkpoint
+from runtime.model.bundle import sha256_of
+from tests.support.export.toys import a_checkpoint
 from training.checkpoint import save_checkpoint
 
 SMALL = ((33, 47), (17, 19))

@@ -10,12 +10,12 @@ from pathlib import Path
 import onnx
 import pytest
 
-from runtime import nvidia
 from runtime.backend import PREFERENCE, EngineOptions, open_backend
-from runtime.bundle import MODEL, Bundle, open_bundle
 from runtime.errors import BackendError, MissingExtra, UsageError
-from tests.engines import CPU
-from tests.tiny import make_bundle
+from runtime.machine import nvidia
+from runtime.model.bundle import MODEL, Bundle, open_bundle
+from tests.support.engines import CPU
+from tests.support.tiny import make_bundle
 
 
 @pytest.fixture(scope="module")

@@ -14,18 +14,18 @@ from typing import Any
 import pytest
 
 import runtime.cli
-import runtime.zoo
-from runtime.bundle import MANIFEST, open_bundle
+import runtime.model.zoo
 from runtime.cli import run
 from runtime.doctor.report import Report
 from runtime.doctor.words import text
-from runtime.engine_record import EngineKey
-from runtime.engines import EngineCache
+from runtime.engines.cache import EngineCache
+from runtime.engines.record import EngineKey
 from runtime.errors import UsageError
-from tests.runtime.doctor import findings
-from tests.runtime.stored_engines import KEY, PARITY, key, record, static
-from tests.runtime.test_manifest import MANIFEST as FACTS
-from tests.tiny import make_bundle
+from runtime.model.bundle import MANIFEST, open_bundle
+from tests.runtime.model.test_manifest import MANIFEST as FACTS
+from tests.support.runtime import doctor_findings as findings
+from tests.support.runtime.stored_engines import KEY, PARITY, key, record, static
+from tests.support.tiny import make_bundle
 
 
 @pytest.fixture
@@ -33,7 +33,7 @@ def zoo(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     for name in ("derain", "other"):
         folder = make_bundle(tmp_path / name, name=name)
         (folder / MANIFEST).write_text(_manifest(name, open_bundle(folder).manifest.files))
-    monkeypatch.setattr(runtime.zoo, "_ZOO", tmp_path)
+    monkeypatch.setattr(runtime.model.zoo, "_ZOO", tmp_path)
     return tmp_path
 
 
@@ -71,7 +71,7 @@ def test_for_machines(zoo: Path, capsys: pytest.CaptureFixture[str]) -> None:
 
 
 def test_nothing_shipped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
-    monkeypatch.setattr(runtime.zoo, "_ZOO", tmp_path)
+    monkeypatch.setattr(runtime.model.zoo, "_ZOO", tmp_path)
     assert run("models", []) == 0
     assert "no model is shipped" in capsys.readouterr().out
     assert run("models", ["--json"]) == 0

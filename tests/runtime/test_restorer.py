@@ -13,12 +13,12 @@ import pytest
 
 from runtime.backend import MODES, Picture
 from runtime.bicubic import enlarged
-from runtime.bundle import open_bundle
 from runtime.errors import BackendError, BundleError, PictureError, UsageError
+from runtime.model.bundle import open_bundle
 from runtime.restorer import Restored, Restorer, load
 from runtime.timing import StageTimes
-from tests.engines import ENGINES
-from tests.tiny import make_bundle
+from tests.support.engines import ENGINES
+from tests.support.tiny import make_bundle
 
 
 @pytest.fixture(scope="module")

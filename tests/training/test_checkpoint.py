@@ -12,7 +12,7 @@ import torch
 from safetensors.torch import save_file
 
 from runtime.errors import CheckpointError
-from runtime.manifest import ModelCard
+from runtime.model.manifest import ModelCard
 from training.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from training.networks.fdrnet import FDRNet, FDRNetConfig
 

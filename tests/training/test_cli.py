@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 import clearway
-from tests.training.pictures import clean_folder
+from tests.support.training.pictures import clean_folder
 from training.checkpoint import load_checkpoint
-from training.loop import MODEL
+from training.loop.loop import MODEL
 
 
 def test_training_ends_with_a_model_and_the_next_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

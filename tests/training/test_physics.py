@@ -8,12 +8,12 @@ import pytest
 from torch import Tensor
 
 from runtime.errors import DataError, UsageError
-from tests.training.pictures import drawn
-from training.data import Batch, to_tensor
+from tests.support.training.pictures import drawn
+from training.data.batches import Batch, to_tensor
 from training.degradations.degradation import Degradation, Degraded, Light, to_light, to_picture
-from training.degradations.low_resolution import LowResolution
 from training.degradations.mixture import Mixture
-from training.degradations.rain import Rain, StreakBank
+from training.degradations.sensor.low_resolution import LowResolution
+from training.degradations.weather.rain import Rain, StreakBank
 from training.networks import LEVELS
 from training.physics import PHYSICS, degrade_again
 

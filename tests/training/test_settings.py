@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from runtime.errors import UsageError
-from runtime.manifest import ModelCard
+from runtime.model.manifest import ModelCard
 from training.degradations.description import Described
 from training.networks import PRESETS
 from training.recipes import RECIPES, find_recipe

@@ -17,12 +17,12 @@ import pytest
 from runtime.backend import Picture, Tensors
 from runtime.backends.onnxruntime import OnnxRuntimeBackend
 from runtime.errors import BackendError, SinkError, SourceError, UsageError
-from runtime.pictures import read_picture
+from runtime.files.pictures import read_picture
 from runtime.restorer import load
-from tests.tiny import make_bundle
-from tests.video.clips import STEADY, Clip, moving, order_of, packets, read
+from tests.support.tiny import make_bundle
+from tests.support.video.clips import STEADY, Clip, moving, order_of, packets, read
 from video.cli import Bar, bar_line, run
-from video.sources.file import open_video
+from video.files.sources.file import open_video
 
 ROOT = Path(__file__).parents[2]
 

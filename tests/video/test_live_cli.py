@@ -16,12 +16,12 @@ import numpy as np
 import pytest
 
 from runtime.errors import SinkError, SourceError, UsageError
-from runtime.zoo import shipped
-from tests.tiny import make_bundle
-from tests.video.clips import STEADY, Clip, read
-from tests.video.servers import ENDS_WITHIN, Server, refuses
+from runtime.model.zoo import shipped
+from tests.support.tiny import make_bundle
+from tests.support.video.clips import STEADY, Clip, read
+from tests.support.video.servers import ENDS_WITHIN, Server, refuses
+from video.live.statistics import LiveStatistics
 from video.live_cli import line, run, summary
-from video.live_statistics import LiveStatistics
 
 ROOT = Path(__file__).parents[2]
 

@@ -23,10 +23,10 @@ from typing import TYPE_CHECKING, Any, cast
 from runtime.errors import UsageError
 from training.degradations.degradation import Degradation
 from training.degradations.mixture import Mixture
-from training.degradations.rain import StreakBank, layers_of
+from training.degradations.weather.rain import StreakBank, layers_of
 
 if TYPE_CHECKING:
-    from training.gallery import Pair
+    from training.data.gallery import Pair
 
 # What it is called → the module of this folder and the class. A module is loaded when it is asked for: one of them needs PyAV.
 KINDS: dict[str, tuple[str, str]] = {

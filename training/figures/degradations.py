@@ -17,12 +17,12 @@ from matplotlib.figure import Figure
 
 from runtime.backend import Picture
 from runtime.errors import UsageError
-from runtime.pictures import list_pictures, read_picture
+from runtime.files.pictures import list_pictures, read_picture
+from training.data.drawn import drawn_scene
 from training.degradations.degradation import Degradation, to_light, to_picture
 from training.degradations.description import KINDS, describe, parse_mixture
 from training.degradations.mixture import Mixture
-from training.degradations.rain import StreakBank
-from training.drawn import drawn_scene
+from training.degradations.weather.rain import StreakBank
 
 # Strong enough to be seen on a sheet; the defaults, which training draws from, are printed beside it.
 SPECIMENS: dict[str, str] = {

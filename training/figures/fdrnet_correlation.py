@@ -23,11 +23,11 @@ from torch import Tensor
 
 from runtime.backend import Picture
 from runtime.errors import CheckpointError, DataError, UsageError
-from runtime.pictures import list_pictures, read_picture
+from runtime.files.pictures import list_pictures, read_picture
 from training.checkpoint import load_checkpoint
-from training.data import to_tensor
+from training.data.batches import to_tensor
+from training.data.drawn import dead_leaves, drawn_scene
 from training.degradations.degradation import to_light, to_picture
-from training.drawn import dead_leaves, drawn_scene
 from training.networks.fdrnet import Disentangled, FDRNet
 from training.recipes.hybrid import LEVELS, Hybrid
 

@@ -23,17 +23,17 @@ from torch import nn
 from runtime.backend import Picture
 from runtime.errors import DataError, UsageError
 from training.checkpoint import load_checkpoint
-from training.data import Patches, TrainingPictures, from_tensor, to_tensor
-from training.degradations.blur import Defocus
+from training.data.batches import Patches, TrainingPictures, from_tensor, to_tensor
 from training.degradations.mixture import degrade_picture
-from training.degradations.shake import Shake
-from training.logs import VALIDATION, read_validation
-from training.loop import MODEL
-from training.metrics import psnr
+from training.degradations.optics.blur import Defocus
+from training.degradations.optics.shake import Shake
+from training.loop.logs import VALIDATION, read_validation
+from training.loop.loop import MODEL
 from training.recipes import find_recipe
 from training.recipes.physicsgan_recipes import blur_and_noise
 from training.recipes.recipe import Recipe
 from training.recipes.schedules import SCHEDULES
+from training.scoring.metrics import psnr
 from training.settings import with_ablation, with_settings
 
 _SYSTEMS = {"with the physics": None, "base GAN": "base-gan"}

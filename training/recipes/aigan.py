@@ -31,7 +31,7 @@ from torch.nn import functional as F
 from torch.optim import Optimizer
 
 from runtime.errors import UsageError
-from training.data import Batch
+from training.data.batches import Batch
 from training.networks.aigan import AIGAN, Signals
 from training.networks.discriminators import PatchGAN
 from training.recipes.recipe import Losses, System, check_judge, check_weights, descend, frozen, with_adam

@@ -15,11 +15,11 @@ import functools
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
+from training.data.gallery import Pair
 from training.degradations.degradation import Degradation
-from training.degradations.haze import Haze
 from training.degradations.mixture import Mixture
-from training.degradations.noise import Noise
-from training.gallery import Pair
+from training.degradations.sensor.noise import Noise
+from training.degradations.weather.haze import Haze
 from training.networks import PRESETS
 from training.recipes import derain
 from training.recipes.aigan import AIGANMethod

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from training.degradations.compression import Jpeg
+from training.data.gallery import Pair
 from training.degradations.degradation import Degradation
 from training.degradations.mixture import Mixture
-from training.degradations.noise import Noise
-from training.degradations.rain import Rain, StreakBank, layers_of
-from training.gallery import Pair
+from training.degradations.sensor.compression import Jpeg
+from training.degradations.sensor.noise import Noise
+from training.degradations.weather.rain import Rain, StreakBank, layers_of
 
 UNTOUCHED = 0.15  # share of patches with no weather: without them a network "cleans" clean pictures (36 dB instead of over 42)
 

@@ -17,7 +17,7 @@ from torch.nn import functional as F
 from torch.optim import Optimizer
 
 from runtime.errors import UsageError
-from training.data import Batch
+from training.data.batches import Batch
 from training.losses import orthogonality
 from training.networks.fdrnet import Disentangled, FDRNet
 from training.recipes.recipe import Losses, System, descend

@@ -18,11 +18,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from training.degradations.blur import Blur
+from training.data.gallery import Pair
 from training.degradations.degradation import Degradation
 from training.degradations.mixture import Mixture
-from training.degradations.noise import Noise
-from training.gallery import Pair
+from training.degradations.optics.blur import Blur
+from training.degradations.sensor.noise import Noise
 from training.networks import PRESETS
 from training.recipes import derain, hybrid
 from training.recipes.fdrnet import FDRNetMethod

@@ -19,9 +19,9 @@ from functools import cache, partial
 import cv2
 import numpy as np
 
-from training.degradations.compression import Jpeg
+from training.data.gallery import Pair
 from training.degradations.degradation import Degradation, Degraded, Light, to_light, to_picture
-from training.gallery import Pair
+from training.degradations.sensor.compression import Jpeg
 
 LEVELS = 10
 MILD, MODERATE, SEVERE = (9, 11), (12, 17), (18, 20)

@@ -26,7 +26,7 @@ from torch.nn import functional as F
 from torch.optim import Optimizer
 
 from runtime.errors import UsageError
-from training.data import Batch
+from training.data.batches import Batch
 from training.networks.discriminators import PatchGAN
 from training.networks.physicsgan import PhysicsGAN
 from training.physics import PHYSICS, degrade_again

@@ -5,7 +5,7 @@ averaging of weights. Left open, and chosen here: the number of steps (200 passe
 small, else 1,000,000); the extent of the blur (a disc of up to 4 pixels, then a walk of up to 21: both on each picture, as the text has
 it); the haze (even, light falling to exp(−0.4 … −1.6) at the far end, airlight 0.7 to 1); noise in deblurring is Gaussian with σ
 from 0 to 10 % of white; in ×4 super-resolution the network sees the enlarged picture, since it keeps the size (in a bundle the graph
-enlarges it: export/trained.py).
+enlarges it: export/onnx/trained.py).
 """
 
 from __future__ import annotations
@@ -13,15 +13,15 @@ from __future__ import annotations
 import functools
 from collections.abc import Callable, Mapping, Sequence
 
-from training.degradations.blur import Defocus
+from training.data.gallery import Pair
 from training.degradations.degradation import Degradation
-from training.degradations.haze import Haze
-from training.degradations.low_resolution import LowResolution
 from training.degradations.mixture import Mixture
-from training.degradations.noise import Noise
-from training.degradations.rain import Rain, StreakBank
-from training.degradations.shake import Shake
-from training.gallery import Pair
+from training.degradations.optics.blur import Defocus
+from training.degradations.optics.shake import Shake
+from training.degradations.sensor.low_resolution import LowResolution
+from training.degradations.sensor.noise import Noise
+from training.degradations.weather.haze import Haze
+from training.degradations.weather.rain import Rain, StreakBank
 from training.networks import PRESETS
 from training.recipes.physicsgan import PhysicsGANMethod
 from training.recipes.recipe import Recipe

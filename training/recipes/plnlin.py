@@ -31,7 +31,7 @@ from torch.nn import functional as F
 from torch.optim import Optimizer
 
 from runtime.errors import UsageError
-from training.data import Batch
+from training.data.batches import Batch
 from training.losses import ssim
 from training.networks.plnlin import KINDS, PLNLIN, Hierarchy
 from training.networks.plnlin_judge import PLNLINJudge
@@ -102,9 +102,7 @@ class PLNLINSystem:
     def step(self, batches: Sequence[Batch]) -> dict[str, Tensor]:
         shown: list[_Shown] = []
         generator, judge = self._wrapped["generator"], self._wrapped["judge"]
-        logged = descend(
-            self._fabric, generator, self.optimisers["generator"], batches, lambda batch: self._generator_losses(batch, shown)
-        )
+        logged = descend(self._fabric, generator, self.optimisers["generator"], batches, lambda batch: self._generator_losses(batch, shown))
         self._steps += 1
         if shown and int(self._steps) % self._method.ratio == 0:
             left = iter(shown)

@@ -23,9 +23,9 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from runtime.errors import UsageError
-from training.data import Batch
+from training.data.batches import Batch
+from training.data.gallery import Pair
 from training.degradations.degradation import Degradation
-from training.gallery import Pair
 from training.networks import Preset
 
 Losses = tuple[Tensor, dict[str, Tensor]]  # what is descended, and what is logged

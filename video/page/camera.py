@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from runtime.errors import PictureError
-from runtime.pictures import encode_picture
-from video.live_model import LiveModel
+from runtime.files.pictures import encode_picture
+from video.live.model import LiveModel
 from video.page.sink import PageSink
 
 _LONGEST = 40

@@ -9,7 +9,7 @@ from typing import Protocol
 from runtime.backend import Picture
 from runtime.errors import MissingExtra, SinkError
 from video.color import PictureToFrame, assumed_tags
-from video.sources.live import TICK
+from video.live.sources.source import TICK
 
 try:
     import av
@@ -44,7 +44,7 @@ class Coded:
 
 class Coder(Protocol):
     def __call__(self, picture: Picture, pts: int, *, alone: bool) -> Coded:
-        """`pts` in ticks of video.sources.live.TICK, rising; `alone` asks for one that is."""
+        """`pts` in ticks of video.live.sources.source.TICK, rising; `alone` asks for one that is."""
 
 
 class JpegCoder:

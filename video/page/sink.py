@@ -7,11 +7,11 @@ from collections.abc import Callable
 from typing import Any
 
 from runtime.timing import Durations
-from video.live_statistics import LiveStatistics
+from video.live.sinks.sink import Shown
+from video.live.statistics import LiveStatistics
 from video.page.coding import H264Coder, JpegCoder
 from video.page.viewers import Channel
 from video.page.views import View
-from video.sinks.live import Shown
 
 _JPEGS = 1
 _H264_FRAMES = 8  # each is needed to show the next: a third of a second for the event loop to come to it

@@ -10,8 +10,8 @@ import time
 from contextlib import ExitStack
 
 from runtime.errors import MissingExtra, SinkError
+from video.live.sources.source import TICK
 from video.page.viewers import Channel, Viewer
-from video.sources.live import TICK
 
 try:
     from aiortc import RTCConfiguration, RTCPeerConnection, RTCRtpSender, RTCSessionDescription

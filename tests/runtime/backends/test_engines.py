@@ -11,11 +11,11 @@ import numpy as np
 import pytest
 
 from runtime.backend import Backend, Picture, open_backend
-from runtime.bundle import Bundle, open_bundle
 from runtime.errors import BackendError
-from tests.engines import ENGINES
-from tests.runtime.paper_tensorrt import engine_for, paper_machine
-from tests.tiny import make_bundle
+from runtime.model.bundle import Bundle, open_bundle
+from tests.support.engines import ENGINES
+from tests.support.runtime.simulated_tensorrt import engine_for, paper_machine
+from tests.support.tiny import make_bundle
 
 
 @pytest.fixture(scope="module")

@@ -13,9 +13,9 @@ import pytest
 
 from runtime.backend import EngineOptions
 from runtime.backends.onnxruntime import OnnxRuntimeBackend
-from runtime.bundle import open_bundle
 from runtime.errors import BackendError
-from tests.tiny import make_bundle
+from runtime.model.bundle import open_bundle
+from tests.support.tiny import make_bundle
 
 ROOT = Path(__file__).parents[3]
 _ALONE = """
@@ -23,7 +23,7 @@ import sys
 from pathlib import Path
 from runtime.backend import EngineOptions
 from runtime.backends.onnxruntime import OnnxRuntimeBackend
-from runtime.bundle import open_bundle
+from runtime.model.bundle import open_bundle
 OnnxRuntimeBackend(open_bundle(Path(sys.argv[1])), EngineOptions(threads=1))
 """
 

@@ -10,7 +10,7 @@ import pytest
 
 from runtime.backends import onnxruntime_build as build
 from runtime.errors import BackendError, MissingExtra
-from tests.export.stubs import compiled
+from tests.support.export.stubs import compiled
 
 
 @pytest.fixture

@@ -19,17 +19,17 @@ import numpy as np
 import onnxruntime
 import pytest
 
-from export.verify import verify_bundle
+from export.verify.verify import verify_bundle
 from runtime.backend import EngineOptions, Picture, Tensors, open_backend
-from runtime.backends import onnxruntime_card as card
 from runtime.backends import onnxruntime_cuda as leaf
+from runtime.backends import onnxruntime_gpu as card
 from runtime.backends.onnxruntime_cuda import OnnxRuntimeCudaBackend
-from runtime.bundle import Bundle, open_bundle
 from runtime.errors import BackendError, DeviceLost
+from runtime.model.bundle import Bundle, open_bundle
+from runtime.model.zoo import find
 from runtime.restorer import load
-from runtime.zoo import find
-from tests.engines import needs_cuda
-from tests.tiny import make_bundle
+from tests.support.engines import needs_cuda
+from tests.support.tiny import make_bundle
 
 _PATIENCE = 10  # seconds until a test that hangs fails
 ROOT = Path(__file__).parents[3]
@@ -387,7 +387,7 @@ def _opened_paths(patch: pytest.MonkeyPatch) -> list[Path]:
 
 
 def test_importing_it_keeps_the_telemetry_off() -> None:
-    code = "import os, runtime.backends.onnxruntime_card; print(os.environ['ORT_DISABLE_TELEMETRY'])"
+    code = "import os, runtime.backends.onnxruntime_gpu; print(os.environ['ORT_DISABLE_TELEMETRY'])"
     environment = {name: value for name, value in os.environ.items() if name != "ORT_DISABLE_TELEMETRY"}
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, env=environment, capture_output=True, text=True, check=True)
     assert done.stdout == "1\n"

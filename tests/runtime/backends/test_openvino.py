@@ -12,10 +12,10 @@ import pytest
 
 import runtime.backends.openvino as leaf
 from runtime.backends.openvino import OpenVinoBackend
-from runtime.bundle import Bundle, open_bundle
 from runtime.errors import BackendError
+from runtime.model.bundle import Bundle, open_bundle
 from runtime.restorer import load
-from tests.tiny import make_bundle
+from tests.support.tiny import make_bundle
 
 
 @pytest.fixture
@@ -150,7 +150,7 @@ def test_a_signal_after_two_models_came_and_went_is_only_a_signal(tmp_path: Path
 import gc, signal, sys
 from pathlib import Path
 from runtime.backends.openvino import OpenVinoBackend
-from runtime.bundle import open_bundle
+from runtime.model.bundle import open_bundle
 first, second = (OpenVinoBackend(open_bundle(Path(folder))) for folder in sys.argv[1:])
 first.close(); del first; gc.collect()
 second.close(); del second; gc.collect()

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from runtime.cache_folder import cache_folder, make_private
 from runtime.doctor import caches as module
 from runtime.doctor.caches import Cache, caches
+from runtime.files.cache_folder import cache_folder, make_private
 
 
 @pytest.fixture

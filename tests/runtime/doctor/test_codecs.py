@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from runtime.doctor.codecs import Encoder, encoders
-from tests.runtime.doctor.fakes import Site
+from tests.support.runtime.doctor_site import Site
 
 
 def test_what_clearway_writes_with_is_there() -> None:

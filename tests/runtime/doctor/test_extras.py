@@ -10,7 +10,7 @@ import pytest
 
 from runtime.doctor import extras as module
 from runtime.doctor.extras import Extra, Package, extras
-from tests.runtime.doctor.fakes import Site
+from tests.support.runtime.doctor_site import Site
 
 ROOT = Path(__file__).parents[3]
 

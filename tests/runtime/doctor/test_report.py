@@ -8,16 +8,16 @@ from pathlib import Path
 
 import pytest
 
-import runtime.zoo
+import runtime.model.zoo
 from runtime.doctor import report as module
 from runtime.doctor.cards import Card, Graphics
 from runtime.doctor.extras import Extra, Package
 from runtime.doctor.report import examine, next_command
 from runtime.doctor.trial import Trial
-from runtime.machine import processor
-from tests.runtime.doctor import findings
-from tests.runtime.doctor.findings import ALL, CPU_LINE, DAMAGED, GPU_LINE, LIVE_LINE, NO_ENGINE, REPORT, RUNS
-from tests.tiny import make_bundle
+from runtime.machine.computer import processor
+from tests.support.runtime import doctor_findings as findings
+from tests.support.runtime.doctor_findings import ALL, CPU_LINE, DAMAGED, GPU_LINE, LIVE_LINE, NO_ENGINE, REPORT, RUNS
+from tests.support.tiny import make_bundle
 
 _REINSTALL = "pip install --force-reinstall --no-deps clearway"
 
@@ -70,7 +70,7 @@ def test_the_exit_code_says_whether_anything_runs(trials: tuple[Trial, ...], cod
 
 @pytest.fixture
 def zoo(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setattr(runtime.zoo, "_ZOO", tmp_path)
+    monkeypatch.setattr(runtime.model.zoo, "_ZOO", tmp_path)
     return make_bundle(tmp_path / "tiny").parent
 
 

@@ -7,18 +7,18 @@ from pathlib import Path
 
 import pytest
 
-import runtime.zoo
+import runtime.model.zoo
 from runtime.backend import PREFERENCE, open_backend
-from runtime.bundle import MODEL, open_bundle
 from runtime.doctor import trial
 from runtime.doctor.trial import Trial, try_model
-from tests.runtime.doctor.fakes import Site
-from tests.tiny import make_bundle
+from runtime.model.bundle import MODEL, open_bundle
+from tests.support.runtime.doctor_site import Site
+from tests.support.tiny import make_bundle
 
 
 @pytest.fixture(autouse=True)
 def zoo(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setattr(runtime.zoo, "_ZOO", tmp_path / "zoo")
+    monkeypatch.setattr(runtime.model.zoo, "_ZOO", tmp_path / "zoo")
     monkeypatch.setattr(trial, "_SECONDS", 0.1)
     return make_bundle(tmp_path / "zoo" / "tiny").parent
 

@@ -11,8 +11,8 @@ from runtime.doctor.codecs import Encoder, Encoders
 from runtime.doctor.report import Report
 from runtime.doctor.trial import PassedOver
 from runtime.doctor.words import text
-from runtime.machine import Memory
-from tests.runtime.doctor.findings import ALL, CPU_LINE, DAMAGED, GPU_LINE, NO_ENGINE, REPORT, RUNS
+from runtime.machine.computer import Memory
+from tests.support.runtime.doctor_findings import ALL, CPU_LINE, DAMAGED, GPU_LINE, NO_ENGINE, REPORT, RUNS
 
 _HEALTHY = """\
 derain runs here: 26.7 pictures of 1280×720 a second.

@@ -9,16 +9,16 @@ import numpy as np
 import pytest
 
 from runtime.errors import DataError, UsageError
-from tests.training.degradations.pictures import EXTREMES, SCENE
-from training.degradations.compression import Jpeg
+from tests.support.training.scenes import EXTREMES, SCENE
 from training.degradations.degradation import Degradation, Degraded, Light, to_picture
 from training.degradations.description import KINDS, kind_of, parse_mixture
-from training.degradations.downpour import Downpour
-from training.degradations.low_resolution import resampling
 from training.degradations.mixture import Mixture, degrade_picture
-from training.degradations.noise import Noise
-from training.degradations.rain import Rain, StreakBank
-from training.metrics import psnr
+from training.degradations.sensor.compression import Jpeg
+from training.degradations.sensor.low_resolution import resampling
+from training.degradations.sensor.noise import Noise
+from training.degradations.weather.downpour import Downpour
+from training.degradations.weather.rain import Rain, StreakBank
+from training.scoring.metrics import psnr
 
 BANK = StreakBank(seed=4, count=6, side=96)
 ALL: dict[str, Degradation] = {name: parse_mixture(name, BANK) for name in KINDS}

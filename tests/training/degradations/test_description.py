@@ -8,15 +8,15 @@ import numpy as np
 import pytest
 
 from runtime.errors import UsageError
-from tests.training.degradations.pictures import SCENE
-from training.degradations.compression import Jpeg
+from tests.support.training.scenes import SCENE
+from training.data.gallery import Pair
 from training.degradations.degradation import Degradation, Degraded, Light, to_picture
 from training.degradations.description import KINDS, Described, describe, kind_of, parse_mixture
-from training.degradations.haze import Haze
 from training.degradations.mixture import Mixture
-from training.degradations.noise import Noise
-from training.degradations.rain import Rain, StreakBank
-from training.gallery import Pair
+from training.degradations.sensor.compression import Jpeg
+from training.degradations.sensor.noise import Noise
+from training.degradations.weather.haze import Haze
+from training.degradations.weather.rain import Rain, StreakBank
 
 BANK = StreakBank(seed=1)
 LINES: dict[str, Degradation] = {
@@ -140,7 +140,7 @@ def test_a_recipe_may_be_given_its_degradation_in_words() -> None:
 
 def test_only_those_who_ask_for_video_need_pyav(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "av", None)
-    monkeypatch.delitem(sys.modules, "training.degradations.video_compression", raising=False)
+    monkeypatch.delitem(sys.modules, "training.degradations.sensor.video_compression", raising=False)
     parse_mixture("haze + jpeg")
     with pytest.raises(ModuleNotFoundError, match="av"):
         parse_mixture("h264")

@@ -5,11 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from tests.training.degradations.pictures import SCENE
-from training.degradations.dirt import Dirt
-from training.degradations.drops import Drops
-from training.degradations.glare import Glare
-from training.degradations.night import Night
+from tests.support.training.scenes import SCENE
+from training.degradations.optics.dirt import Dirt
+from training.degradations.optics.drops import Drops
+from training.degradations.optics.glare import Glare
+from training.degradations.sensor.night import Night
 
 
 def test_drops_cover_what_they_say() -> None:

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from runtime.errors import PictureError, UsageError
-from tests.training.pictures import clean_folder
+from tests.support.training.pictures import clean_folder
 from training.degradations.description import KINDS, parse_mixture
 from training.figures import FIGURES, degradations
 

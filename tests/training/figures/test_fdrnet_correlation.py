@@ -11,8 +11,8 @@ import pytest
 import torch
 
 from runtime.errors import CheckpointError, DataError, PictureError, UsageError
-from runtime.manifest import ModelCard
-from tests.training.pictures import clean_folder, drawn
+from runtime.model.manifest import ModelCard
+from tests.support.training.pictures import clean_folder, drawn
 from training.checkpoint import Checkpoint, save_checkpoint
 from training.figures import FIGURES, figure
 from training.figures.fdrnet_correlation import DISTORTIONS, arguments, correlation, draw, likeness, look, off_diagonal_mean, open_network

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from runtime.errors import DataError, UsageError
-from runtime.manifest import ModelCard
+from runtime.model.manifest import ModelCard
 from training.checkpoint import Checkpoint, save_checkpoint
 from training.figures import FIGURES, figure
 from training.figures.physicsgan_curves import page

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from export.graph import FrameGraph, cost_of, export_graph, facts_of, reference, traits_of
+from export.onnx.graph import FrameGraph, cost_of, export_graph, facts_of, reference, traits_of
 from runtime.errors import UsageError
 from training.networks import PRESETS
 from training.networks.aigan import AIGAN, AIGANConfig, Signals

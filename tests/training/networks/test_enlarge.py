@@ -10,9 +10,9 @@ import torch
 from torch import Tensor, nn
 
 from runtime.bicubic import bicubic, enlarged
-from tests.export.toys import Toy
+from tests.support.export.toys import Toy
 from training.degradations.degradation import to_picture
-from training.degradations.low_resolution import LowResolution, Shrunk
+from training.degradations.sensor.low_resolution import LowResolution, Shrunk
 from training.networks import LEVELS
 from training.networks.enlarge import Enlarged
 from training.networks.physicsgan import PhysicsGAN, PhysicsGANConfig

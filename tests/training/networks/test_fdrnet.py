@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from export.graph import cost_of
+from export.onnx.graph import cost_of
 from training.networks import PRESETS
 from training.networks.blocks import ChannelAttention
 from training.networks.fdrnet import FDRNet, FDRNetConfig, Phase

@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch import nn
 
-from export.graph import FrameGraph, cost_of, traits_of
+from export.onnx.graph import FrameGraph, cost_of, traits_of
 from training.networks import PRESETS
 from training.networks.physicsgan import PhysicsGAN, PhysicsGANConfig
 

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from export.graph import FrameGraph, cost_of, export_graph
+from export.onnx.graph import FrameGraph, cost_of, export_graph
 from runtime.errors import UsageError
 from training.networks import PRESETS, build_network
 from training.networks.plnlin import PLNLIM, PLNLIN, SFT, Hierarchy, PLNLINConfig

@@ -12,9 +12,9 @@ from lightning_fabric import Fabric
 from torch import Tensor, nn
 
 from runtime.errors import UsageError
-from tests.training.pictures import drawn
-from tests.training.recipes.ablations import differences
-from training.data import Batch, Patches, TrainingPictures
+from tests.support.training.ablations import differences
+from tests.support.training.pictures import drawn
+from training.data.batches import Batch, Patches, TrainingPictures
 from training.networks import PRESETS
 from training.networks.aigan import AIGAN, AIGANConfig, Signals
 from training.networks.fdrnet import FDRNet, FDRNetConfig

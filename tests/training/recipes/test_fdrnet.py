@@ -13,10 +13,10 @@ from lightning_fabric import Fabric
 from torch.nn import functional as F
 
 from runtime.errors import UsageError
-from tests.training.recipes.ablations import differences
-from training.data import Batch, to_tensor
+from tests.support.training.ablations import differences
+from training.data.batches import Batch, to_tensor
+from training.data.drawn import dead_leaves
 from training.degradations.degradation import to_light, to_picture
-from training.drawn import dead_leaves
 from training.losses import orthogonality
 from training.networks import PRESETS
 from training.networks.fdrnet import FDRNet, FDRNetConfig

@@ -7,8 +7,8 @@ import itertools
 import numpy as np
 import pytest
 
+from training.data.drawn import dead_leaves
 from training.degradations.degradation import to_light
-from training.drawn import dead_leaves
 from training.recipes.hybrid import MILD, MODERATE, SEVERE, TRIALS, WIDE_BLUR_TRIALS, Hybrid
 
 CLEAN = to_light(dead_leaves(np.random.default_rng(1), 48, 56))

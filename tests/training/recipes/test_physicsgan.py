@@ -14,9 +14,9 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from runtime.errors import DataError, UsageError
-from tests.training.pictures import drawn
-from tests.training.recipes.ablations import differences
-from training.data import Batch, Patches, TrainingPictures
+from tests.support.training.ablations import differences
+from tests.support.training.pictures import drawn
+from training.data.batches import Batch, Patches, TrainingPictures
 from training.degradations.degradation import Degraded, Light
 from training.networks import PRESETS
 from training.networks.physicsgan import PhysicsGAN, PhysicsGANConfig

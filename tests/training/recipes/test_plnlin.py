@@ -15,10 +15,10 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from runtime.errors import UsageError
-from tests.training.pictures import drawn
-from tests.training.recipes.ablations import differences
-from training.data import Batch, Patches, TrainingPictures
-from training.degradations.rain import Rain, StreakBank
+from tests.support.training.ablations import differences
+from tests.support.training.pictures import drawn
+from training.data.batches import Batch, Patches, TrainingPictures
+from training.degradations.weather.rain import Rain, StreakBank
 from training.losses import ssim
 from training.networks import PRESETS
 from training.networks.plnlin import PLNLIN, PLNLINConfig

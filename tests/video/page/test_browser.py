@@ -10,12 +10,12 @@ from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.support.select import Select
 
-from benchmarks.browser import MISSING, chromium
-from tests.video.page.chromium import Browser
-from tests.video.page.serving import Page, Still, page, soon
+from benchmarks.footage.browser import MISSING, chromium
+from tests.support.video.chromium import Browser
+from tests.support.video.serving import Page, Still, page, soon
+from video.live.sources.pretend import Pattern
+from video.live.sources.source import LiveSource
 from video.page.views import View
-from video.sources.live import LiveSource
-from video.sources.pretend import Pattern
 
 pytestmark = pytest.mark.skipif(bool(MISSING), reason=MISSING)
 

@@ -9,10 +9,10 @@ import pytest
 from av.video.codeccontext import VideoCodecContext
 
 from runtime.backend import Picture
-from tests.video.page.serving import picture
+from tests.support.video.serving import picture
 from video.color import FrameToPicture, read_color
+from video.live.sources.source import TICK
 from video.page.coding import Coded, Coder, H264Coder, JpegCoder
-from video.sources.live import TICK
 
 
 def gradient(shift: int = 0) -> Picture:

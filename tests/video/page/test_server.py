@@ -17,13 +17,13 @@ import aiohttp
 import cv2
 import numpy as np
 
-from runtime.pictures import left_behind, read_picture
-from tests.video.page.serving import HEIGHT, WIDTH, Page, page, soon
-from tests.video.servers import ENDS_WITHIN, Server, refuses
-from tests.video.test_live import Gather
+from runtime.files.pictures import left_behind, read_picture
+from tests.support.video.servers import ENDS_WITHIN, Server, refuses
+from tests.support.video.serving import HEIGHT, WIDTH, Page, page, soon
+from tests.video.live.test_run import Gather
+from video.live.sources.pretend import Pattern
+from video.live.sources.stream import StreamSource
 from video.page.views import View
-from video.sources.pretend import Pattern
-from video.sources.stream import StreamSource
 
 _T = TypeVar("_T")
 

@@ -10,8 +10,8 @@ import numpy as np
 
 from runtime.backend import Picture
 from runtime.restorer import Restored
-from tests.video.page.serving import picture
-from tests.video.servers import ENDS_WITHIN
+from tests.support.video.servers import ENDS_WITHIN
+from tests.support.video.serving import picture
 from video.page.coding import Coded
 from video.page.viewers import Channel, Viewer
 from video.page.views import View

@@ -7,7 +7,7 @@ import pytest
 
 from runtime.backend import Picture
 from runtime.restorer import Restored
-from tests.video.page.serving import picture
+from tests.support.video.serving import picture
 from video.page.views import WIDEST, View, drawn
 
 

@@ -11,7 +11,7 @@ import pytest
 from aiortc import RTCConfiguration, RTCPeerConnection, RTCRtpSender, RTCSessionDescription
 from av import VideoFrame
 
-from tests.video.page.serving import Page, Still, page, soon
+from tests.support.video.serving import Page, Still, page, soon
 from tests.video.page.test_server import ask, client
 from video.page.views import View
 

@@ -1,0 +1,32 @@
+"""Owns what a checkpoint is in its bundle: the network as users meet it, and the weather that its gate shows; knows no graph and no file.
+
+The two belong together. A recipe whose pictures were shrunk and enlarged again trains a network that keeps the size, but a user has
+the small picture: in the bundle the network stands behind its enlarging, and the gate shows small pictures.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from torch import nn
+
+from training.checkpoint import Checkpoint
+from training.degradations.degradation import Degradation
+from training.degradations.sensor.low_resolution import Shrunk
+from training.networks.enlarge import Enlarged
+from training.settings import recipe_of
+
+
+@dataclass(frozen=True)
+class Trained:
+    checkpoint: Checkpoint
+    network: nn.Module
+    degrade: Degradation  # what it was trained on
+    enlarges: int = 1  # times: `degrade` gives pictures that much smaller than their truth
+
+
+def trained(checkpoint: Checkpoint) -> Trained:
+    recipe, network = recipe_of(checkpoint.card), checkpoint.build()
+    if recipe.enlarges > 1:
+        return Trained(checkpoint, Enlarged(network, recipe.enlarges).eval(), Shrunk(recipe.enlarges), recipe.enlarges)
+    return Trained(checkpoint, network, recipe.degradation(checkpoint.card.seed, ()))

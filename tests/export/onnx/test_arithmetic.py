@@ -1,0 +1,166 @@
+"""Running a file as it is typed: FP16's rounding and its infinities are there, and in FP32 it is what ONNX Runtime computes."""
+
+from __future__ import annotations
+
+import weakref
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+import onnx
+import onnxruntime
+import pytest
+import torch
+from onnx import ModelProto, TensorProto, helper, numpy_helper
+from torch import nn
+from torch.nn import functional as F
+
+from export.onnx.arithmetic import Arithmetic, Step, _runner, multiply_adds
+from export.onnx.graph import cost_of, export_graph, reference
+from tests.support.export.toys import Toy
+from training.networks import PRESETS
+
+
+def graph_of(nodes: Sequence[onnx.NodeProto], kind: int, **constants: Any) -> ModelProto:
+    """`frame` as bytes, cast to `x` of that kind; the last node makes `y`."""
+    typed = helper.tensor_dtype_to_np_dtype(kind)
+    values = [
+        numpy_helper.from_array(np.asarray(v, np.int64 if np.asarray(v).dtype.kind == "i" else typed), k) for k, v in constants.items()
+    ]
+    frame = helper.make_tensor_value_info("frame", TensorProto.UINT8, ["N", "H", "W", 3])
+    nodes = [helper.make_node("Cast", ["frame"], ["x"], name="/Cast", to=kind), *nodes]
+    graph = helper.make_graph(nodes, "g", [frame], [helper.make_tensor_value_info("y", kind, None)], values)
+    return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 23)], ir_version=10)
+
+
+def test_squares_overflow_in_fp16_as_on_a_gpu_and_not_in_an_engine_of_the_cpu() -> None:
+    """sqrt((8x)²) of 250 is 2000, and its square beyond 65504."""
+    nodes = [
+        helper.make_node("Mul", ["x", "eight"], ["large"]),
+        helper.make_node("Mul", ["large", "large"], ["square"]),
+        helper.make_node("Sqrt", ["square"], ["y"]),
+    ]
+    model = graph_of(nodes, TensorProto.FLOAT16, eight=8.0)
+    frame = np.full((1, 16, 16, 3), 250, np.uint8)
+    assert np.isinf(Arithmetic(model).run(frame)["y"]).all()
+    session = onnxruntime.InferenceSession(model.SerializeToString())
+    assert (session.run(None, {"frame": frame})[0] == 2000).all(), "then ONNX Runtime could check FP16 by itself"
+
+
+def test_every_node_starts_from_what_is_stored() -> None:
+    """2048 + 1 is 2048 in FP16, so that taking 2048 off again leaves nothing."""
+    nodes = [helper.make_node("Add", ["x", "much"], ["sum"]), helper.make_node("Sub", ["sum", "much"], ["y"])]
+    frame = np.ones((1, 16, 16, 3), np.uint8)
+    for kind, left in ((TensorProto.FLOAT16, 0), (TensorProto.FLOAT, 1)):
+        assert (Arithmetic(graph_of(nodes, kind, much=2048.0)).run(frame)["y"] == left).all()
+
+
+def test_a_sum_is_added_up_in_fp32_and_rounded_once() -> None:
+    """4,096 products of 1 and 0.0625: added one by one in FP16 they would stay at 128, where a step is 0.125."""
+    nodes = [helper.make_node("Reshape", ["x", "row"], ["flat"]), helper.make_node("MatMul", ["flat", "column"], ["y"])]
+    model = graph_of(nodes, TensorProto.FLOAT16, row=np.array([1, 3072]), column=np.full((3072, 1), 0.0625))
+    answer = Arithmetic(model).run(np.ones((1, 32, 32, 3), np.uint8))["y"]
+    assert answer.dtype == np.float16
+    assert answer.item() == 192
+
+
+@pytest.mark.parametrize("operation", ["Add", "Sub", "Mul", "Relu"])
+def test_one_operation_in_fp32_rounded_gives_the_bits_of_fp16(operation: str) -> None:
+    """Of any two numbers there are: small ones below the normal range, infinite ones, NaN."""
+    a, b = (np.random.default_rng(seed).integers(0, 2**16, 100_000, np.uint16).view(np.float16) for seed in (0, 1))
+    node = helper.make_node(operation, ["a", "b"][: 1 if operation == "Relu" else 2], ["y"])
+    with np.errstate(all="ignore"):
+        got = _runner(node, {"": 23})(*(a, b)[: len(node.input)])[0]
+        expected = {"Add": a + b, "Sub": a - b, "Mul": a * b, "Relu": np.maximum(a, np.float16(0))}[operation]
+    assert got.dtype == np.float16
+    np.testing.assert_array_equal(got, expected)
+
+
+@pytest.mark.parametrize("preset", ["aigan-edge", "fdrnet-edge", "physicsgan-edge"])  # plnlin's windows: test_attention.py
+def test_in_fp32_it_is_what_pytorch_computes(preset: str) -> None:
+    torch.manual_seed(0)
+    network = PRESETS[preset].build().eval()
+    with torch.no_grad():  # the edge presets start as the identity
+        for parameter in network.parameters():
+            parameter.add_(torch.randn(parameter.shape) * 0.02)
+    frames = np.random.default_rng(0).integers(0, 256, (2, 33, 47, 3), dtype=np.uint8)
+    got, expected = Arithmetic(onnx.load_model_from_string(export_graph(network))).run(frames), reference(network)(frames)
+    assert got.keys() == expected.keys()
+    for name, truth in expected.items():
+        assert np.abs(got[name].astype(np.float64) - truth).max() <= (1e-4 if name == "health" else 1), name
+    assert np.abs(expected["restored"].astype(int) - frames).max() > 1
+
+
+class Every(Toy):
+    """One of each operation that the arithmetic computes by itself, in a shape that none of ours has."""
+
+    def __init__(self, layer: Callable[[torch.Tensor], torch.Tensor]) -> None:
+        super().__init__(stride=2)
+        self.layer = layer
+
+    def correction(self, picture: torch.Tensor) -> torch.Tensor:
+        return self.layer(picture)
+
+
+def _seeded(make: Callable[[], nn.Module]) -> nn.Module:
+    torch.manual_seed(1)
+    return make()
+
+
+@pytest.mark.parametrize(
+    "layer",
+    [
+        _seeded(lambda: nn.Sequential(nn.Conv2d(3, 8, 3, stride=2, padding=1), nn.ConvTranspose2d(8, 3, 4, stride=2, padding=1))),
+        _seeded(lambda: nn.Sequential(nn.Conv2d(3, 6, (3, 5), padding=(1, 2), groups=3), nn.Conv2d(6, 3, 3, padding=2, dilation=2))),
+        _seeded(lambda: nn.InstanceNorm2d(3, affine=True)),
+        lambda x: F.avg_pool2d(x, 3, stride=1, padding=1, count_include_pad=True) - F.avg_pool2d(x, 3, 1, 1, count_include_pad=False),
+        lambda x: F.gelu(x, approximate="tanh") + F.gelu(x) + torch.softmax(x, dim=1),
+        lambda x: F.max_pool2d(x, 3, stride=1, padding=1) + F.group_norm(torch.cat([x, x[:, :1]], dim=1), 2)[:, :3],
+        lambda x: x.mean(dim=(1, 3), keepdim=True) + x.mean(dim=2, keepdim=True),
+        lambda x: F.interpolate(F.avg_pool2d(x, 2), scale_factor=2.0, mode="nearest"),
+        lambda x: torch.cat([x[:, :1] * torch.tanh(x[:, 1:2]), F.leaky_relu(x[:, 1:] - 0.5, 0.1)], dim=1),
+    ],
+    ids=["convolutions", "groups", "instance norm", "pooling", "curves", "peaks", "means", "resampling", "plain"],
+)
+def test_each_operation_agrees_with_pytorch(layer: Any) -> None:
+    network = Every(layer)
+    frames = np.random.default_rng(0).integers(0, 256, (2, 18, 24, 3), dtype=np.uint8)
+    got = Arithmetic(onnx.load_model_from_string(export_graph(network))).run(frames)
+    np.testing.assert_allclose(got["health"], reference(network)(frames)["health"], atol=1e-5)
+    assert np.abs(got["restored"].astype(int) - reference(network)(frames)["restored"]).max() <= 1
+
+
+def test_multiply_adds_are_those_that_pytorch_counts() -> None:
+    network = PRESETS["fdrnet-edge"].build().eval()
+    arithmetic = Arithmetic(onnx.load_model_from_string(export_graph(network)))
+    counted = sum(map(multiply_adds, arithmetic.steps(np.zeros((1, 720, 1280, 3), np.uint8))))
+    assert 2 * counted / 1e9 == pytest.approx(cost_of(network)[1])
+
+
+@pytest.mark.parametrize(
+    ("operation", "shapes", "expected"),
+    [
+        ("ConvTranspose", [(1, 4, 5, 6), (4, 3, 2, 2)], 4 * 5 * 6 * 3 * 4),
+        ("Gemm", [(2, 7), (7, 5)], 2 * 7 * 5),
+        ("MatMul", [(3, 2, 7), (3, 7, 5)], 3 * 2 * 7 * 5),
+        ("Attention", [(2, 2, 9, 16)] * 3, 2 * (2 * 2 * 9 * 9 * 16)),
+    ],
+)
+def test_multiply_adds_of_what_no_preset_has(operation: str, shapes: list[tuple[int, ...]], expected: int) -> None:
+    arrays = tuple(np.zeros(shape, np.float32) for shape in shapes)
+    out = {"ConvTranspose": (1, 3, 10, 12), "Gemm": (2, 5), "MatMul": (3, 2, 5), "Attention": (2, 2, 9, 16)}[operation]
+    step = Step(helper.make_node(operation, ["a", "b", "c"], ["y"]), arrays, (np.zeros(out, np.float32),), held=0)
+    assert multiply_adds(step) == expected
+
+
+def test_no_tensor_is_kept_longer_than_it_is_wanted() -> None:
+    """A paper's network at a usual size has gigabytes of them."""
+    arithmetic = Arithmetic(onnx.load_model_from_string(export_graph(Toy(stride=4))))
+    made: list[weakref.ref[Any]] = []
+    most = 0
+    for step in arithmetic.steps(np.zeros((1, 16, 16, 3), np.uint8)):
+        made += [weakref.ref(array) for array in step.outputs]
+        del step
+        most = max(most, sum(reference() is not None for reference in made))
+    assert len(made) > 30
+    assert most < 15

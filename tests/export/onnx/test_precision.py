@@ -1,0 +1,221 @@
+"""Typing: what computes in FP32 and why, what the pass needs and guarantees, and what is measured before."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import onnx
+import onnx_ir as ir
+import pytest
+import torch
+from torch import Tensor
+
+from export.onnx.arithmetic import Arithmetic
+from export.onnx.graph import reference, traced
+from export.onnx.headroom import LARGEST, measure
+from export.onnx.precision import TypedFp16, prepared
+from runtime.errors import ExportError
+from tests.export.onnx.test_attention import Windowed
+from tests.support.export.toys import Poisoned, Separating, Toy
+
+FRAMES = [np.random.default_rng(seed).integers(0, 256, (33, 47, 3), dtype=np.uint8) for seed in (0, 1)]
+BETWEEN = ("_f16", "_f32")  # how the names of casts end that typing puts in
+NAMED = {"/ReduceMean": "health", "network/ReduceMean": "the gate"}
+
+
+def _typed(model: ir.Model, fp32: dict[str, str]) -> ir.Model:
+    return TypedFp16(fp32)(model.clone()).model
+
+
+@pytest.fixture(scope="module")
+def toy() -> ir.Model:
+    return traced(Toy())
+
+
+def _types(model: ir.Model) -> dict[str, set[str]]:
+    """Node → the types of the floats that it takes and gives."""
+    floats = {ir.DataType.FLOAT: "fp32", ir.DataType.FLOAT16: "fp16"}
+    return {
+        node.name or "": {floats[value.dtype] for value in (*node.inputs, *node.outputs) if value is not None and value.dtype in floats}
+        for node in model.graph
+    }
+
+
+def test_the_named_nodes_compute_in_fp32_and_all_others_in_fp16(toy: ir.Model) -> None:
+    types = {name: kinds for name, kinds in _types(_typed(toy, NAMED)).items() if not name.endswith(BETWEEN) and kinds}
+    assert {name for name, kinds in types.items() if kinds == {"fp32"}} == NAMED.keys()
+    assert {name for name, kinds in types.items() if kinds == {"fp16"}} == types.keys() - NAMED.keys()
+    assert "network.mix/Conv" in types
+
+
+def test_weights_are_fp16_and_nothing_is_left_of_the_old_ones(toy: ir.Model) -> None:
+    kinds = {value.name: value.dtype for value in _typed(toy, NAMED).graph.initializers.values()}
+    assert ir.DataType.FLOAT not in kinds.values()
+    assert kinds["network.mix.weight_f16"] == ir.DataType.FLOAT16
+
+
+def test_a_tensor_is_cast_once_for_all_that_want_it(toy: ir.Model) -> None:
+    assert len([node for node in _typed(toy, NAMED).graph if (node.name or "").endswith(BETWEEN)]) == 3  # into both means, out of one
+    everything = {node.name or "": "all" for node in toy.graph}
+    assert not [node for node in _typed(toy, everything).graph if (node.name or "").endswith(BETWEEN)]
+
+
+def test_inputs_and_outputs_keep_their_types(toy: ir.Model) -> None:
+    model = _typed(toy, NAMED)
+    kinds = {value.name: value.dtype for value in (*model.graph.inputs, *model.graph.outputs)}
+    assert kinds == {"frame": ir.DataType.UINT8, "restored": ir.DataType.UINT8, "health": ir.DataType.FLOAT}
+    with pytest.raises(ExportError, match="output health would become FLOAT16; an output in floats must come from an FP32 node"):
+        _typed(toy, {"network/ReduceMean": ""})
+
+
+def test_what_the_pass_needs_is_checked(toy: ir.Model) -> None:
+    with pytest.raises(ir.passes.PreconditionError, match="no node is called /Elsewhere"):
+        _typed(toy, {**NAMED, "/Elsewhere": ""})
+    with pytest.raises(ir.passes.PreconditionError, match="is FLOAT16"):
+        _typed(_typed(toy, NAMED), NAMED)
+    twice = toy.clone()
+    next(iter(twice.graph)).name = "/Cast"
+    with pytest.raises(ir.passes.PreconditionError, match="two nodes have one name"):
+        _typed(twice, NAMED)
+    foreign = toy.clone()
+    next(iter(foreign.graph)).domain = "com.example"
+    with pytest.raises(ir.passes.PreconditionError, match="not an operation of the standard domain"):
+        _typed(foreign, NAMED)
+
+
+def test_what_the_pass_guarantees_is_checked(toy: ir.Model, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(TypedFp16, "_as", lambda self, value, dtype, graph: value)  # a pass that forgets its casts
+    with pytest.raises(ir.passes.PostconditionError):
+        _typed(toy, NAMED)
+
+
+def test_means_are_fp32_and_the_reason_is_said() -> None:
+    ready = prepared(traced(Toy()), FRAMES)
+    assert ready.fp32 == {"/ReduceMean": "it adds up many values", "network/ReduceMean": "it adds up many values"}
+    assert ready.fp32_share() == 0
+
+
+class Large(Toy):
+    """A correction that is blown up and made small again: what lies between leaves FP16."""
+
+    def __init__(self, factor: float) -> None:
+        super().__init__(stride=2)
+        self.factor = factor
+        self.between = torch.nn.Conv2d(3, 3, 1, bias=False)
+        with torch.no_grad():
+            self.between.weight.copy_(torch.eye(3)[:, :, None, None])
+
+    def forward(self, picture: Tensor) -> Any:
+        return picture + self.between(self.correction(picture) * self.factor) / self.factor
+
+
+@pytest.mark.parametrize(("factor", "wide"), [(1e3, False), (3e6, True)])
+def test_what_comes_near_the_end_of_fp16_is_fp32_and_its_share_of_the_work_is_said(factor: float, wide: bool) -> None:
+    ready = prepared(traced(Large(factor)), FRAMES)
+    beyond = {name: why for name, why in ready.fp32.items() if "reaches" in why}
+    assert ("network.between/Conv" in beyond) is wide
+    assert (ready.fp32_share() > 0.05) is wide
+    if wide:
+        widened = {name.rstrip("_0123456789") for name in ready.fp32 if "Reduce" not in name}
+        assert widened == {"network/Mul", "network.between/Conv", "network/Div"}
+        assert beyond["network.between/Conv"].endswith("FP16 ends at 65504")
+        name, headroom = next(iter(ready.headroom().items()))
+        assert name in beyond
+        assert headroom > 1
+
+
+def test_a_constant_that_fp16_rounds_to_nothing_keeps_its_node_in_fp32() -> None:
+    class Guarded(Toy):
+        def forward(self, picture: Tensor) -> Any:
+            return self.correction(picture) + picture / (picture.abs() + 2e-8)  # the exporter takes 1e-8 for nothing and drops it
+
+    ready = prepared(traced(Guarded()), FRAMES)
+    assert [why for why in ready.fp32.values() if "constant" in why] == ["its constant 2e-08 is 0 or infinite in FP16"]
+
+
+def test_headroom_is_of_every_tensor_on_the_worst_frame(toy: ir.Model) -> None:
+    flat = [np.full((16, 16, 3), level, np.uint8) for level in (0, 200, 100)]
+    ready = prepared(toy.clone(), flat)
+    headroom = ready.headroom()
+    assert headroom["/Cast"] == pytest.approx(200 / LARGEST, rel=0.01)
+    assert list(headroom.values()) == sorted(headroom.values(), reverse=True)
+    floats = {node.name for node in toy.graph if node.outputs[0].dtype == ir.DataType.FLOAT}
+    assert headroom.keys() == floats
+
+
+def test_a_network_that_is_not_finite_in_fp32_cannot_be_calibrated() -> None:
+    with pytest.raises(ExportError, match="gives NaN in FP32 already"):
+        measure(traced(Poisoned()), [np.zeros((16, 16, 3), np.uint8)])
+
+
+def test_the_typed_file_is_close_to_pytorch_and_is_not_the_same() -> None:
+    network = Separating(stride=2)
+    ready = prepared(traced(network), FRAMES)
+    typed = ir.to_proto(_typed(ready.model, dict(ready.fp32)))
+    onnx.checker.check_model(typed, full_check=True)
+    for frame in FRAMES:
+        got, expected = Arithmetic(typed).run(frame[None]), reference(network)(frame[None])
+        assert got.keys() == expected.keys()
+        assert np.abs(got["restored"].astype(int) - expected["restored"]).max() <= 1
+        difference = np.abs(got["health"] - expected["health"]).max()
+        assert 0 < difference < 1e-3
+
+
+class Enlarging(Toy):
+    """Sizes and places as floats: the width of the answer, and a pattern over it."""
+
+    def forward(self, picture: Tensor) -> Any:
+        column = torch.arange(picture.shape[3]).float()
+        stripes = column - 2 * torch.floor(column / 2)
+        return picture + 0.1 * stripes
+
+
+def test_what_is_made_of_sizes_alone_is_fp32_since_pictures_may_be_larger_than_those_of_the_calibration() -> None:
+    network = Enlarging(stride=2)
+    ready = prepared(traced(network), FRAMES)
+    sizes = [name for name, why in ready.fp32.items() if "sizes or places" in why]
+    assert {name.rstrip("_0123456789") for name in sizes} >= {"network/Floor", "network/Sub"}
+    wide = np.full((1, 16, 4200, 3), 100, np.uint8)
+    got = Arithmetic(ir.to_proto(TypedFp16(ready.fp32)(ready.model).model)).run(wide)["restored"]
+    assert np.abs(got.astype(int) - reference(network)(wide)["restored"]).max() <= 1
+
+
+def test_the_share_of_fp32_is_that_of_the_multiply_adds() -> None:
+    ready = prepared(traced(Large(3e6)), FRAMES)
+    # Two 1-pixel convolutions of three channels on 34×48, and the toy's own of 3×3 taps on 12 channels of a quarter of that.
+    between, mix = 9 * 34 * 48, 12 * 9 * 17 * 24
+    assert ready.fp32_share() == pytest.approx(between / (between + mix))
+
+
+def test_a_tensor_that_is_large_on_the_negative_side_is_large() -> None:
+    assert "network.between/Conv" in prepared(traced(Large(-3e6)), FRAMES).fp32
+
+
+def test_attention_in_explicit_form_has_its_softmax_in_fp32() -> None:
+    ready = prepared(traced(Windowed(heads=1)), [FRAMES[0]])
+    softmax = {name for name, why in ready.fp32.items() if why == "softmax of attention in explicit form"}
+    assert softmax == {f"network.blocks.{number}.attention/Softmax_weights" for number in (0, 1)}
+
+
+def test_a_scale_that_an_operation_takes_in_fp32_alone_stays_so() -> None:
+    class Resized(Toy):
+        def forward(self, picture: Tensor) -> Any:
+            smaller = torch.nn.functional.avg_pool2d(picture, 2)
+            return self.correction(picture) + torch.nn.functional.interpolate(smaller, scale_factor=2.0, mode="nearest")
+
+    ready = prepared(traced(Resized()), FRAMES)
+    model = TypedFp16(ready.fp32)(ready.model).model
+    (resize,) = (node for node in model.graph if node.op_type == "Resize")
+    assert [value.dtype for value in resize.inputs if value is not None] == [ir.DataType.FLOAT16, ir.DataType.FLOAT]
+
+
+def test_masks_of_minus_infinity_are_kept_in_fp32() -> None:
+    class Masked(Toy):
+        def forward(self, picture: Tensor) -> Any:
+            weights = torch.softmax(torch.where(picture >= picture.amax(dim=1, keepdim=True), picture, -torch.inf), dim=1)
+            return self.correction(picture) + weights
+
+    ready = prepared(traced(Masked()), FRAMES)
+    assert any("Where" in name for name in ready.fp32)
+    assert max(ready.headroom().values()) < np.inf

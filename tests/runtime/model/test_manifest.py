@@ -1,0 +1,121 @@
+"""The manifest: what is written is what is read, and what does not fit is named."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from runtime.errors import BundleError
+from runtime.model.manifest import (
+    GRAPH_CONTRACT,
+    SCHEMA,
+    AttentionForm,
+    GainControlForm,
+    GraphFacts,
+    ModelCard,
+    ModelManifest,
+    NetworkFacts,
+    ParityRecord,
+    PrecisionFacts,
+    Score,
+)
+
+GRAPH = GraphFacts(GRAPH_CONTRACT, 20, 2, 1, ("restored", "health"), sees_whole_picture=True, receptive_field=None, bytes_a_pixel=60)
+MANIFEST = ModelManifest(
+    schema=SCHEMA,
+    name="derain",
+    version="1.0",
+    task="derain",
+    summary="removes rain",
+    network=NetworkFacts("fdrnet", "fdrnet-edge", {"phases": 4, "widths": [8, 16]}, 210_932, 30.5),
+    graph=GRAPH,
+    precision=PrecisionFacts(
+        calibration="6 drawn",
+        unstable=("flat 0",),
+        fp32={"/ReduceMean": "it adds up many values"},
+        fp32_share=0.01,
+        casts=2,
+        gain_controls=(GainControlForm("network.gain", "rescaled", 16.0, 0.25, "large"),),
+        attention=(AttentionForm("network.block", 2, 16, 64, True, "2 heads"),),
+        headroom={"/Cast": 0.0039},
+    ),
+    card=ModelCard("derain", 1, 20_000, ("photographs",), "research use", ("snow",)),
+    scores=(Score("test", 5, "Y, no crop", None, 30.0, 28.0, 0.5, 0.9),),
+    parity=(ParityRecord("openvino", "bf16", "6 drawn", 3, 55.0, 51.0, 0.997, 0.15, 0.6, 0, None, None, None),),
+    files={"model.onnx": "0" * 64},
+)
+
+
+def test_json_and_back() -> None:
+    assert ModelManifest.from_json(MANIFEST.to_json()) == MANIFEST
+
+
+def test_a_whole_number_will_do_for_a_float() -> None:
+    raw = json.loads(MANIFEST.to_json())
+    raw["network"]["gflops_720p"] = 30
+    assert ModelManifest.from_json(json.dumps(raw)).network.gflops_720p == 30.0
+
+
+def _set(*path: str | int) -> Callable[[Any, Any], None]:
+    def change(raw: Any, value: Any) -> None:
+        for key in path[:-1]:
+            raw = raw[key]
+        raw[path[-1]] = value
+
+    return change
+
+
+@pytest.mark.parametrize(
+    ("change", "value", "expected"),
+    [
+        (_set("schema"), SCHEMA + 1, "a newer one"),
+        (_set("schema"), 0, f"schema {SCHEMA} was expected, 0 came"),
+        (_set("graph", "contract"), GRAPH_CONTRACT + 1, "graph contract"),
+        (_set("graph", "outputs"), ["restored"], "'health'"),
+        (_set("graph", "scale"), 0, "at least 1"),
+        (_set("graph", "stride"), True, "manifest.graph.stride: int was expected, bool came"),
+        (_set("graph", "receptive_field"), "all", "manifest.graph.receptive_field: int was expected, str came"),
+        (_set("graph", "receptive_field"), 9, "unless the whole picture is seen, the manifest says 9"),
+        (_set("graph", "sees_whole_picture"), False, "unless the whole picture is seen, the manifest says None"),
+        (_set("graph", "bytes_a_pixel"), 0, "bytes_a_pixel is at least 1, the manifest says 0"),
+        (_set("colour"), "blue", "manifest: colour is unknown"),
+        (_set("card", "licence"), 3, "manifest.card.licence: str was expected, int came"),
+        (_set("card", "data"), "photographs", "manifest.card.data: a list was expected, str came"),
+        (_set("scores", 0, "psnr_db"), None, "manifest.scores[0].psnr_db: float was expected"),
+        (_set("network"), [], "manifest.network: an object was expected, list came"),
+        (_set("files"), {"model.onnx": 7}, "manifest.files[model.onnx]: str was expected, int came"),
+        (_set("name"), "a/b", "plain word"),
+        (_set("name"), "", "plain word"),
+    ],
+)
+def test_what_does_not_fit_is_named(change: Callable[[Any, Any], None], value: Any, expected: str) -> None:
+    raw = json.loads(MANIFEST.to_json())
+    change(raw, value)
+    with pytest.raises(BundleError) as error:
+        ModelManifest.from_json(json.dumps(raw))
+    assert expected in str(error.value)
+    assert "\n" not in str(error.value)
+
+
+def test_a_newer_schema_is_said_before_its_unknown_fields() -> None:
+    raw = json.loads(MANIFEST.to_json()) | {"schema": SCHEMA + 1, "colour": "blue"}
+    with pytest.raises(BundleError, match="update Clearway"):
+        ModelManifest.from_json(json.dumps(raw))
+
+
+@pytest.mark.parametrize("field", [field.name for field in dataclasses.fields(ModelManifest)])
+def test_every_field_is_needed(field: str) -> None:
+    raw = json.loads(MANIFEST.to_json())
+    del raw[field]
+    with pytest.raises(BundleError, match=f"{field} is missing"):
+        ModelManifest.from_json(json.dumps(raw))
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", "3", '"manifest"', "9" * 5000, "[" * 100_000])
+def test_what_is_no_manifest(text: str) -> None:
+    with pytest.raises(BundleError):
+        ModelManifest.from_json(text)

@@ -1,0 +1,91 @@
+"""Owns a page with one camera for tests: real server, real encoders, drawn frames, models that add levels. No network, no capture."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Generator, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import cast
+
+import numpy as np
+
+from runtime.backend import Picture
+from runtime.restorer import Restorer
+from tests.support.video.servers import ENDS_WITHIN
+from tests.video.live.test_model import Fake
+from video.frame import Frame
+from video.live.model import LiveModel
+from video.live.run import Live
+from video.live.sinks.sink import LiveSink
+from video.live.sources.pretend import Pattern
+from video.live.sources.source import Captured, LiveSource, plain_info
+from video.live.watch import Patience
+from video.page.address import Address
+from video.page.camera import Camera
+from video.page.server import PageServer
+from video.page.sink import PageSink
+
+WIDTH, HEIGHT = 96, 64
+
+
+def picture(level: int = 100, size: tuple[int, int] = (WIDTH, HEIGHT)) -> Picture:
+    return np.full((size[1], size[0], 3), level, np.uint8)
+
+
+def frame(index: int, image: Picture) -> Frame:
+    return Frame(index, index * 3600, Fraction(1, 90000), image)
+
+
+class Still:
+    """The same grey picture 25 times a second."""
+
+    name, ends = "still", False
+
+    def __init__(self, level: int, width: int, height: int) -> None:
+        self._picture = picture(level, (width, height))
+
+    def frames(self, stopped: threading.Event) -> Generator[Captured, None, None]:
+        height, width = self._picture.shape[:2]
+        info = plain_info(width, height, "none", Fraction(25))
+        while not stopped.wait(0.04):
+            now = time.monotonic()
+            yield Captured(self._picture, None, now, now, info)
+
+
+@dataclass
+class Page:
+    url: str
+    camera: Camera
+    live: Live
+    model: LiveModel
+
+    @property
+    def path(self) -> str:
+        return f"{self.url}cameras/{self.camera.name}"
+
+
+def opens(name: str) -> Restorer:
+    """ "20" adds 20 levels; "broken" is no model."""
+    return cast("Restorer", Fake(name, int(name)))
+
+
+@contextmanager
+def page(source: LiveSource | None = None, models: Sequence[str] = ("20", "40", "broken"), *others: LiveSink) -> Iterator[Page]:
+    """Live, as `clearway live --serve` has it, on a free port."""
+    source = source or Pattern(WIDTH, HEIGHT, 25)
+    sink, model = PageSink(), LiveModel(opens, models)
+    camera = Camera(source.name, sink, model)
+    patience = Patience(opening=ENDS_WITHIN, hang_least=ENDS_WITHIN, first_delay=0.01, longest_delay=0.02)
+    with PageServer(Address(port=0), [camera]) as server, model, Live(source, model, [sink, *others], patience=patience) as live:
+        yield Page(server.address.url, camera, live, model)
+    assert [thread.name for thread in threading.enumerate() if thread.name == "clearway-page"] == []
+
+
+def soon(holds: Callable[[], bool], what: str) -> None:
+    until = time.monotonic() + ENDS_WITHIN
+    while not holds():
+        assert time.monotonic() < until, f"never came: {what}"
+        time.sleep(0.01)

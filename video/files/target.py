@@ -1,0 +1,60 @@
+"""Owns what can be wrong with the name of a result before any work is done; knows nothing of what is written there."""
+
+from __future__ import annotations
+
+import errno
+import os
+import tempfile
+from collections.abc import Collection
+from pathlib import Path
+
+from runtime.errors import SinkError, UsageError
+from video.files.numbered import Numbered
+
+_OF_THE_DISK = frozenset({errno.ENOSPC, errno.EACCES, errno.EROFS, errno.EFBIG, errno.EDQUOT})
+
+TO_REPLACE = "replace what is there: --force (overwrite=True in Python)"
+
+
+def check_target(target: Path, suffixes: Collection[str], *, source: Path | None, overwrite: bool) -> None:
+    if target.suffix.lower() not in suffixes:
+        raise UsageError(f"{target}: an output name that ends in {', '.join(suffixes)} was expected, {target.suffix or 'no ending'} came")
+    if target.is_dir():
+        raise UsageError(f"{target}: a file name was expected for the output, a folder is there; name a file in it")
+    if target.exists():
+        if source is not None and source.exists() and os.path.samefile(source, target):
+            raise UsageError(f"{target}: the output is the input itself; give it another name")
+        if not overwrite:
+            raise UsageError(f"{target}: exists already; give another name, or {TO_REPLACE}")
+    if not target.parent.is_dir():
+        raise SinkError(f"{target}: its folder {target.parent} does not exist; make it first")
+
+
+def check_numbered(target: Path, suffixes: Collection[str]) -> None:
+    """Old and new pictures of one name would be taken for one video, so that none may be there, whatever was asked for."""
+    if target.suffix.lower() not in suffixes:
+        raise UsageError(
+            f"{target}: numbered pictures that end in {', '.join(suffixes)} were expected, {target.suffix or 'no ending'} came"
+        )
+    if not target.parent.is_dir():
+        raise SinkError(f"{target}: its folder {target.parent} does not exist; make it first")
+    numbered = Numbered.parse(target)
+    if numbered is not None and (there := numbered.there()):
+        raise UsageError(f"{numbered.path(there[0])}: exists already (and {len(there) - 1} more); name another folder, or remove them")
+
+
+def unwritable(target: Path, code: int | None, why: str) -> SinkError:
+    """With advice where it is the disk's fault."""
+    advice = "; check the disk's free space and the folder's permissions" if code in _OF_THE_DISK else ""
+    return SinkError(f"{target}: cannot be written: {why}{advice}")
+
+
+def make_folder(folder: Path) -> None:
+    """Makes it where it is not there, and proves that it can be written into."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        why = error.strerror or str(error)
+        raise SinkError(f"{folder}: a folder to write into was expected ({why}); name another one, or change its permissions") from error

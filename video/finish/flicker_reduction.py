@@ -1,0 +1,88 @@
+"""Owns steadying restored frames against flicker; knows nothing of networks or files.
+
+A frame is blended with the steadied one before it, moved to where things are now, as far as the two agree. What is blended is the
+restored picture. Blending the layer that was removed brings back the noise that the network took out, and flickers more than before
+(docs/steady.md has the figures).
+
+    steadied(n) = restored(n) + trust · (moved(steadied(n − 1)) − restored(n))
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from runtime.backend import Picture
+from runtime.errors import MissingExtra
+from video.finish.motion import Field, Grey, motion, moved, scaled, small
+
+try:
+    import cv2
+except ImportError as error:
+    raise MissingExtra("cv2", "cpu") from error
+
+_WINDOW = 15  # pixels over which two pictures are compared: wider than what is left of a streak, so that a streak does not save itself
+_FINE = 4  # bins a grey level of difference
+_STANDING, _MOVING = (0.8, 12.0), (0.5, 6.0)  # the most of the past that is taken, and the highest tolerance, grey levels
+_TOLERATED = 3.0  # times what standing places differ by on average; half as many where things move
+_CUT = 0.5  # of the picture that differs by more than any tolerance: driving in rain up to 0.13 does, after a jump of a second 0.55
+
+
+@dataclass(frozen=True)
+class State:
+    """All that one frame leaves for the next. Nobody may write into its arrays."""
+
+    image: Picture  # steadied
+    seen: Grey  # of the frame as it was restored: what the next one's motion is measured against
+
+
+def steadied(state: State | None, restored: Picture) -> State:
+    """The state after this frame; its `image` is the result. The restored picture itself after None, a cut, or another size."""
+    seen = small(restored)
+    if state is None or state.image.shape != restored.shape:
+        return State(restored, seen)
+    found = motion(seen, state.seen)
+    past = moved(state.image, scaled(found, *restored.shape[:2]))
+    apart = _apart(past, restored)
+    if (apart > _FINE * _STANDING[1]).mean() > _CUT:
+        return State(restored, seen)
+    trust = _trust(apart, found)
+    return State(np.asarray(cv2.blendLinear(past, restored, trust, 1 - trust), np.uint8), seen)
+
+
+def _apart(past: Picture, restored: Picture) -> Grey:
+    """The mean difference around each pixel, in bins."""
+    fine = cv2.cvtColor(cv2.convertScaleAbs(cv2.absdiff(past, restored), alpha=_FINE), cv2.COLOR_BGR2GRAY)
+    return np.asarray(cv2.blur(fine, (_WINDOW, _WINDOW)), np.uint8)
+
+
+def _trust(apart: Grey, found: Field) -> NDArray[np.float32]:
+    """[H, W] 0 … 1: how much of the past is taken. What standing places differ by is what flickers; more than that is a change."""
+    stands = cv2.resize((found == 0).all(2).astype(np.uint8), apart.shape[::-1], interpolation=cv2.INTER_NEAREST)
+    flickers = cv2.mean(apart, stands)[0] / _FINE
+    trust = cv2.LUT(apart, _by_difference(_MOVING, _TOLERATED / 2 * flickers))
+    cv2.copyTo(cv2.LUT(apart, _by_difference(_STANDING, _TOLERATED * flickers)), stands, trust)
+    return np.asarray(trust, np.float32)
+
+
+def _by_difference(most: tuple[float, float], tolerance: float) -> NDArray[np.float32]:
+    """[256] The share of the past by the difference, in bins: it falls to 1/e at the tolerance."""
+    levels = max(min(tolerance, most[1]), 1 / _FINE)
+    share = most[0] * np.exp(-((np.arange(256) / _FINE / levels) ** 2))
+    return np.where(share < 0.02, 0, share).astype(np.float32)  # below that it moves no 8-bit level that anyone sees
+
+
+class Steadier:
+    """Frames in their order, from one thread. `restart` where a segment begins: what follows then depends on nothing before."""
+
+    def __init__(self) -> None:
+        self._state: State | None = None
+
+    def __call__(self, restored: Picture) -> Picture:
+        self._state = steadied(self._state, restored)
+        return self._state.image
+
+    def restart(self) -> None:
+        self._state = None

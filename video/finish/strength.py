@@ -1,0 +1,41 @@
+"""Owns how much of a network's answer is used, and the words that say in a file what was done; knows nothing of files or networks."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import numpy as np
+
+from runtime.bicubic import enlarged
+from runtime.errors import MissingExtra, UsageError
+from runtime.model.manifest import ModelManifest
+from runtime.restorer import Restored
+
+try:
+    import cv2
+except ImportError as error:
+    raise MissingExtra("cv2", "cpu") from error
+
+
+def check_strength(strength: float) -> None:
+    if not 0 <= strength <= 1:
+        raise UsageError(f"strength: 0 (the source) to 1 (the restored picture) was expected, {strength:g} came")
+
+
+def at_strength(restored: Restored, strength: float) -> Restored:
+    """source + strength · (restored − source), rounded once; an enlarging model's source is enlarged first. `removed` follows the image."""
+    if strength == 1:
+        return restored
+    if restored.image.shape != restored.source.shape:
+        source = enlarged(restored.source, restored.image.shape[0] // restored.source.shape[0])
+        image = np.rint(source + np.float32(strength) * (restored.image - source)).clip(0, 255).astype(np.uint8)
+    elif strength == 0:
+        image = restored.source.copy()
+    else:
+        image = np.asarray(cv2.addWeighted(restored.image, strength, restored.source, 1 - strength, 0), np.uint8)
+    return dataclasses.replace(restored, image=image)
+
+
+def processed_by(manifest: ModelManifest, strength: float) -> str:
+    """What every restored file says of itself."""
+    return f"Restored by Clearway: model {manifest.name}, version {manifest.version}, strength {strength:g}"

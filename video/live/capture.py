@@ -1,0 +1,140 @@
+"""Owns keeping one live source running: a thread that reads each connection, and a watch over it; knows nothing of what frames are for.
+
+A reader that hangs in a driver or a library cannot be ended from outside: it is told to stop, whatever it still gives is refused, and the
+next connection gets a thread of its own.
+"""
+
+from __future__ import annotations
+
+import math
+import random
+import threading
+import time
+from collections.abc import Callable
+from contextlib import closing
+from dataclasses import dataclass
+
+from runtime.errors import SourceError, SourceLost
+from video.frame import Frame
+from video.live.slot import Slot
+from video.live.sources.source import TICK, Captured, Dropped, LiveClock, LiveSource
+from video.live.statistics import Counters
+from video.live.watch import Patience, Step, Watch
+
+_A_WHILE = 0.5  # seconds
+_ENDLESS = Patience(opening=math.inf, hang_least=math.inf)  # a file may show one picture for an hour
+
+
+@dataclass(frozen=True)
+class Taken:
+    """A frame with a time that rises for as long as the run lasts, whatever the source's own times do."""
+
+    frame: Frame
+    captured: Captured
+
+
+class Capture:
+    """Puts the frames of `source` into `slot` until stop(), its end, or a fatal error, and then ends the slot. run() is for a thread."""
+
+    def __init__(
+        self, source: LiveSource, slot: Slot[Taken], counters: Counters, *, patience: Patience | None, say: Callable[[str], None]
+    ) -> None:
+        self._source = source
+        self._slot = slot
+        self._counters = counters
+        self._say = say
+        patience = _ENDLESS if source.ends else patience
+        self.watch = Watch(source.name, time.monotonic(), random.random, patience)  # to be read under `lock`
+        self.lock = threading.RLock()
+        self.clock = LiveClock()
+        self._changed = threading.Condition(self.lock)
+        self._connection: threading.Event | None = None  # set: stop; which one it is tells a reader whether it is still wanted
+        self._readers: list[threading.Thread] = []
+        self._fault: BaseException | None = None
+
+    def run(self) -> None:
+        with self._changed:
+            while (step := self.watch.step(time.monotonic())) is not Step.END:
+                if step is Step.OPEN:
+                    self._open()
+                elif step is Step.LET_GO:
+                    self._lost()
+                else:
+                    self._changed.wait(min(_A_WHILE, self.watch.seconds_left(time.monotonic())))
+            self._let_go()
+            self._slot.end(self._fault or self.watch.fatal)
+
+    def stop(self) -> None:
+        with self._changed:
+            self.watch.over()
+            self._changed.notify_all()
+
+    def join(self, seconds: float) -> None:
+        """Waits for the readers, which may be in a read that ends only at the source's own limit: those are left to themselves."""
+        until = time.monotonic() + seconds
+        for reader in self._readers:
+            reader.join(max(0.0, until - time.monotonic()))
+
+    def _open(self) -> None:
+        self._readers = [reader for reader in self._readers if reader.is_alive()]
+        connection = self._connection = threading.Event()
+        self.clock.reconnected()
+        reader = threading.Thread(target=self._read, args=(connection,), name="clearway-reader", daemon=True)
+        self._readers.append(reader)
+        reader.start()
+
+    def _let_go(self) -> None:
+        if self._connection is not None:
+            self._connection.set()
+            self._connection = None
+
+    def _lost(self) -> None:
+        self._let_go()
+        if self.watch.fatal is None:
+            self._say(f"{self.watch.trouble}; trying again in {max(0.0, self.watch.retry_at - time.monotonic()):.1f} s")
+
+    def _read(self, connection: threading.Event) -> None:
+        """One connection, in a thread of its own."""
+        try:
+            with closing(self._source.frames(connection)) as items:
+                for item in items:
+                    if not self._arrived(connection, item):
+                        return
+            self._ended(connection)
+        except SourceError as error:
+            self._failed(connection, error)
+        except BaseException as error:  # noqa: BLE001  a fault of ours: handed on through the slot
+            with self._changed:
+                self._fault = self._fault or error
+                self.stop()
+
+    def _arrived(self, connection: threading.Event, item: Captured | Dropped) -> bool:
+        """Whether the connection is still wanted."""
+        with self._changed:
+            if connection is not self._connection:
+                return False
+            away = self.watch.arrived(time.monotonic())
+            if away is not None:
+                self._say(f"{self._source.name}: back after {away:.1f} s")
+            if isinstance(item, Dropped):
+                self._counters.drop(item.reason)
+                return True
+            frame = Frame(self._counters.captured, self.clock(item.time, item.arrived), TICK, item.image)
+            self._counters.capture(item.arrived, item.decoded)
+            self._slot.put(Taken(frame, item))
+            return True
+
+    def _ended(self, connection: threading.Event) -> None:
+        if self._source.ends:
+            with self._changed:
+                if connection is self._connection:
+                    self.stop()
+        else:
+            self._failed(connection, SourceLost(f"{self._source.name}: a source without end was expected, it ended"))
+
+    def _failed(self, connection: threading.Event, error: SourceError) -> None:
+        with self._changed:
+            if connection is self._connection:
+                self.watch.lost(time.monotonic(), error)
+                self._lost()
+                self._changed.notify_all()

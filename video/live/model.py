@@ -1,0 +1,115 @@
+"""Owns which model restores a live run, and how strongly: both may change while it runs. Knows nothing of frames' ways, pages or files.
+
+A change falls between two frames. A new model is loaded, and tried on a picture, beside the one that runs; where that fails, the old one
+runs on and the failure is told.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Any
+
+from runtime.backend import Picture
+from runtime.errors import UsageError
+from runtime.restorer import Restored, Restorer
+from video.finish.strength import at_strength, check_strength, processed_by
+
+_LOADING_S = 0.5  # how long closing waits for a model that is being loaded, which nothing can break off
+
+
+@dataclass(frozen=True)
+class ModelState:
+    model: str  # as it was named
+    strength: float
+    loading: str | None  # the model that will run next
+    trouble: str | None  # why the last one that was asked for does not run
+
+
+class LiveModel:
+    """Restores one stream's pictures with one of `choices`, at first the first, from entering to leaving it as a context manager."""
+
+    def __init__(self, opens: Callable[[str], Restorer], choices: Sequence[str], strength: float = 1.0) -> None:
+        check_strength(strength)
+        self.choices = tuple(dict.fromkeys(choices))
+        self.restorer: Restorer  # from entering on
+        self._opens = opens
+        self._state = ModelState(self.choices[0], strength, loading=self.choices[0], trouble=None)
+        self._seen: Picture | None = None
+        self._loader: threading.Thread | None = None
+        self._closed = False
+        self._working = threading.Lock()  # held for one frame: what is changed under it changes between two
+        self._switching = threading.Lock()
+        self._stating = threading.Lock()
+
+    @property
+    def state(self) -> ModelState:
+        return self._state
+
+    @property
+    def processed_by(self) -> str:
+        """What a file of these pictures says of itself."""
+        return processed_by(self.restorer.manifest, self._state.strength)
+
+    def __call__(self, picture: Picture) -> Restored:
+        with self._working:
+            strength, self._seen = self._state.strength, picture
+            return at_strength(self.restorer(picture), strength)
+
+    def set_strength(self, strength: float) -> None:
+        check_strength(strength)
+        self._change(strength=strength)
+
+    def switch(self, model: str) -> None:
+        """Returns at once; `state` tells what came of it."""
+        with self._switching:
+            if model not in self.choices:
+                raise UsageError(f"model: one of {', '.join(self.choices)} was expected, {model!r} came; name it with --model")
+            if self._state.loading is not None:
+                raise UsageError(f"model: one change at a time was expected, {self._state.loading} is being loaded; ask again after it")
+            if model == self._state.model:
+                return
+            self._change(loading=model, trouble=None)
+            self._loader = threading.Thread(target=self._load, args=(model,), name="clearway-loader", daemon=True)
+            self._loader.start()
+
+    def _load(self, model: str) -> None:
+        try:
+            fresh = self._opens(model)
+            self._try(fresh)
+        except Exception as error:  # noqa: BLE001  told by `state`: the old model runs on
+            self._change(loading=None, trouble=f"{model}: {error}")
+            return
+        with self._working:
+            if not self._closed:
+                self.restorer, fresh = fresh, self.restorer
+                self._change(model=model, loading=None)
+        fresh.close()
+
+    def _try(self, fresh: Restorer) -> None:
+        """Its first picture is its slowest, and shows whether it takes this size."""
+        try:
+            if self._seen is not None:
+                fresh(self._seen)
+        except BaseException:
+            fresh.close()
+            raise
+
+    def _change(self, **changed: Any) -> None:
+        with self._stating:
+            self._state = dataclasses.replace(self._state, **changed)
+
+    def __enter__(self) -> LiveModel:
+        self.restorer = self._opens(self.choices[0])
+        self._change(loading=None)
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        with self._working:
+            self._closed = True
+            self.restorer.close()
+        if self._loader is not None:
+            self._loader.join(_LOADING_S)

@@ -1,0 +1,70 @@
+"""Owns the unfinished parts of one video's results, which go on together at the end of the shorter one; knows nothing of networks."""
+
+from __future__ import annotations
+
+import contextlib
+import itertools
+from collections.abc import Iterable, Sequence
+from fractions import Fraction
+from pathlib import Path
+from types import TracebackType
+
+from video.files.ends import FrameSink, VideoSource
+from video.files.part import Part, to_go_on
+from video.files.segments import in_segments
+from video.files.sinks.file import VideoSink
+from video.frame import Frame
+
+
+class Resumable:
+    """A context manager, which holds the parts' locks. Without `targets` there is nothing to go on with."""
+
+    def __init__(self, targets: Sequence[Path], made: dict[str, str], *, resume: bool, overwrite: bool) -> None:
+        self._asked = resume
+        self._parts = {target: Part(target, made, resume=resume, overwrite=overwrite) for target in targets}
+        self._locks = contextlib.ExitStack()
+        self.done: list[Fraction] = []  # when each frame is shown that an earlier run made
+
+    def part(self, target: Path) -> Part | None:
+        return self._parts.get(target)
+
+    def __enter__(self) -> Resumable:
+        with self._locks:  # of the first, if the second cannot be had
+            for part in self._parts.values():
+                self._locks.enter_context(part)
+            if self._asked:
+                self.done = min((part.whole() for part in self._parts.values()), key=len)
+            if not self.done:
+                for part in self._parts.values():
+                    part.discard()
+            self._locks = self._locks.pop_all()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None) -> None:
+        left = [part for part in self._parts.values() if part.path.exists()]
+        self._locks.close()
+        if value is not None and left:
+            names = " and ".join(str(part.path) for part in left)
+            value.add_note(f"{names}: what is finished so far, which plays; {to_go_on(left[0].target)}")
+
+    def catch_up(self, video: VideoSource, sinks: Iterable[FrameSink]) -> None:
+        """Writes what the parts have into their sinks, and passes over it in the source."""
+        if not self.done:
+            return
+        files = [sink for sink in sinks if isinstance(sink, VideoSink)]
+        kept = [self._parts[sink.path].packets(self.done) for sink in files]
+        for _, *packets in itertools.zip_longest(video.skip(self.done), *kept):
+            for sink, packet in zip(files, packets, strict=True):
+                sink.keep(packet)
+        for part in self._parts.values():
+            part.caught_up()
+
+    def frames(self, video: VideoSource) -> Iterable[Frame]:
+        return in_segments(video) if self._parts else video
+
+    def notes(self) -> list[str]:
+        if not self._asked:
+            return []
+        if not self.done:
+            return ["there was nothing to go on with (--resume): it was begun from the start"]
+        return [f"gone on with after {len(self.done)} frames, in which faults, rounded times and flicker are not counted here"]
