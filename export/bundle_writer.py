@@ -27,7 +27,8 @@ from export.onnx.trained import Trained, trained
 from export.parity.cases import PROOF_SIZES, SIZES, clean_sizes, drawn_pictures, extremes, make_cases, photographs, proof_bytes
 from export.parity.compare import Case, compare
 from export.progress import Say
-from runtime.backend import EngineOptions, open_backend
+from runtime.backends.choose import open_backend
+from runtime.backends.protocol import EngineOptions
 from runtime.errors import ExportError, UsageError
 from runtime.model.bundle import MANIFEST, MODEL, MODEL_FP16, PROOF, WEIGHTS, open_bundle, sha256_of
 from runtime.model.manifest import SCHEMA, ModelCard, ModelManifest, NetworkFacts, ParityRecord, PrecisionFacts, Score

@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from runtime.backend import Picture
+from runtime.picture import Picture
 
 _SHARPNESS = -0.5
 

@@ -11,7 +11,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from runtime.backend import BackendChoice, BackendFacts, EngineOptions, Picture, Tensors, open_backend
+from runtime.backends.choose import BackendChoice, open_backend
+from runtime.backends.protocol import BackendFacts, EngineOptions
 from runtime.bicubic import enlarged
 from runtime.errors import BackendError, PictureError, UsageError
 from runtime.guard.guard import Guard, GuardOptions, open_guard
@@ -19,6 +20,7 @@ from runtime.in_order import in_order
 from runtime.model.bundle import open_bundle
 from runtime.model.manifest import MINIMUM_SIDE, ModelManifest
 from runtime.model.zoo import find
+from runtime.picture import Picture, Tensors
 from runtime.tiles.tiled import Tile, Tiled, check_tile
 from runtime.timing import StageTimes
 

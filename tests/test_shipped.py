@@ -8,9 +8,9 @@ import pytest
 
 from export.onnx.memory import bytes_a_pixel
 from export.verify.verify import verify_bundle
-from runtime.backend import Picture
 from runtime.model.bundle import open_bundle
 from runtime.model.zoo import find, shipped
+from runtime.picture import Picture
 from runtime.restorer import load
 from training.data.drawn import dead_leaves, drawn_scene
 from training.degradations.mixture import degrade_picture

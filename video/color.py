@@ -20,8 +20,8 @@ from typing import Any, TypeVar, cast
 
 import numpy as np
 
-from runtime.backend import Picture
 from runtime.errors import MissingExtra, SourceError, UsageError
+from runtime.picture import Picture
 
 try:
     import av

@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from fractions import Fraction
 
-from runtime.backend import Picture
+from runtime.picture import Picture
 from video.color import ColorTags
 
 

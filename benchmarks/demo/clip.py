@@ -9,7 +9,7 @@ from pathlib import Path
 
 from benchmarks.demo.scene import RATE, Street
 from benchmarks.demo.weather import Weather
-from runtime.backend import Picture
+from runtime.picture import Picture
 from runtime.timing import StageTimes
 from video.color import ColorTags, Matrix, Primaries, Range, Transfer
 from video.files.encoding import EncodeOptions

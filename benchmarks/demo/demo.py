@@ -20,10 +20,10 @@ from benchmarks.demo.clip import ClipOptions, RainyClip
 from benchmarks.demo.scene import RATE
 from benchmarks.demo.still import before_after
 from benchmarks.machine import describe_machine
-from runtime.backend import Picture
 from runtime.errors import SinkError, UsageError
 from runtime.files.atomic import written
 from runtime.files.pictures import write_picture
+from runtime.picture import Picture
 from runtime.restorer import Restorer, load
 from runtime.timing import StageTimes
 from training.scoring.metrics import PROTOCOLS, psnr, ssim

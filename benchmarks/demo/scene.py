@@ -17,7 +17,7 @@ from benchmarks.demo.street import backdrop, layout
 from benchmarks.demo.street.layout import Thing
 from benchmarks.demo.street.perspective import Camera, Doubles, Ground, Painter
 from benchmarks.demo.street.sheet import Sheet
-from runtime.backend import Picture
+from runtime.picture import Picture
 
 RATE = 25  # frames a second
 _REACH = 165.0  # metres; beyond it haze has taken everything

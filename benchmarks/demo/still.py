@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import cv2
 import numpy as np
 
-from runtime.backend import Picture
+from runtime.picture import Picture
 from video.live.preview import wipe
 
 _Box = tuple[int, int, int, int]  # left, top, right, bottom in pixels

@@ -15,7 +15,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from runtime.backend import Picture
+from runtime.picture import Picture
 from training.data.drawn import Floats, noise
 
 _FALL = 8.0 / 25  # metres a frame

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from runtime.backend import Picture
+from runtime.picture import Picture
 
 BITS = 8  # the numbers are 0 … 255
 ACROSS = 40  # blocks in the width of a picture

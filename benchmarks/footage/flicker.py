@@ -22,7 +22,7 @@ import numpy as np
 from benchmarks.demo.clip import ClipOptions, RainyClip
 from benchmarks.record import Record, dated, recorded, say
 from benchmarks.reports.flicker import table
-from runtime.backend import Picture
+from runtime.picture import Picture
 from runtime.restorer import Restorer, load
 from training.scoring.metrics import psnr
 from video.files.sources.file import open_video

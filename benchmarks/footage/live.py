@@ -25,7 +25,7 @@ from benchmarks.demo.clip import ClipOptions, RainyClip
 from benchmarks.demo.scene import RATE
 from benchmarks.record import Record, dated, recorded
 from benchmarks.reports.live import live as table
-from runtime.backend import Picture
+from runtime.picture import Picture
 from runtime.restorer import Restorer, load
 from runtime.timing import StageTimes
 from video.color import PictureToFrame

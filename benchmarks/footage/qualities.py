@@ -18,7 +18,7 @@ from benchmarks.demo.clip import ClipOptions, RainyClip, clip_info
 from benchmarks.demo.scene import RATE
 from benchmarks.footage.steps import cpu_seconds
 from benchmarks.record import say
-from runtime.backend import Picture
+from runtime.picture import Picture
 from training.scoring.metrics import psnr
 from video.color import PictureToFrame
 from video.files.encoding import EncodeOptions

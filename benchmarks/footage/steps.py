@@ -12,7 +12,7 @@ from av.container import OutputContainer
 from av.video.stream import VideoStream
 
 from benchmarks.demo.clip import ClipOptions, clip_info
-from runtime.backend import Picture
+from runtime.picture import Picture
 from runtime.restorer import Restorer
 from video.color import FrameToPicture, PictureToFrame, read_color
 from video.files.encoding import EncodeOptions

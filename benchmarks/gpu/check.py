@@ -27,7 +27,7 @@ from benchmarks.machine import describe_machine
 from benchmarks.record import Record, dated, say, write_record
 from benchmarks.reports.gpu import table
 from export.engines.targets import TARGETS, open_toolchain
-from runtime.backend import PREFERENCE, open_backend
+from runtime.backends.choose import PREFERENCE, open_backend
 from runtime.backends.tensorrt.backend import open_card
 from runtime.errors import BackendError, ClearwayError, UsageError
 from runtime.model.bundle import open_bundle

@@ -17,9 +17,10 @@ from torch import Tensor, nn
 from benchmarks.gpu.pieces import COMPILED
 from export.onnx.graph import OUTPUTS, FrameGraph, traits_of
 from export.onnx.trained import trained
-from runtime.backend import BackendFacts, Picture, Tensors
+from runtime.backends.protocol import BackendFacts
 from runtime.errors import BackendError
 from runtime.model.bundle import WEIGHTS, Bundle
+from runtime.picture import Picture, Tensors
 from training.checkpoint import load_checkpoint
 
 

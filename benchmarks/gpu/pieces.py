@@ -20,7 +20,7 @@ from export.engines.profiles import engines_for
 from export.engines.targets import TARGETS
 from export.parity.cases import read_proof
 from export.parity.compare import compare
-from runtime.backend import open_backend
+from runtime.backends.choose import open_backend
 from runtime.engines.cache import EngineCache
 from runtime.errors import BackendError, ExportError
 from runtime.model.bundle import PROOF, Bundle, open_bundle

@@ -13,7 +13,8 @@ import numpy as np
 
 from benchmarks.machine import ask_driver
 from benchmarks.measure.latency import measure
-from runtime.backend import BackendFacts, Picture, Tensors
+from runtime.backends.protocol import BackendFacts
+from runtime.picture import Picture, Tensors
 from training.data.drawn import drawn_scene
 
 _DRAWN = (180, 320)  # height, width

@@ -29,12 +29,12 @@ from export.engines.engine import Order, build_engine
 from export.onnx.attention import ExplicitAttention
 from export.onnx.graph import facts_of, fp32_of, traced
 from export.onnx.precision import TypedFp16
-from runtime.backend import Picture
 from runtime.backends.openvino import shared_core
 from runtime.engines.cache import EngineCache
 from runtime.errors import ClearwayError
 from runtime.model.bundle import GRAPHS, Bundle
 from runtime.model.manifest import SCHEMA, ModelCard, ModelManifest, NetworkFacts, PrecisionFacts
+from runtime.picture import Picture
 from training.networks import PRESETS
 from training.networks.window_attention import WindowBlock
 

@@ -13,9 +13,11 @@ from dataclasses import dataclass
 
 from benchmarks.demo.scene import Street
 from benchmarks.demo.weather import Weather
-from runtime.backend import PREFERENCE, Backend, Picture, open_backend
+from runtime.backends.choose import PREFERENCE, open_backend
+from runtime.backends.protocol import Backend
 from runtime.errors import BackendError, MissingExtra
 from runtime.model.bundle import WEIGHTS, Bundle
+from runtime.picture import Picture
 from runtime.timing import Durations
 
 _WARM_UP = 3  # frames: compilation, memory, caches

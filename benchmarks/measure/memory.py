@@ -23,7 +23,8 @@ import numpy as np
 from benchmarks.machine import own_memory
 from benchmarks.record import Record, dated, recorded, say
 from benchmarks.reports.runtime import memory as table
-from runtime.backend import EngineOptions, open_backend
+from runtime.backends.choose import open_backend
+from runtime.backends.protocol import EngineOptions
 from runtime.model.bundle import Bundle
 from runtime.tiles.geometry import plan_tiles
 from runtime.tiles.tiled import Tiled

@@ -24,7 +24,7 @@ from benchmarks.demo.clip import write_clip
 from benchmarks.machine import own_memory
 from benchmarks.measure.latency import rainy_frame
 from benchmarks.record import dated, recorded
-from runtime.backend import Tensors
+from runtime.picture import Tensors
 from runtime.restorer import Restorer, load
 from runtime.timing import StageTimes
 from video.files.encoding import EncodeOptions

@@ -19,10 +19,10 @@ from typing import Any
 from benchmarks.measure.latency import rainy_frame
 from benchmarks.record import Record, dated, recorded
 from benchmarks.reports.runtime import sharing as table
-from runtime.backend import Picture
 from runtime.guard.faults import change, fault_in, normal_for
 from runtime.model.bundle import open_bundle
 from runtime.model.zoo import find
+from runtime.picture import Picture
 from runtime.restorer import Restored, Restorer, load
 from runtime.sharing.sharing import SharedRestorer
 from runtime.timing import StageTimes

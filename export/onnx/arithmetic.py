@@ -25,7 +25,8 @@ from onnx.reference import ReferenceEvaluator
 from torch import Tensor
 from torch.nn import functional as F
 
-from runtime.backend import BackendFacts, Picture, Tensors
+from runtime.backends.protocol import BackendFacts
+from runtime.picture import Picture, Tensors
 
 Array = NDArray[Any]
 Attributes = dict[str, Any]

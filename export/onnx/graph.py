@@ -30,9 +30,9 @@ from torch.utils.flop_counter import FlopCounterMode
 from export.onnx.attention import TRANSLATION, ExplicitAttention, as_single_nodes
 from export.onnx.memory import bytes_a_pixel
 from export.onnx.names import name_by_module
-from runtime.backend import Picture, Tensors
 from runtime.errors import ExportError
 from runtime.model.manifest import GRAPH_CONTRACT, MINIMUM_SIDE, GraphFacts
+from runtime.picture import Picture, Tensors
 from training.networks import LEVELS
 
 OPSET = 23  # the first that has Attention; ONNX Runtime 1.31 and OpenVINO 2026.4 gave the same pictures from 20 to 25

@@ -9,8 +9,8 @@ import numpy as np
 import onnx_ir as ir
 
 from export.onnx.arithmetic import Arithmetic, multiply_adds
-from runtime.backend import Picture
 from runtime.errors import ExportError
+from runtime.picture import Picture
 
 _ENDLESS = float(np.finfo(np.float32).max)  # what Inf counts as: masks of attention are made of it, and JSON has no word for it
 LARGEST = float(np.finfo(np.float16).max)  # 65504

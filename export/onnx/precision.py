@@ -23,9 +23,9 @@ from export.onnx.attention import ExplicitAttention, attention_forms
 from export.onnx.gain_control import FP32, RescaleGainControl, gain_control_form, gain_controls
 from export.onnx.headroom import LARGEST, Measured, measure
 from export.onnx.names import module_of, name_of, value_name
-from runtime.backend import Picture
 from runtime.errors import ExportError
 from runtime.model.manifest import AttentionForm, GainControlForm
+from runtime.picture import Picture
 
 _WIDE, _NARROW = ir.DataType.FLOAT, ir.DataType.FLOAT16
 _ADDS_UP = "it adds up many values"

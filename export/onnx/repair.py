@@ -14,9 +14,9 @@ from export.onnx.names import name_of, value_name
 from export.onnx.precision import Prepared, TypedFp16, prepared
 from export.parity.compare import Case, compare
 from export.progress import Say
-from runtime.backend import Picture
 from runtime.errors import ParityError
 from runtime.model.manifest import PrecisionFacts
+from runtime.picture import Picture
 
 _UNIT = 2.0**-11  # FP16's rounding, relative
 

@@ -14,9 +14,9 @@ from pathlib import Path
 import numpy as np
 
 from export.parity.compare import Case
-from runtime.backend import Picture, Tensors
 from runtime.errors import BundleError, ExportError, ParityError
 from runtime.files.pictures import list_pictures, read_picture
+from runtime.picture import Picture, Tensors
 from training.data.drawn import dead_leaves, drawn_scene
 from training.data.headers import read_header
 from training.degradations.degradation import Degradation

@@ -16,9 +16,10 @@ import numpy as np
 from export.parity.checks import Check, checks_of
 from export.parity.limits import limits_of
 from export.parity.measures import IDENTICAL, Difference, Task, bytes_of, differences, mean_of, mean_shift, task_of
-from runtime.backend import BackendFacts, Picture, Tensors
+from runtime.backends.protocol import BackendFacts
 from runtime.errors import ParityError
 from runtime.model.manifest import ParityRecord
+from runtime.picture import Picture, Tensors
 from training.scoring.metrics import psnr
 
 

@@ -15,7 +15,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from runtime.backend import BackendFacts
+from runtime.backends.protocol import BackendFacts
 from runtime.errors import ParityError
 
 

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from runtime.backend import Picture, Tensors
 from runtime.bicubic import enlarged
+from runtime.picture import Picture, Tensors
 from training.scoring.metrics import measure, psnr
 
 IDENTICAL = 100.0  # dB that identical pictures count as in a mean

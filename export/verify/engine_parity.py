@@ -14,7 +14,8 @@ from dataclasses import replace
 import numpy as np
 
 from export.parity.compare import Case, Comparison, Verdict
-from runtime.backend import EngineOptions, Picture, Tensors, open_backend
+from runtime.backends.choose import open_backend
+from runtime.backends.protocol import EngineOptions
 from runtime.backends.tensorrt.backend import TensorRtBackend, stored_engines
 from runtime.backends.tensorrt.package import open_package
 from runtime.backends.tensorrt.plan import put_padded
@@ -24,6 +25,7 @@ from runtime.engines.record import Card, EngineParity, EngineRecord, Profile, Si
 from runtime.errors import BackendError
 from runtime.machine.nvidia import card
 from runtime.model.bundle import Bundle
+from runtime.picture import Picture, Tensors
 
 _REFERENCE = "onnxruntime"  # in FP32 on every machine
 _OF_EACH_SIZE = 2  # pictures; the answers for a large network take a CPU seconds each

@@ -13,9 +13,9 @@ import numpy as np
 
 from export.parity.compare import Verdict, Worst
 from export.verify.verify import Report
-from runtime.backend import Picture
 from runtime.errors import ExportError, MissingExtra, UsageError
 from runtime.files.atomic import written
+from runtime.picture import Picture
 
 try:
     import cv2

@@ -14,7 +14,7 @@ from pathlib import Path
 from export.parity.cases import read_proof
 from export.parity.compare import Case, Comparison, Verdict, Way
 from export.verify.engine_parity import EngineCheck, engine_checks
-from runtime.backend import PREFERENCE, open_backend
+from runtime.backends.choose import PREFERENCE, open_backend
 from runtime.engines.record import TARGETS
 from runtime.errors import BackendError, ExportError, MissingExtra
 from runtime.model.bundle import PROOF, WEIGHTS, Bundle, open_bundle

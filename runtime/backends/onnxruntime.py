@@ -6,10 +6,10 @@ import os
 
 import numpy as np
 
-from runtime.backend import DEFAULT, BackendFacts, EngineOptions, Picture, Tensors
+from runtime.backends.protocol import DEFAULT, BackendFacts, EngineOptions
 from runtime.errors import BackendError, unusable
 from runtime.model.bundle import Bundle
-from runtime.picture_memory import PictureMemory
+from runtime.picture import Picture, PictureMemory, Tensors
 
 # From 1.29 its Linux wheels send usage events to Microsoft and write a device identity into the user's cache folder. The variable is
 # read once, when it is loaded; who wants the events sets it to 0.

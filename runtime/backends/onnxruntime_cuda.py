@@ -19,15 +19,15 @@ from pathlib import Path
 
 import numpy as np
 
-from runtime.backend import DEFAULT, BackendFacts, EngineOptions, Picture, Tensors
 from runtime.backends import onnxruntime_gpu as card
 from runtime.backends.onnxruntime import ERRORS
+from runtime.backends.protocol import DEFAULT, BackendFacts, EngineOptions
 from runtime.cuda.gate import Gate
 from runtime.cuda.pinned import Pinned, keep_for_ever
 from runtime.errors import BackendError, DeviceLost
 from runtime.model.bundle import Bundle
 from runtime.model.manifest import MINIMUM_SIDE
-from runtime.picture_memory import PictureMemory
+from runtime.picture import Picture, PictureMemory, Tensors
 
 import onnxruntime  # isort: skip  # the imports above silence its telemetry
 

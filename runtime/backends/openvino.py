@@ -20,12 +20,12 @@ from typing import Any
 
 import numpy as np
 
-from runtime.backend import DEFAULT, BackendFacts, EngineOptions, Picture, Tensors
+from runtime.backends.protocol import DEFAULT, BackendFacts, EngineOptions
 from runtime.errors import BackendError, unusable
 from runtime.files.cache_folder import cache_folder, make_private
 from runtime.model.bundle import Bundle
 from runtime.model.manifest import MINIMUM_SIDE
-from runtime.picture_memory import PictureMemory
+from runtime.picture import Picture, PictureMemory, Tensors
 
 # Importing openvino sends a usage event to Google Analytics and writes an identity into the home folder. Without this module it
 # takes its own stub instead; the entry goes again, so that it is there for whoever asks for it by name.

@@ -15,10 +15,10 @@ from typing import TypeVar, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from runtime.backend import Picture
 from runtime.cuda.api import Allocation, CudaDriver, HostAllocation
 from runtime.cuda.pinned import Pinned, keep_for_ever
 from runtime.errors import BackendError, MissingExtra
+from runtime.picture import Picture
 
 _T = TypeVar("_T")
 

@@ -62,7 +62,7 @@ def try_model(model: str) -> Trial:
 
 
 def _by_name(model: str, folder: Path, fault: str) -> Trial:
-    from runtime.backend import PREFERENCE  # it needs numpy, which is what may be missing
+    from runtime.backends.choose import PREFERENCE  # it needs numpy, which is what may be missing
 
     refused: list[PassedOver] = []
     for name in PREFERENCE:

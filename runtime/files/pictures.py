@@ -19,10 +19,10 @@ from typing import IO
 import numpy as np
 from numpy.typing import NDArray
 
-from runtime.backend import Picture
 from runtime.errors import MissingExtra, PictureError
 from runtime.files.atomic import written
 from runtime.model.manifest import MINIMUM_SIDE
+from runtime.picture import Picture
 
 try:
     import cv2

@@ -15,9 +15,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from runtime.backend import Picture
 from runtime.errors import BundleError
 from runtime.model.bundle import PROOF, Bundle
+from runtime.picture import Picture
 
 KINDS = ("nan", "black", "white", "flat", "shift")
 

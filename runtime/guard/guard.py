@@ -17,10 +17,12 @@ from typing import Any
 
 import numpy as np
 
-from runtime.backend import Backend, BackendChoice, EngineOptions, Picture, Tensors, open_backend
+from runtime.backends.choose import BackendChoice, open_backend
+from runtime.backends.protocol import Backend, EngineOptions
 from runtime.errors import BackendError, MissingExtra, PictureError, UsageError
 from runtime.guard.faults import KINDS, Fault, Normal, change, fault_in, normal_for
 from runtime.model.bundle import Bundle
+from runtime.picture import Picture, Tensors
 from runtime.tiles.tiled import Tile, Tiled
 
 GUARDS = ("repair", "strict", "off")

@@ -20,8 +20,8 @@ from typing import Any
 
 import numpy as np
 
-from runtime.backend import Picture
 from runtime.errors import BackendError
+from runtime.picture import Picture
 from runtime.restorer import Restored, Restorer
 from runtime.sharing.schedule import Line, Schedule, Ticket
 

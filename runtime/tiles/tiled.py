@@ -15,10 +15,11 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from runtime.backend import Backend, Picture, Tensors
+from runtime.backends.protocol import Backend
 from runtime.errors import PictureError, UsageError
 from runtime.machine.memory import bytes_of_results, engine_bytes_a_pixel, free_memory
 from runtime.model.manifest import GraphFacts, ModelManifest
+from runtime.picture import Picture, Tensors
 from runtime.tiles.geometry import Span, TilePlan, check_side, least_side, plan_tiles
 
 Tile = int | Literal["auto"] | None  # the longest side of a tile; tiles only where memory asks for them; never

@@ -16,7 +16,7 @@ from export.bundle_writer import ExportOptions, export_checkpoint, read_scores, 
 from export.onnx.graph import export_graph, reference, traced
 from export.parity import limits
 from export.parity.cases import PROOF_SIZES, SIZES, drawn_pictures, make_cases, photographs, proof_bytes, read_proof
-from runtime.backend import open_backend
+from runtime.backends.choose import open_backend
 from runtime.backends.openvino import shared_core
 from runtime.errors import BundleError, CheckpointError, ExportError, ParityError, UsageError
 from runtime.model.bundle import open_bundle

@@ -11,10 +11,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from runtime.backend import MODES, Picture
+from runtime.backends.protocol import MODES
 from runtime.bicubic import enlarged
 from runtime.errors import BackendError, BundleError, PictureError, UsageError
 from runtime.model.bundle import open_bundle
+from runtime.picture import Picture
 from runtime.restorer import Restored, Restorer, load
 from runtime.timing import StageTimes
 from tests.support.engines import ENGINES

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from runtime.backend import PREFERENCE
+from runtime.backends.choose import PREFERENCE
 from runtime.backends.onnxruntime_build import require_gpu_build
 from runtime.errors import BackendError, MissingExtra
 

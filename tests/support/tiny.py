@@ -9,9 +9,9 @@ import onnx
 from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
-from runtime.backend import Picture
 from runtime.model.bundle import MANIFEST, MODEL, MODEL_FP16, PROOF, sha256_of
 from runtime.model.manifest import GRAPH_CONTRACT, SCHEMA, GraphFacts, ModelCard, ModelManifest, NetworkFacts, PrecisionFacts
+from runtime.picture import Picture
 
 _ADDED_LEVELS = {"identity": 0.0, "brighten": 10.0, "nan": float("nan"), "separate": 10.0, "enlarge": 0.0, "coarse": 0.0}
 _LEVELS = 256  # what stands for 1.0 in health (docs/bundle.md)

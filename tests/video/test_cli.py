@@ -14,10 +14,10 @@ import cv2
 import numpy as np
 import pytest
 
-from runtime.backend import Picture, Tensors
 from runtime.backends.onnxruntime import OnnxRuntimeBackend
 from runtime.errors import BackendError, SinkError, SourceError, UsageError
 from runtime.files.pictures import read_picture
+from runtime.picture import Picture, Tensors
 from runtime.restorer import load
 from tests.support.tiny import make_bundle
 from tests.support.video.clips import STEADY, Clip, moving, order_of, packets, read

@@ -19,8 +19,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from runtime.backend import Picture
 from runtime.errors import DataError
+from runtime.picture import Picture
 from training.data.drawn_pictures import Drawn, count_of
 from training.data.gallery import Gallery, Pair, Several, pairs_at_hand, pictures_at_hand
 from training.data.layouts import HOLD_OUT_EVERY, every_twelfth

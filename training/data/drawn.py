@@ -14,7 +14,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from runtime.backend import Picture
+from runtime.picture import Picture
 
 Floats = NDArray[np.float32]
 _SUPER = 2  # drawn at twice the size and averaged down: the antialiasing of a lens in focus

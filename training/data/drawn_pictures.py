@@ -12,8 +12,8 @@ from pathlib import Path
 
 import numpy as np
 
-from runtime.backend import Picture
 from runtime.errors import UsageError
+from runtime.picture import Picture
 from training.data.drawn import dead_leaves, drawn_scene
 from training.data.gallery import Gallery
 from training.data.layouts import HOLD_OUT_EVERY

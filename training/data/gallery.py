@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TypeVar, overload
 
-from runtime.backend import Picture
+from runtime.picture import Picture
 from training.degradations.degradation import Light
 
 _T = TypeVar("_T")

@@ -20,10 +20,10 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from runtime.backend import Picture
 from runtime.errors import DataError, PictureError
 from runtime.files.pictures import read_picture
 from runtime.model.manifest import MINIMUM_SIDE
+from runtime.picture import Picture
 from training.data.folders import Pairing, Still
 from training.data.gallery import Gallery, Pair, Size
 from training.data.headers import Header, read_header

@@ -16,8 +16,8 @@ from typing import Annotated, Any, Protocol, runtime_checkable
 import numpy as np
 from numpy.typing import NDArray
 
-from runtime.backend import Picture
 from runtime.errors import DataError, UsageError
+from runtime.picture import Picture
 
 Light = NDArray[np.float32]  # [H, W, 3] BGR or [H, W], 1.0 is white; may leave 0..1 until it is rounded
 Range = tuple[float, float]  # drawn from evenly; both ends equal means a constant

@@ -30,25 +30,25 @@ if TYPE_CHECKING:
 
 # What it is called → the module of this folder and the class. A module is loaded when it is asked for: one of them needs PyAV.
 KINDS: dict[str, tuple[str, str]] = {
-    "rain": ("rain", "Rain"),
-    "downpour": ("downpour", "Downpour"),
-    "rain-film": ("rain_film", "RainFilm"),
-    "splash": ("splash", "Splash"),
-    "drops": ("drops", "Drops"),
-    "haze": ("haze", "Haze"),
-    "night": ("night", "Night"),
-    "glare": ("glare", "Glare"),
-    "dirt": ("dirt", "Dirt"),
-    "blur": ("blur", "Blur"),
-    "defocus": ("blur", "Defocus"),
-    "shake": ("shake", "Shake"),
-    "low-resolution": ("low_resolution", "LowResolution"),
-    "noise": ("noise", "Noise"),
-    "sensor-noise": ("sensor_noise", "SensorNoise"),
-    "chroma-noise": ("chroma_noise", "ChromaNoise"),
-    "jpeg": ("compression", "Jpeg"),
-    "h264": ("video_compression", "H264"),
-    "h265": ("video_compression", "H265"),
+    "rain": ("weather.rain", "Rain"),
+    "downpour": ("weather.downpour", "Downpour"),
+    "rain-film": ("weather.rain_film", "RainFilm"),
+    "splash": ("weather.splash", "Splash"),
+    "drops": ("optics.drops", "Drops"),
+    "haze": ("weather.haze", "Haze"),
+    "night": ("sensor.night", "Night"),
+    "glare": ("optics.glare", "Glare"),
+    "dirt": ("optics.dirt", "Dirt"),
+    "blur": ("optics.blur", "Blur"),
+    "defocus": ("optics.blur", "Defocus"),
+    "shake": ("optics.shake", "Shake"),
+    "low-resolution": ("sensor.low_resolution", "LowResolution"),
+    "noise": ("sensor.noise", "Noise"),
+    "sensor-noise": ("sensor.sensor_noise", "SensorNoise"),
+    "chroma-noise": ("sensor.chroma_noise", "ChromaNoise"),
+    "jpeg": ("sensor.compression", "Jpeg"),
+    "h264": ("sensor.video_compression", "H264"),
+    "h265": ("sensor.video_compression", "H265"),
 }
 _FORM = "NAME, NAME(FIELD=NUMBER, FIELD=LOW..HIGH) or NAME(…)@CHANCE"
 _PART = re.compile(r"(?:(?P<name>[\w-]+)\s*:\s*)?(?P<kind>[\w-]+)\s*(?:\((?P<fields>[^()]*)\))?\s*(?:@\s*(?P<chance>[^\s@]+))?")
@@ -167,7 +167,7 @@ def _value(hint: Any, text: str, what: str) -> Any:
 
 
 def _called(degradation: Degradation) -> str:
-    here = type(degradation).__module__.rpartition(".")[2], type(degradation).__name__
+    here = type(degradation).__module__.removeprefix("training.degradations."), type(degradation).__name__
     for name, there in KINDS.items():
         if here == there:
             return name

@@ -6,8 +6,8 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from runtime.backend import Picture
 from runtime.errors import UsageError
+from runtime.picture import Picture
 from training.degradations.degradation import Degradation, Degraded, KnowsDepth, Light, to_light, to_picture
 
 

@@ -15,9 +15,9 @@ import cv2
 import numpy as np
 from matplotlib.figure import Figure
 
-from runtime.backend import Picture
 from runtime.errors import UsageError
 from runtime.files.pictures import list_pictures, read_picture
+from runtime.picture import Picture
 from training.data.drawn import drawn_scene
 from training.degradations.degradation import Degradation, to_light, to_picture
 from training.degradations.description import KINDS, describe, parse_mixture

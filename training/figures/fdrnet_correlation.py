@@ -21,9 +21,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from runtime.backend import Picture
 from runtime.errors import CheckpointError, DataError, UsageError
 from runtime.files.pictures import list_pictures, read_picture
+from runtime.picture import Picture
 from training.checkpoint import load_checkpoint
 from training.data.batches import to_tensor
 from training.data.drawn import dead_leaves, drawn_scene

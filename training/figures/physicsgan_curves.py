@@ -20,8 +20,8 @@ import torch
 from lightning_fabric import Fabric
 from torch import nn
 
-from runtime.backend import Picture
 from runtime.errors import DataError, UsageError
+from runtime.picture import Picture
 from training.checkpoint import load_checkpoint
 from training.data.batches import Patches, TrainingPictures, from_tensor, to_tensor
 from training.degradations.mixture import degrade_picture

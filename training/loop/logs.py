@@ -13,8 +13,8 @@ from types import TracebackType
 import numpy as np
 from torch.utils.tensorboard import SummaryWriter
 
-from runtime.backend import Picture
 from runtime.files.atomic import written
+from runtime.picture import Picture
 
 LOG, VALIDATION, TENSORBOARD = "log.csv", "validation.csv", "tensorboard"
 

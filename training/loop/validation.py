@@ -14,7 +14,7 @@ from typing import TypeVar
 import numpy as np
 import torch
 
-from runtime.backend import Picture
+from runtime.picture import Picture
 from training.checkpoint import Checkpoint
 from training.loop.logs import mean_over_weather
 from training.scoring.evaluate import checkpoint_restore

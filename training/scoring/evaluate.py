@@ -11,12 +11,12 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from runtime.backend import Picture
 from runtime.errors import CheckpointError, DataError, UsageError
 from runtime.files.atomic import written
 from runtime.model.bundle import WEIGHTS
 from runtime.model.manifest import ModelCard, Score
 from runtime.model.zoo import find
+from runtime.picture import Picture
 from runtime.restorer import load
 from training.checkpoint import Checkpoint, load_checkpoint
 from training.data.batches import from_tensor

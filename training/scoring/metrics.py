@@ -14,8 +14,8 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from runtime.backend import Picture
 from runtime.errors import DataError, UsageError
+from runtime.picture import Picture
 from training.scoring.shifts import at_best_shift
 from training.scoring.ssim import Planes, Window, structural_similarity
 

@@ -12,10 +12,10 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from runtime.backend import Picture
 from runtime.errors import DataError
 from runtime.files.atomic import written
 from runtime.files.pictures import write_picture
+from runtime.picture import Picture
 from training.scoring.evaluate import PictureScore, Summary
 from training.scoring.trials import Case
 

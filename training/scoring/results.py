@@ -9,11 +9,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from runtime.backend import Picture
 from runtime.errors import DataError, PictureError
 from runtime.files.pictures import list_pictures, read_picture
 from runtime.model.bundle import MANIFEST
 from runtime.model.zoo import shipped
+from runtime.picture import Picture
 from training.scoring.evaluate import Answer
 from training.scoring.trials import Case
 

@@ -13,9 +13,9 @@ from pathlib import Path
 
 import numpy as np
 
-from runtime.backend import Picture
 from runtime.errors import DataError, UsageError
 from runtime.files.pictures import list_pictures, read_picture
+from runtime.picture import Picture
 from training.data.batches import TrainingPictures
 from training.data.gallery import Gallery, Pair
 from training.degradations.degradation import Degradation, to_light, to_picture

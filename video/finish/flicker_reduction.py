@@ -14,8 +14,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from runtime.backend import Picture
 from runtime.errors import MissingExtra
+from runtime.picture import Picture
 from video.finish.motion import Field, Grey, motion, moved, scaled, small
 
 try:

@@ -12,8 +12,8 @@ from typing import TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from runtime.backend import Picture
 from runtime.errors import MissingExtra
+from runtime.picture import Picture
 
 try:
     import cv2

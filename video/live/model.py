@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import Any
 
-from runtime.backend import Picture
 from runtime.errors import UsageError
+from runtime.picture import Picture
 from runtime.restorer import Restored, Restorer
 from video.finish.strength import at_strength, check_strength, processed_by
 

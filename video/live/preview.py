@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from runtime.backend import Picture
 from runtime.errors import MissingExtra, PictureError
+from runtime.picture import Picture
 
 try:
     import cv2

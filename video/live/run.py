@@ -18,8 +18,8 @@ from dataclasses import dataclass
 from functools import partial
 from types import TracebackType
 
-from runtime.backend import Picture
 from runtime.errors import BackendError, PictureError, SinkError
+from runtime.picture import Picture
 from runtime.restorer import Restored
 from video.live.capture import Capture, Taken
 from video.live.sinks.sink import LiveSink, Quit, Shown

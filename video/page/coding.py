@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Protocol
 
-from runtime.backend import Picture
 from runtime.errors import MissingExtra, SinkError
+from runtime.picture import Picture
 from video.color import PictureToFrame, assumed_tags
 from video.live.sources.source import TICK
 

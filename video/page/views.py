@@ -6,8 +6,8 @@ from enum import Enum
 
 import numpy as np
 
-from runtime.backend import Picture
 from runtime.errors import MissingExtra
+from runtime.picture import Picture
 from runtime.restorer import Restored
 
 try:

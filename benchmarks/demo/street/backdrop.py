@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.demo.street.sheet import Sheet
-from runtime.backend import Picture
+from runtime.picture import Picture
 from training.data.drawn import Floats, noise
 
 HALF_WIDTH, PERIOD = 13.0, 96.0  # metres of ground to either side, and along the street before it repeats

@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 
 from benchmarks.demo.street.sheet import Colour, Sheet
-from runtime.backend import Picture
+from runtime.picture import Picture
 from training.data.drawn import Floats, dead_leaves, noise
 
 STOREY = 3.1  # metres

@@ -13,7 +13,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from runtime.backend import Picture
+from runtime.picture import Picture
 
 Doubles = NDArray[np.float64]
 _NEAR = 1.2  # metres: nothing is drawn closer than this

@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from runtime.backend import Picture
+from runtime.picture import Picture
 from training.data.drawn import Floats, noise
 
 Colour = tuple[float, float, float]  # BGR, 0..255

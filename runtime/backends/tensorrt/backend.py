@@ -13,7 +13,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from runtime.backend import DEFAULT, BackendFacts, EngineOptions, Picture, Tensors
+from runtime.backends.protocol import DEFAULT, BackendFacts, EngineOptions
 from runtime.backends.tensorrt.context import Place
 from runtime.backends.tensorrt.engine import LoadedEngine
 from runtime.backends.tensorrt.lane import Lane, Scratch
@@ -29,7 +29,7 @@ from runtime.errors import BackendError, DeviceLost
 from runtime.machine.nvidia import card
 from runtime.model.bundle import GRAPHS, Bundle
 from runtime.model.zoo import name_of
-from runtime.picture_memory import PictureMemory
+from runtime.picture import Picture, PictureMemory, Tensors
 from runtime.timing import StageTimes
 
 _CHOICES_KEPT = 256  # of sizes; a choice is a few words

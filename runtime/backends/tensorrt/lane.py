@@ -11,13 +11,13 @@ from collections.abc import Collection
 from contextlib import suppress
 from typing import cast
 
-from runtime.backend import Picture, Tensors
 from runtime.backends.tensorrt.context import Place, ShapedContext
 from runtime.backends.tensorrt.plan import INPUT, Tensor, as_tensor, bytes_of, planned, put_padded, shapes_of
 from runtime.cuda.device import Device, DeviceBuffer, PinnedBuffer
 from runtime.cuda.graphs import Graphs
 from runtime.cuda.stream import Stream
 from runtime.errors import BackendError
+from runtime.picture import Picture, Tensors
 
 _SIZES_KEPT = 4  # with a context and a graph each; as many as other engines keep
 

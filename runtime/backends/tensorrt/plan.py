@@ -8,10 +8,10 @@ from collections.abc import Collection, Iterable, Mapping
 import numpy as np
 from numpy.typing import NDArray
 
-from runtime.backend import Picture
 from runtime.engines.record import Size
 from runtime.errors import BackendError
 from runtime.model.manifest import MINIMUM_SIDE
+from runtime.picture import Picture
 
 INPUT = "frame"
 Tensor = NDArray[np.uint8] | NDArray[np.float32]

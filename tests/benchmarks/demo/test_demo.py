@@ -15,9 +15,9 @@ import pytest
 from benchmarks.cli import run, summary
 from benchmarks.demo.clip import ClipOptions, RainyClip
 from benchmarks.demo.demo import AFTER, BEFORE, COMPARE, FILES, REMOVED, REPORT, STILL, DemoOptions, DemoReport, run_demo
-from runtime.backend import Picture
 from runtime.errors import SinkError, UsageError
 from runtime.files.pictures import read_picture
+from runtime.picture import Picture
 from tests.support.tiny import make_bundle
 from training.scoring.metrics import PROTOCOLS, psnr, ssim
 from video.files.sources.file import open_video

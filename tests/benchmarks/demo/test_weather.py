@@ -8,7 +8,7 @@ import pytest
 
 from benchmarks.demo.scene import Street
 from benchmarks.demo.weather import DEPTHS, Weather
-from runtime.backend import Picture
+from runtime.picture import Picture
 from training.scoring.metrics import psnr
 
 HEIGHT, WIDTH = 288, 512

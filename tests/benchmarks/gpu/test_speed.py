@@ -17,10 +17,11 @@ from benchmarks.gpu.eager import _Half, open_rival
 from benchmarks.gpu.roofline import Cost, Roof, cost_at_720p, shares
 from benchmarks.gpu.speed import side_by_side
 from export.onnx.graph import FrameGraph
-from runtime.backend import Tensors, open_backend
+from runtime.backends.choose import open_backend
 from runtime.errors import BackendError
 from runtime.model.bundle import open_bundle
 from runtime.model.zoo import find
+from runtime.picture import Tensors
 from tests.support.tiny import make_bundle
 
 

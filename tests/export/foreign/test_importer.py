@@ -22,10 +22,10 @@ from export import bundle_writer
 from export.cli import run
 from export.foreign import graph as foreign_graph
 from export.onnx.graph import OPSET
-from runtime.backend import Picture
 from runtime.errors import ExportError, MissingExtra, ParityError, UsageError
 from runtime.model.bundle import open_bundle
 from runtime.model.manifest import ModelManifest
+from runtime.picture import Picture
 from tests.support.export.foreign_toys import doubling, file_of, saved_beside, u_net, with_functions
 
 SMALL = ((33, 47), (17, 19))

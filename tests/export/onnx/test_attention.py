@@ -14,8 +14,8 @@ from torch.nn import functional as F
 from export.onnx.arithmetic import Arithmetic
 from export.onnx.attention import ExplicitAttention, attention_forms
 from export.onnx.graph import fp32_of, reference, traced
-from runtime.backend import Picture, Tensors
 from runtime.backends.openvino import shared_core
+from runtime.picture import Picture, Tensors
 from tests.support.export.toys import Toy
 from training.networks.window_attention import WindowBlock
 

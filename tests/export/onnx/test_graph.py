@@ -13,9 +13,9 @@ import torch
 from torch import nn
 
 from export.onnx.graph import OPSET, cost_of, export_graph, facts_of, reference, traits_of
-from runtime.backend import Picture, Tensors
 from runtime.backends.openvino import shared_core
 from runtime.errors import ExportError
+from runtime.picture import Picture, Tensors
 from tests.support.export.toys import SMALL_FDRNET, Doubling, Poisoned, Separating, Toy
 from training.networks import LEVELS, build_network
 from training.networks.enlarge import Enlarged

@@ -10,8 +10,8 @@ import pytest
 
 from export.parity.compare import Case, Comparison, Verdict, compare
 from export.parity.limits import LIMITS
-from runtime.backend import Picture, Tensors
 from runtime.errors import ParityError
+from runtime.picture import Picture, Tensors
 from tests.support.export.wrong import (
     Change,
     Wrong,

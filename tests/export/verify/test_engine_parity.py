@@ -10,7 +10,7 @@ import pytest
 from export.cli import run
 from export.verify.engine_parity import sizes_of
 from export.verify.verify import verify_bundle
-from runtime.backend import open_backend
+from runtime.backends.choose import open_backend
 from runtime.engines.cache import EngineCache
 from runtime.engines.record import Card, EngineParity, Profile, Size
 from runtime.errors import BackendError

@@ -10,9 +10,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from runtime.backend import Backend, Picture, open_backend
+from runtime.backends.choose import open_backend
+from runtime.backends.protocol import Backend
 from runtime.errors import BackendError
 from runtime.model.bundle import Bundle, open_bundle
+from runtime.picture import Picture
 from tests.support.engines import ENGINES
 from tests.support.runtime.simulated_tensorrt import engine_for, paper_machine
 from tests.support.tiny import make_bundle

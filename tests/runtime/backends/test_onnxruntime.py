@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from runtime.backend import EngineOptions
 from runtime.backends.onnxruntime import OnnxRuntimeBackend
+from runtime.backends.protocol import EngineOptions
 from runtime.errors import BackendError
 from runtime.model.bundle import open_bundle
 from tests.support.tiny import make_bundle
@@ -21,7 +21,7 @@ ROOT = Path(__file__).parents[3]
 _ALONE = """
 import sys
 from pathlib import Path
-from runtime.backend import EngineOptions
+from runtime.backends.protocol import EngineOptions
 from runtime.backends.onnxruntime import OnnxRuntimeBackend
 from runtime.model.bundle import open_bundle
 OnnxRuntimeBackend(open_bundle(Path(sys.argv[1])), EngineOptions(threads=1))

@@ -59,7 +59,7 @@ def test_passing_it_over_loads_nothing() -> None:
     code = """
 import sys
 from runtime.backends import onnxruntime_build as build
-from runtime.backend import _onnxruntime_cuda
+from runtime.backends.choose import _onnxruntime_cuda
 from runtime.errors import BackendError
 build._DRIVER = "libthere_is_no_such_driver.so.1"
 try:

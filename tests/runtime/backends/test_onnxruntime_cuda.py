@@ -20,13 +20,15 @@ import onnxruntime
 import pytest
 
 from export.verify.verify import verify_bundle
-from runtime.backend import EngineOptions, Picture, Tensors, open_backend
 from runtime.backends import onnxruntime_cuda as leaf
 from runtime.backends import onnxruntime_gpu as card
+from runtime.backends.choose import open_backend
 from runtime.backends.onnxruntime_cuda import OnnxRuntimeCudaBackend
+from runtime.backends.protocol import EngineOptions
 from runtime.errors import BackendError, DeviceLost
 from runtime.model.bundle import Bundle, open_bundle
 from runtime.model.zoo import find
+from runtime.picture import Picture, Tensors
 from runtime.restorer import load
 from tests.support.engines import needs_cuda
 from tests.support.tiny import make_bundle

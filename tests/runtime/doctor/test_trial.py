@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 import runtime.model.zoo
-from runtime.backend import PREFERENCE, open_backend
+from runtime.backends.choose import PREFERENCE, open_backend
 from runtime.doctor import trial
 from runtime.doctor.trial import Trial, try_model
 from runtime.model.bundle import MODEL, open_bundle

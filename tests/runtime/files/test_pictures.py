@@ -15,9 +15,9 @@ import cv2
 import numpy as np
 import pytest
 
-from runtime.backend import Picture
 from runtime.errors import PictureError
 from runtime.files.pictures import DESCRIBED_SUFFIXES, PICTURE_SUFFIXES, left_behind, list_pictures, read_picture, write_picture
+from runtime.picture import Picture
 
 # Orientation 6, as a phone held upright writes it: a JPEG's APP1 segment with a TIFF header and one entry.
 _TIFF = b"MM\x00*\x00\x00\x00\x08\x00\x01\x01\x12\x00\x03\x00\x00\x00\x01\x00\x06\x00\x00\x00\x00\x00\x00"

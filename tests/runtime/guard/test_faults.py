@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from runtime.backend import Picture
 from runtime.errors import BundleError
 from runtime.guard.faults import Fault, Normal, change, fault_in, normal_for, normal_of
 from runtime.model.bundle import PROOF, Bundle, open_bundle
 from runtime.model.zoo import find
+from runtime.picture import Picture
 from tests.support.tiny import make_bundle
 
 SIZES = ((16, 16), (17, 45), (120, 160), (720, 1280))

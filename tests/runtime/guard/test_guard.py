@@ -11,11 +11,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from runtime.backend import BackendFacts, Picture, Tensors
+from runtime.backends.protocol import BackendFacts
 from runtime.errors import BackendError, UsageError
 from runtime.guard.faults import Normal
 from runtime.guard.guard import Guard, GuardOptions
-from runtime.picture_memory import PictureMemory
+from runtime.picture import Picture, PictureMemory, Tensors
 from runtime.restorer import load
 from tests.support.tiny import make_bundle
 

@@ -12,8 +12,8 @@ from typing import cast
 import numpy as np
 import pytest
 
-from runtime.backend import Picture
 from runtime.errors import BackendError, PictureError, UsageError
+from runtime.picture import Picture
 from runtime.restorer import Restored, Restorer, load
 from runtime.sharing.sharing import SharedRestorer
 from tests.support.engines import ENGINES

@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 import torch
 
-from runtime.backend import Picture, Tensors
 from runtime.backends.onnxruntime import OnnxRuntimeBackend
 from runtime.errors import BackendError, PictureError, UsageError
 from runtime.model.bundle import MANIFEST, open_bundle
+from runtime.picture import Picture, Tensors
 from runtime.restorer import Restorer, load
 from tests.support.engines import CPU
 from tests.support.runtime.networks import Stack, network_bundle

@@ -7,7 +7,8 @@ from collections.abc import Callable
 import numpy as np
 
 from export.parity.compare import Case
-from runtime.backend import BackendFacts, Picture, Tensors
+from runtime.backends.protocol import BackendFacts
+from runtime.picture import Picture, Tensors
 
 Change = Callable[[Picture], Picture]  # [H, W, 3], what PyTorch answered → what this backend answers
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from runtime.backend import Picture
+from runtime.picture import Picture
 from training.data.drawn import drawn_scene
 
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import cv2
 import numpy as np
 
-from runtime.backend import Picture
+from runtime.picture import Picture
 
 HEIGHT, WIDTH = 96, 160
 

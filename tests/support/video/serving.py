@@ -12,7 +12,7 @@ from typing import cast
 
 import numpy as np
 
-from runtime.backend import Picture
+from runtime.picture import Picture
 from runtime.restorer import Restorer
 from tests.support.video.servers import ENDS_WITHIN
 from tests.video.live.test_model import Fake

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from runtime.backend import Picture
+from runtime.picture import Picture
 from training.data.drawn import dead_leaves, drawn_scene, natural_colours, noise
 
 Draw = Callable[[np.random.Generator, int, int], Picture]

@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from runtime.backend import Picture
 from runtime.errors import ClearwayError, DataError, UsageError
+from runtime.picture import Picture
 from training.data.batches import load_pictures
 from training.data.drawn_pictures import COUNT
 from training.data.layouts import CLEAN_FOLDER, LAYOUTS

@@ -13,10 +13,10 @@ import torch
 from torch import Tensor, nn
 
 from export.onnx.graph import reference
-from runtime.backend import Picture
 from runtime.errors import CheckpointError, DataError, UsageError
 from runtime.model.bundle import MANIFEST, WEIGHTS, open_bundle, sha256_of
 from runtime.model.manifest import Score
+from runtime.picture import Picture
 from tests.support.tiny import make_bundle
 from tests.support.training.pictures import clean_folder, drawn, pair_folder
 from tests.training.test_checkpoint import CARD, CONFIG

@@ -10,8 +10,8 @@ import pytest
 from skimage.filters import gaussian
 from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 
-from runtime.backend import Picture
 from runtime.errors import DataError, UsageError
+from runtime.picture import Picture
 from training.scoring.metrics import DATA_SETS, PROTOCOLS, find_protocol, measure, psnr, ssim
 
 WANG = {"data_range": 255, "gaussian_weights": True, "sigma": 1.5, "use_sample_covariance": False, "truncate": 3.5}

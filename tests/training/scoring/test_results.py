@@ -9,8 +9,8 @@ import cv2
 import numpy as np
 import pytest
 
-from runtime.backend import Picture
 from runtime.errors import DataError, PictureError
+from runtime.picture import Picture
 from tests.support.tiny import make_bundle
 from tests.support.training.pictures import drawn
 from training.scoring.results import answer_from, is_results, results_in

@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from runtime.backend import Picture
 from runtime.errors import DataError, PictureError, UsageError
+from runtime.picture import Picture
 from tests.support.training.pictures import clean_folder, pair_folder
 from training.data.batches import TrainingPictures, load_pictures
 from training.data.gallery import AtHand, Pair

@@ -7,8 +7,8 @@ import dataclasses
 import numpy as np
 import pytest
 
-from runtime.backend import Picture
 from runtime.errors import UsageError
+from runtime.picture import Picture
 from runtime.restorer import Restored
 from runtime.timing import StageTimes
 from tests.support.video.scenes import noisy, pulsing, wall

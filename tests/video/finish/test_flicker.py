@@ -8,7 +8,7 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
-from runtime.backend import Picture
+from runtime.picture import Picture
 from tests.support.video.scenes import noisy, pan, passing, pulsing, wall
 from video.finish.flicker import Flicker, FlickerMeter
 

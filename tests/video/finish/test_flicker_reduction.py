@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from runtime.backend import Picture
+from runtime.picture import Picture
 from tests.support.video.scenes import mean_error, noisy, pan, passing, pulsing, wall
 from video.finish.flicker_reduction import Steadier, steadied
 

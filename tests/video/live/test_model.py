@@ -10,8 +10,8 @@ from typing import cast
 import numpy as np
 import pytest
 
-from runtime.backend import Picture
 from runtime.errors import BackendError, BundleError, UsageError
+from runtime.picture import Picture
 from runtime.restorer import Restored, Restorer
 from tests.support.video.servers import ENDS_WITHIN
 from video.live.model import LiveModel

@@ -12,8 +12,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from runtime.backend import Picture
 from runtime.errors import BackendError, SinkError, SourceError, SourceLost
+from runtime.picture import Picture
 from runtime.restorer import Restorer
 from tests.support.video.clips import STEADY, Clip, read
 from tests.support.video.servers import ENDS_WITHIN, Server, first_all, paced, sends, stream

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from av.video.codeccontext import VideoCodecContext
 
-from runtime.backend import Picture
+from runtime.picture import Picture
 from tests.support.video.serving import picture
 from video.color import FrameToPicture, read_color
 from video.live.sources.source import TICK

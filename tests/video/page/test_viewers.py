@@ -8,7 +8,7 @@ from contextlib import ExitStack
 
 import numpy as np
 
-from runtime.backend import Picture
+from runtime.picture import Picture
 from runtime.restorer import Restored
 from tests.support.video.servers import ENDS_WITHIN
 from tests.support.video.serving import picture

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from runtime.backend import Picture
+from runtime.picture import Picture
 from runtime.restorer import Restored
 from tests.support.video.serving import picture
 from video.page.views import WIDEST, View, drawn

@@ -16,8 +16,8 @@ import cv2
 import numpy as np
 import pytest
 
-from runtime.backend import Picture
 from runtime.errors import BackendError, PictureError, SinkError, SourceError, UsageError
+from runtime.picture import Picture
 from runtime.restorer import Restored, Restorer
 from tests.support.video.clips import MS, STEADY, UNSTEADY, Clip, order_of, packets, read
 from video.color import AssumedColor, Matrix

@@ -18,8 +18,8 @@ from av.error import FFmpegError
 from av.video.codeccontext import VideoCodecContext
 from numpy.typing import NDArray
 
-from runtime.backend import Picture
 from runtime.errors import DataError
+from runtime.picture import Picture
 from training.degradations.degradation import Degraded, Light, Pixels, Range, Within, check, draw, to_light, to_picture
 
 _SMALLEST = 64  # sides that both encoders take; smaller pictures are mirrored on

@@ -8,9 +8,9 @@ from fractions import Fraction
 from pathlib import Path
 from types import TracebackType
 
-from runtime.backend import Picture
 from runtime.errors import MissingExtra, SourceError, UsageError
 from runtime.files.pictures import read_picture
+from runtime.picture import Picture
 from video.color import read_color
 from video.files.numbered import Numbered
 from video.files.reading import ReadOptions

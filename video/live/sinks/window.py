@@ -15,9 +15,9 @@ from datetime import datetime
 from enum import Enum
 from pathlib import Path
 
-from runtime.backend import Picture
 from runtime.errors import MissingExtra, SinkError
 from runtime.files.pictures import write_picture
+from runtime.picture import Picture
 from video.live.preview import wipe
 from video.live.sinks.sink import Quit, Shown
 from video.live.statistics import LiveStatistics

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from runtime.backend import Picture
+from runtime.picture import Picture
 from video.files.sources.file import open_video
 from video.live.sources.source import Captured, plain_info
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Protocol
 
-from runtime.backend import Picture
+from runtime.picture import Picture
 from video.color import assumed_tags
 from video.frame import VideoInfo
 

@@ -19,7 +19,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from runtime.backend import EngineOptions, Picture, Tensors, open_backend
+from runtime.backends.choose import open_backend
+from runtime.backends.protocol import EngineOptions
 from runtime.backends.tensorrt.backend import TensorRtBackend
 from runtime.backends.tensorrt.context import Place, ShapedContext
 from runtime.backends.tensorrt.lane import Lane, Scratch
@@ -28,6 +29,7 @@ from runtime.engines.cache import EngineCache
 from runtime.engines.record import EngineKey, EngineRecord, Profile, Size
 from runtime.errors import BackendError, DeviceLost, MissingExtra
 from runtime.model.bundle import Bundle, open_bundle
+from runtime.picture import Picture, Tensors
 from runtime.restorer import load
 from tests.support.runtime.simulated_gpu import Fault, PaperCard, PaperError
 from tests.support.runtime.simulated_tensorrt import BYTES_A_PIXEL, engine_for, paper_machine

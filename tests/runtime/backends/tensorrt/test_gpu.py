@@ -10,7 +10,8 @@ import pytest
 from export.engines.engine import Order, build_engine
 from export.parity.cases import read_proof
 from export.verify.engine_parity import engine_checks
-from runtime.backend import EngineOptions, open_backend
+from runtime.backends.choose import open_backend
+from runtime.backends.protocol import EngineOptions
 from runtime.backends.tensorrt.backend import TensorRtBackend
 from runtime.backends.tensorrt.package import require_installed
 from runtime.cuda.device import open_device

@@ -1,4 +1,4 @@
-"""Owns memory for pictures that is used again once nobody holds it; knows nothing of engines.
+"""What a picture is to this house, and memory for pictures that is used again once nobody holds it; knows nothing of engines.
 
 A new array of a frame's size costs a millisecond of page faults at 1080p, every frame. Here an array's memory comes back when the array
 and every view of it are gone, and the next array of that size gets it.
@@ -13,8 +13,11 @@ from collections import OrderedDict, deque
 from collections.abc import Callable, Sequence
 
 import numpy as np
+from numpy.typing import NDArray
 
-from runtime.backend import Picture
+Picture = NDArray[np.uint8]  # [H, W, 3] or [N, H, W, 3], BGR, 0..255; owned by whoever made it
+Tensors = dict[str, NDArray[np.uint8] | NDArray[np.float32]]
+
 
 _SIZES_KEPT = 4  # as many as an engine keeps compiled; the memory of others is let go
 

@@ -6,7 +6,7 @@ import threading
 
 import numpy as np
 
-from runtime.picture_memory import PictureMemory
+from runtime.picture import PictureMemory
 
 
 def _place(array: np.ndarray) -> int:

@@ -10,7 +10,8 @@ from pathlib import Path
 import onnx
 import pytest
 
-from runtime.backend import PREFERENCE, EngineOptions, open_backend
+from runtime.backends.choose import PREFERENCE, open_backend
+from runtime.backends.protocol import EngineOptions
 from runtime.errors import BackendError, MissingExtra, UsageError
 from runtime.machine import nvidia
 from runtime.model.bundle import MODEL, Bundle, open_bundle
