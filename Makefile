@@ -1,6 +1,6 @@
 # make demo    .venv with what a restoring box needs (no torch), then a rainy clip restored before your eyes
-# make test    .venv-test with everything that needs no GPU, then the tests
-# make test-all   the tests, then every preset in full: exported, typed, verified, every engine built (half an hour on two cores)
+# make test    .venv-test with everything that needs no GPU, then the tests but for those marked slow
+# make test-all   all tests, then every preset in full: exported, typed, verified, every engine built (half an hour on two cores)
 # make bindings   the real bindings of full TensorRT, without its libraries, for the test of the names that are used of them
 # make check   ruff and mypy, as CI runs them
 PYTHON ?= python3
@@ -13,10 +13,13 @@ TORCH ?= torch==2.13.0
 demo: .venv/installed
 	.venv/bin/clearway demo --out demo
 
-test: .venv-test/installed
-	.venv-test/bin/python -m pytest -n auto --maxprocesses 4 --dist loadfile
+PYTEST = .venv-test/bin/python -m pytest -n auto --maxprocesses 4 --dist loadfile
 
-test-all: bindings test
+test: .venv-test/installed
+	$(PYTEST) -m "not slow"
+
+test-all: bindings
+	$(PYTEST)
 	.venv-test/bin/python -m benchmarks.measure.exports
 
 # The oldest and the newest version that is supported: tests/export/engines/test_tensorrt_names.py.
