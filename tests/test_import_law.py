@@ -69,6 +69,18 @@ def test_video_needs_no_training_machine() -> None:
     assert found <= {"av", "cv2", "aiohttp", "aiortc"}
 
 
+def test_no_test_module_imports_another() -> None:
+    """What several tests share is in tests/support."""
+    found = []
+    for path in _sources("tests"):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, (ast.Import, ast.ImportFrom)):
+                module = f"{node.module}." if isinstance(node, ast.ImportFrom) else ""
+                names = [f"{module}{alias.name}" for alias in node.names]
+                found += [f"{_name(path)}:{node.lineno}" for name in names if any(part.startswith("test_") for part in name.split("."))]
+    assert found == []
+
+
 def _loaded_by(modules: list[str]) -> set[str]:
     """Which heavy packages are there after importing these in a fresh interpreter."""
     code = f"import importlib, sys\nfor name in {modules!r}: importlib.import_module(name)\nprint(*({HEAVY!r} & sys.modules.keys()))"

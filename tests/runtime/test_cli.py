@@ -22,8 +22,8 @@ from runtime.engines.cache import EngineCache
 from runtime.engines.record import EngineKey
 from runtime.errors import UsageError
 from runtime.model.bundle import MANIFEST, open_bundle
-from tests.runtime.model.test_manifest import MANIFEST as FACTS
 from tests.support.runtime import doctor_findings as findings
+from tests.support.runtime.manifests import MANIFEST as FACTS
 from tests.support.runtime.stored_engines import KEY, PARITY, key, record, static
 from tests.support.tiny import make_bundle
 

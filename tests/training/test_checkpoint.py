@@ -3,27 +3,22 @@
 from __future__ import annotations
 
 import pickle
-import resource
 from pathlib import Path
-from typing import Any
 
 import pytest
 import torch
 from safetensors.torch import save_file
 
 from runtime.errors import CheckpointError
-from runtime.model.manifest import ModelCard
+from tests.support.files import full_disk
+from tests.support.training.checkpoints import CARD, CONFIG, identity
 from training.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
-from training.networks.fdrnet import FDRNet, FDRNetConfig
-
-CONFIG: dict[str, Any] = {"channels": 8, "phases": 1, "fd_layers": 1, "process_blocks": 1, "auxiliary_blocks": 1, "unshuffle": 2}
-CARD = ModelCard("derain", 1, 10, ("photos: 3 clean pictures",), "research use", ("splashes",))
 
 
 def _checkpoint() -> Checkpoint:
-    network = FDRNet(FDRNetConfig(**CONFIG))
-    torch.nn.init.normal_(network.tail.weight)
-    return Checkpoint("fdrnet", "fdrnet-edge", dict(CONFIG), "derain", "A test", CARD, network.state_dict())
+    checkpoint = identity()
+    torch.nn.init.normal_(checkpoint.weights["tail.weight"])
+    return checkpoint
 
 
 def test_it_comes_back_whole(tmp_path: Path) -> None:
@@ -40,13 +35,8 @@ def test_a_full_disk_keeps_the_old_file(tmp_path: Path) -> None:
     path = tmp_path / "model.safetensors"
     save_checkpoint(path, _checkpoint())
     before = path.read_bytes()
-    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (len(before) // 2, hard))
-    try:
-        with pytest.raises(CheckpointError, match="cannot be written") as caught:
-            save_checkpoint(path, _checkpoint())
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    with full_disk(len(before) // 2), pytest.raises(CheckpointError, match="cannot be written") as caught:
+        save_checkpoint(path, _checkpoint())
     assert "\n" not in str(caught.value)
     assert path.read_bytes() == before
     assert [file.name for file in tmp_path.iterdir()] == ["model.safetensors"]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import weakref
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -11,26 +11,14 @@ import onnx
 import onnxruntime
 import pytest
 import torch
-from onnx import ModelProto, TensorProto, helper, numpy_helper
+from onnx import TensorProto, helper
 from torch import nn
 from torch.nn import functional as F
 
 from export.onnx.arithmetic import Arithmetic, Step, _runner, multiply_adds
 from export.onnx.graph import cost_of, export_graph, reference
-from tests.support.export.toys import Toy
+from tests.support.export.toys import Toy, graph_of
 from training.networks import PRESETS
-
-
-def graph_of(nodes: Sequence[onnx.NodeProto], kind: int, **constants: Any) -> ModelProto:
-    """`frame` as bytes, cast to `x` of that kind; the last node makes `y`."""
-    typed = helper.tensor_dtype_to_np_dtype(kind)
-    values = [
-        numpy_helper.from_array(np.asarray(v, np.int64 if np.asarray(v).dtype.kind == "i" else typed), k) for k, v in constants.items()
-    ]
-    frame = helper.make_tensor_value_info("frame", TensorProto.UINT8, ["N", "H", "W", 3])
-    nodes = [helper.make_node("Cast", ["frame"], ["x"], name="/Cast", to=kind), *nodes]
-    graph = helper.make_graph(nodes, "g", [frame], [helper.make_tensor_value_info("y", kind, None)], values)
-    return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 23)], ir_version=10)
 
 
 def test_squares_overflow_in_fp16_as_on_a_gpu_and_not_in_an_engine_of_the_cpu() -> None:

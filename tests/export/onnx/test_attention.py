@@ -7,36 +7,15 @@ import onnx
 import onnx_ir as ir
 import onnxruntime
 import pytest
-import torch
-from torch import Tensor, nn
-from torch.nn import functional as F
 
 from export.onnx.arithmetic import Arithmetic
 from export.onnx.attention import ExplicitAttention, attention_forms
 from export.onnx.graph import fp32_of, reference, traced
 from runtime.backends.openvino import shared_core
 from runtime.picture import Picture, Tensors
-from tests.support.export.toys import Toy
-from training.networks.window_attention import WindowBlock
+from tests.support.export.toys import CHANNELS, WINDOW, Windowed
 
-CHANNELS, WINDOW = 32, 4
 SIZES = [(32, 48), (16, 16), (45, 19), (17, 64)]  # the stride is 8: the first two are multiples, the others are not
-
-
-class Windowed(Toy):
-    """Two blocks, the second one shifted, on a picture that is unshuffled by 2."""
-
-    def __init__(self, heads: int = 2) -> None:
-        super().__init__(stride=2 * WINDOW)
-        self.head, self.tail = nn.Conv2d(12, CHANNELS, 3, padding=1), nn.Conv2d(CHANNELS, 12, 3, padding=1)
-        self.blocks = nn.Sequential(*(WindowBlock(CHANNELS, WINDOW, heads, 2.0, shifted=shifted) for shifted in (False, True)))
-        torch.manual_seed(0)
-        with torch.no_grad():
-            for parameter in self.parameters():
-                parameter.add_(torch.randn(parameter.shape) * 0.05)
-
-    def correction(self, picture: Tensor) -> Tensor:
-        return F.pixel_shuffle(self.tail(self.blocks(self.head(F.pixel_unshuffle(picture, 2)))), 2)
 
 
 @pytest.fixture(scope="module")

@@ -10,8 +10,7 @@ from onnx import TensorProto, helper
 from export.onnx.arithmetic import Arithmetic
 from export.onnx.graph import export_graph
 from export.onnx.memory import bytes_a_pixel
-from tests.export.onnx.test_arithmetic import graph_of
-from tests.support.export.toys import Doubling, Toy
+from tests.support.export.toys import Doubling, Toy, graph_of
 
 
 def test_a_tensor_counts_from_its_node_to_the_last_that_wants_it() -> None:

@@ -16,8 +16,7 @@ from export.onnx.graph import reference, traced
 from export.onnx.headroom import LARGEST, measure
 from export.onnx.precision import TypedFp16, prepared
 from runtime.errors import ExportError
-from tests.export.onnx.test_attention import Windowed
-from tests.support.export.toys import Poisoned, Separating, Toy
+from tests.support.export.toys import Poisoned, Separating, Toy, Windowed
 
 FRAMES = [np.random.default_rng(seed).integers(0, 256, (33, 47, 3), dtype=np.uint8) for seed in (0, 1)]
 BETWEEN = ("_f16", "_f32")  # how the names of casts end that typing puts in

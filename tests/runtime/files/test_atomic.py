@@ -9,10 +9,7 @@ from pathlib import Path
 import pytest
 
 from runtime.files.atomic import written
-
-
-def names(folder: Path) -> list[str]:
-    return sorted(path.name for path in folder.iterdir())
+from tests.support.files import names
 
 
 def test_the_name_appears_when_all_is_written(tmp_path: Path) -> None:

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import errno
 import os
-import resource
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from pathlib import Path
 
 import cv2
@@ -18,6 +17,7 @@ import pytest
 from runtime.errors import PictureError
 from runtime.files.pictures import DESCRIBED_SUFFIXES, PICTURE_SUFFIXES, left_behind, list_pictures, read_picture, write_picture
 from runtime.picture import Picture
+from tests.support.files import full_disk
 
 # Orientation 6, as a phone held upright writes it: a JPEG's APP1 segment with a TIFF header and one entry.
 _TIFF = b"MM\x00*\x00\x00\x00\x08\x00\x01\x01\x12\x00\x03\x00\x00\x00\x01\x00\x06\x00\x00\x00\x00\x00\x00"
@@ -214,16 +214,6 @@ def test_a_place_that_cannot_be_written(tmp_path: Path, place: Callable[[Path], 
     assert sorted(tmp_path.rglob("*")) == before
 
 
-@contextmanager
-def files_of_at_most(size: int) -> Iterator[None]:
-    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
-
-
 def test_words_beside_the_pixels(tmp_path: Path) -> None:
     for suffix in sorted(PICTURE_SUFFIXES):
         plain, described = tmp_path / f"plain{suffix}", tmp_path / f"described{suffix}"
@@ -238,7 +228,7 @@ def test_words_beside_the_pixels(tmp_path: Path) -> None:
 def test_a_picture_that_does_not_fit_leaves_the_old_one_whole(tmp_path: Path) -> None:
     path = tmp_path / "a.bmp"
     write_picture(path, picture())
-    with files_of_at_most(1000), pytest.raises(PictureError, match="cannot be written"):
+    with full_disk(1000), pytest.raises(PictureError, match="cannot be written"):
         write_picture(path, picture(64, 64))
     assert np.array_equal(read_picture(path), picture())
     assert list(tmp_path.iterdir()) == [path]

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+import onnx
 import torch
+from onnx import ModelProto, TensorProto, helper, numpy_helper
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -14,7 +17,9 @@ from runtime.model.manifest import ModelCard
 from training.checkpoint import Checkpoint
 from training.degradations.degradation import Degraded, Light
 from training.networks import build_network
+from training.networks.window_attention import WindowBlock
 
+CHANNELS, WINDOW = 32, 4  # of Windowed
 SMALL_FDRNET: dict[str, Any] = {"channels": 8, "phases": 1, "fd_layers": 1, "process_blocks": 1, "auxiliary_blocks": 1, "unshuffle": 4}
 
 
@@ -82,3 +87,31 @@ def a_checkpoint(seed: int = 0) -> Checkpoint:
         network.get_parameter("tail.weight").normal_(0, 0.05)
     card = ModelCard(recipe="derain", seed=1, steps=0, data=("nothing",), licence="Apache-2.0", weaknesses=("it was never trained",))
     return Checkpoint("fdrnet", "fdrnet-edge", SMALL_FDRNET, "derain", "A test", card, network.state_dict())
+
+
+class Windowed(Toy):
+    """Two blocks, the second one shifted, on a picture that is unshuffled by 2."""
+
+    def __init__(self, heads: int = 2) -> None:
+        super().__init__(stride=2 * WINDOW)
+        self.head, self.tail = nn.Conv2d(12, CHANNELS, 3, padding=1), nn.Conv2d(CHANNELS, 12, 3, padding=1)
+        self.blocks = nn.Sequential(*(WindowBlock(CHANNELS, WINDOW, heads, 2.0, shifted=shifted) for shifted in (False, True)))
+        torch.manual_seed(0)
+        with torch.no_grad():
+            for parameter in self.parameters():
+                parameter.add_(torch.randn(parameter.shape) * 0.05)
+
+    def correction(self, picture: Tensor) -> Tensor:
+        return F.pixel_shuffle(self.tail(self.blocks(self.head(F.pixel_unshuffle(picture, 2)))), 2)
+
+
+def graph_of(nodes: Sequence[onnx.NodeProto], kind: int, **constants: Any) -> ModelProto:
+    """`frame` as bytes, cast to `x` of that kind; the last node makes `y`."""
+    typed = helper.tensor_dtype_to_np_dtype(kind)
+    values = [
+        numpy_helper.from_array(np.asarray(v, np.int64 if np.asarray(v).dtype.kind == "i" else typed), k) for k, v in constants.items()
+    ]
+    frame = helper.make_tensor_value_info("frame", TensorProto.UINT8, ["N", "H", "W", 3])
+    nodes = [helper.make_node("Cast", ["frame"], ["x"], name="/Cast", to=kind), *nodes]
+    graph = helper.make_graph(nodes, "g", [frame], [helper.make_tensor_value_info("y", kind, None)], values)
+    return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 23)], ir_version=10)

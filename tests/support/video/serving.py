@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+import asyncio
+import json
 import threading
 import time
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Generator, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import cast
+from typing import Any, TypeVar, cast
 
+import aiohttp
 import numpy as np
 
 from runtime.picture import Picture
 from runtime.restorer import Restorer
+from tests.support.video.live import Fake
 from tests.support.video.servers import ENDS_WITHIN
-from tests.video.live.test_model import Fake
 from video.frame import Frame
 from video.live.model import LiveModel
 from video.live.run import Live
@@ -28,6 +31,7 @@ from video.page.camera import Camera
 from video.page.server import PageServer
 from video.page.sink import PageSink
 
+_T = TypeVar("_T")
 WIDTH, HEIGHT = 96, 64
 
 
@@ -89,3 +93,20 @@ def soon(holds: Callable[[], bool], what: str) -> None:
     while not holds():
         assert time.monotonic() < until, f"never came: {what}"
         time.sleep(0.01)
+
+
+def client(story: Callable[[aiohttp.ClientSession], Awaitable[_T]]) -> _T:
+    async def go() -> _T:
+        async with asyncio.timeout(ENDS_WITHIN), aiohttp.ClientSession() as session:
+            return await story(session)
+
+    return asyncio.run(go())
+
+
+def ask(url: str, method: str = "GET", said: Any = None, **headers: str) -> tuple[int, Any]:
+    async def story(session: aiohttp.ClientSession) -> tuple[int, Any]:
+        async with session.request(method, url, headers=headers, json=said) as answer:
+            body = await answer.read()
+            return answer.status, json.loads(body) if answer.content_type == "application/json" else body
+
+    return client(story)

@@ -17,8 +17,8 @@ import clearway
 from runtime.files.pictures import read_picture
 from runtime.model.manifest import Score
 from tests.support.tiny import make_bundle
+from tests.support.training.checkpoints import identity
 from tests.support.training.pictures import clean_folder, pair_folder
-from tests.training.scoring.test_evaluate import identity
 from training.checkpoint import save_checkpoint
 from training.data.batches import TrainingPictures
 from training.recipes import find_recipe

@@ -18,19 +18,14 @@ from runtime.model.bundle import MANIFEST, WEIGHTS, open_bundle, sha256_of
 from runtime.model.manifest import Score
 from runtime.picture import Picture
 from tests.support.tiny import make_bundle
+from tests.support.training.checkpoints import CARD, CONFIG, identity
 from tests.support.training.pictures import clean_folder, drawn, pair_folder
-from tests.training.test_checkpoint import CARD, CONFIG
 from training.checkpoint import Checkpoint, save_checkpoint
 from training.data.batches import load_pictures
-from training.networks.fdrnet import FDRNet, FDRNetConfig
 from training.recipes import find_recipe
 from training.scoring.evaluate import answer_by, checkpoint_restore, evaluate, open_model, scored, summarised, write_scores
 from training.scoring.metrics import PROTOCOLS, Levels, psnr, ssim
 from training.scoring.trials import Case, Trial, trials_of
-
-
-def identity() -> Checkpoint:
-    return Checkpoint("fdrnet", "fdrnet-edge", dict(CONFIG), "derain", "A test", CARD, FDRNet(FDRNetConfig(**CONFIG)).state_dict())
 
 
 def trial_of(*cases: Case) -> Trial:

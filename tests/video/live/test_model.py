@@ -4,40 +4,18 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
-from types import SimpleNamespace
 from typing import cast
 
 import numpy as np
 import pytest
 
 from runtime.errors import BackendError, BundleError, UsageError
-from runtime.picture import Picture
-from runtime.restorer import Restored, Restorer
+from runtime.restorer import Restorer
+from tests.support.video.live import Fake
 from tests.support.video.servers import ENDS_WITHIN
 from video.live.model import LiveModel
 
 PICTURE = np.full((24, 32, 3), 100, np.uint8)
-
-
-class Fake:
-    """Adds so many levels; `waits` holds it in its first frame."""
-
-    def __init__(self, name: str, levels: int, waits: threading.Event | None = None, error: Exception | None = None) -> None:
-        self.manifest = SimpleNamespace(name=name, version="1")
-        self.choice = SimpleNamespace(describe=lambda: "numpy")
-        self.closed = 0
-        self._levels, self._waits, self._error = levels, waits, error
-
-    def __call__(self, picture: Picture) -> Restored:
-        assert not self.closed, "a closed model was asked"
-        if self._waits is not None:
-            assert self._waits.wait(ENDS_WITHIN)
-        if self._error is not None:
-            raise self._error
-        return Restored(picture + np.uint8(self._levels), picture, None, np.zeros(3, np.float32))
-
-    def close(self) -> None:
-        self.closed += 1
 
 
 class Shelf:

@@ -16,8 +16,9 @@ from runtime.errors import BackendError, SinkError, SourceError, SourceLost
 from runtime.picture import Picture
 from runtime.restorer import Restorer
 from tests.support.video.clips import STEADY, Clip, read
+from tests.support.video.live import Gather
+from tests.support.video.restoring import restorer
 from tests.support.video.servers import ENDS_WITHIN, Server, first_all, paced, sends, stream
-from tests.video.restore.test_video import restorer
 from video.live import run as module
 from video.live.run import Live
 from video.live.sinks.sink import LiveSink, NullSink, Quit, Shown
@@ -80,34 +81,6 @@ class Script:
             yield item
             while self._sink and isinstance(item, Captured) and int(item.image[0, 0, 0]) not in self._sink.levels and not stopped.is_set():
                 time.sleep(0.001)
-
-
-class Gather:
-    """Keeps what it is given, and asks to quit after so many frames."""
-
-    def __init__(self, most: int = 10**9, depth: int = 100, name: str = "gather") -> None:
-        self.name, self.depth = name, depth
-        self.shown: list[Shown] = []
-        self.finished = 0
-        self._most = most
-
-    def begin(self, statistics: Callable[[], LiveStatistics]) -> None:
-        assert statistics().restored >= 0
-
-    def write(self, shown: Shown) -> None:
-        self.shown.append(shown)
-        if len(self.shown) >= self._most:
-            raise Quit
-
-    def idle(self) -> None:
-        pass
-
-    def finish(self) -> None:
-        self.finished += 1
-
-    @property
-    def levels(self) -> list[int]:
-        return [int(shown.restored.image[0, 0, 0]) for shown in self.shown]
 
 
 def ran(

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
 import io
 import json
 import re
 import socket
 import time
 import zipfile
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Callable
 from contextlib import ExitStack
 from typing import Any, TypeVar
 
@@ -18,31 +17,14 @@ import cv2
 import numpy as np
 
 from runtime.files.pictures import left_behind, read_picture
+from tests.support.video.live import Gather
 from tests.support.video.servers import ENDS_WITHIN, Server, refuses
-from tests.support.video.serving import HEIGHT, WIDTH, Page, page, soon
-from tests.video.live.test_run import Gather
+from tests.support.video.serving import HEIGHT, WIDTH, Page, ask, client, page, soon
 from video.live.sources.pretend import Pattern
 from video.live.sources.stream import StreamSource
 from video.page.views import View
 
 _T = TypeVar("_T")
-
-
-def client(story: Callable[[aiohttp.ClientSession], Awaitable[_T]]) -> _T:
-    async def go() -> _T:
-        async with asyncio.timeout(ENDS_WITHIN), aiohttp.ClientSession() as session:
-            return await story(session)
-
-    return asyncio.run(go())
-
-
-def ask(url: str, method: str = "GET", said: Any = None, **headers: str) -> tuple[int, Any]:
-    async def story(session: aiohttp.ClientSession) -> tuple[int, Any]:
-        async with session.request(method, url, headers=headers, json=said) as answer:
-            body = await answer.read()
-            return answer.status, json.loads(body) if answer.content_type == "application/json" else body
-
-    return client(story)
 
 
 async def events(session: aiohttp.ClientSession, page: Page) -> AsyncIterator[dict[str, Any]]:

@@ -11,8 +11,7 @@ import pytest
 from aiortc import RTCConfiguration, RTCPeerConnection, RTCRtpSender, RTCSessionDescription
 from av import VideoFrame
 
-from tests.support.video.serving import Page, Still, page, soon
-from tests.video.page.test_server import ask, client
+from tests.support.video.serving import Page, Still, ask, client, page, soon
 from video.page.views import View
 
 LEVEL, ADDED = 100, 20

@@ -20,8 +20,8 @@ from av.video.stream import VideoStream
 from runtime.errors import ClearwayError, SinkError, SourceError, SourceLost
 from tests.support.video.clips import MS, Clip, moving, packets, read, tone
 from tests.support.video.faults import CORPUS, FRAMES, PICTURE, SOUND, Fault, cut, flips, foreign, hole, hours_away, noisy, whole, zeros
+from tests.support.video.restoring import restorer
 from tests.support.video.servers import Server, sends, stream
-from tests.video.restore.test_video import restorer
 from video.files.reading import ReadOptions
 from video.files.sinks.file import VideoSink
 from video.files.sources.damage import Damage

@@ -12,7 +12,7 @@ from av.audio.stream import AudioStream
 from av.video.stream import VideoStream
 
 from tests.support.video.clips import MS, moving, tone
-from tests.video.restore.test_video import restorer
+from tests.support.video.restoring import restorer
 from video.restore.video import restore_video
 
 SECONDS = 3600

@@ -15,9 +15,10 @@ import pytest
 
 from benchmarks.footage.crash import Job, Killed, contents, kill, playable, restore
 from runtime.errors import BackendError, SinkError, SourceError, UsageError
+from tests.support.files import full_disk, names
 from tests.support.tiny import make_bundle
 from tests.support.video.clips import STEADY, Clip, moving
-from tests.video.restore.test_video import failing, full_disk, names, picture, restorer
+from tests.support.video.restoring import failing, picture, restorer
 from video.files.encoding import EncodeOptions
 from video.files.part import Part, part_of
 from video.files.reading import ReadOptions

@@ -4,12 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
-import resource
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from types import SimpleNamespace
-from typing import cast
 
 import av
 import cv2
@@ -17,9 +12,10 @@ import numpy as np
 import pytest
 
 from runtime.errors import BackendError, PictureError, SinkError, SourceError, UsageError
-from runtime.picture import Picture
-from runtime.restorer import Restored, Restorer
+from runtime.restorer import Restorer
+from tests.support.files import full_disk, names
 from tests.support.video.clips import MS, STEADY, UNSTEADY, Clip, order_of, packets, read
+from tests.support.video.restoring import failing, picture, restorer
 from video.color import AssumedColor, Matrix
 from video.files.encoding import EncodeOptions
 from video.files.reading import ReadOptions
@@ -29,28 +25,9 @@ from video.restore.report import VideoReport
 from video.restore.video import engine_threads, restore_picture, restore_video
 
 
-def restorer(work: Callable[[Picture], Picture] = lambda picture: picture, scale: int = 1) -> Restorer:
-    """Stands in for a network: what is tested here is everything around it."""
-
-    class Fake:
-        manifest = SimpleNamespace(name="fake", version="1", graph=SimpleNamespace(scale=scale), files={"model.onnx": "0"})
-        facts = SimpleNamespace(name="numpy", precision="uint8")
-        choice = SimpleNamespace(describe=lambda: "numpy, because it is a test", backend=SimpleNamespace(depth=1, facts=facts))
-        guard = SimpleNamespace(done=lambda: (), notes=lambda since: ())
-
-        def __call__(self, picture: Picture) -> Restored:
-            return Restored(work(picture), picture, None, np.zeros(3, np.float32))
-
-    return cast("Restorer", Fake())
-
-
 @pytest.fixture
 def clip(tmp_path: Path) -> Path:
     return Clip(audio="aac").make(tmp_path / "in.mp4")
-
-
-def names(folder: Path) -> list[str]:
-    return sorted(str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file())
 
 
 def test_a_video_is_restored_and_reported(tmp_path: Path, clip: Path) -> None:
@@ -212,17 +189,6 @@ def test_high_dynamic_range_is_refused_before_anything_is_written(tmp_path: Path
     assert names(tmp_path) == ["in.mp4"]
 
 
-def failing(at: int, error: BaseException) -> Restorer:
-    count = iter(range(1000))
-
-    def work(picture: Picture) -> Picture:
-        if next(count) == at:
-            raise error
-        return picture
-
-    return restorer(work)
-
-
 @pytest.mark.parametrize("error", [BackendError("the engine broke"), KeyboardInterrupt()], ids=["backend", "ctrl-c"])
 @pytest.mark.parametrize("at", [0, len(STEADY) - 1])
 def test_a_failing_network_leaves_nothing(tmp_path: Path, clip: Path, at: int, error: BaseException) -> None:
@@ -254,17 +220,6 @@ def test_a_truncated_video_leaves_nothing(tmp_path: Path) -> None:
     assert names(tmp_path) == ["in.mp4"]
 
 
-@contextmanager
-def full_disk(free: int) -> Iterator[None]:
-    """No file may grow beyond `free` bytes: writes fail as they do on a full disk, and no disk is filled."""
-    before = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (free, before[1]))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, before)
-
-
 @pytest.mark.parametrize("free", [0, 4000])
 @pytest.mark.parametrize("suffix", [".mp4", ".mkv"])
 def test_a_full_disk_is_one_line_and_leaves_nothing(tmp_path: Path, clip: Path, suffix: str, free: int) -> None:
@@ -272,12 +227,6 @@ def test_a_full_disk_is_one_line_and_leaves_nothing(tmp_path: Path, clip: Path, 
         restore_video(clip, tmp_path / f"out{suffix}", restorer())
     assert "\n" not in str(caught.value)
     assert names(tmp_path) == ["in.mp4"]
-
-
-def picture(path: Path, value: int = 90) -> Path:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    cv2.imwrite(str(path), np.full((20, 30, 3), value, np.uint8))
-    return path
 
 
 def test_a_picture_is_restored(tmp_path: Path) -> None:

@@ -15,8 +15,8 @@ import pytest
 
 from runtime.errors import SinkError, UsageError
 from runtime.restorer import Restored
+from tests.support.files import full_disk, names
 from tests.support.video.clips import moving, order_of, read
-from tests.video.restore.test_video import full_disk, names
 from video.frame import Frame
 from video.live.sinks import recorder as module
 from video.live.sinks.recorder import Recorder
