@@ -6,7 +6,6 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import json
-import sys
 import textwrap
 
 from runtime.doctor import words
@@ -15,6 +14,7 @@ from runtime.engines import cli as engine_words
 from runtime.model.bundle import open_bundle
 from runtime.model.manifest import ModelManifest, ParityRecord, PrecisionFacts, Score
 from runtime.model.zoo import find, shipped
+from runtime.progress_line import StatusLine
 
 
 def run(word: str, arguments: list[str]) -> int:
@@ -49,22 +49,10 @@ def _doctor(arguments: list[str]) -> int:
     parser = argparse.ArgumentParser(prog="clearway doctor", description=about)
     parser.add_argument("--json", action="store_true", help="one line for machines")
     options = parser.parse_args(arguments)
-    say = _say_progress if sys.stderr.isatty() else _say_nothing
-    try:
-        report = examine(say)
-    finally:
-        say("")
+    with StatusLine() as status:
+        report = examine(lambda step: status.show(f"looking at {step} …"))
     print(json.dumps(dataclasses.asdict(report)) if options.json else words.text(report))
     return report.exit_code
-
-
-def _say_progress(step: str) -> None:
-    """One line that the next one is drawn over; "" leaves none."""
-    print(f"\r\033[K{step and f'looking at {step} …'}", end="", file=sys.stderr, flush=True)
-
-
-def _say_nothing(step: str) -> None:
-    """Where nobody looks at it."""
 
 
 def _entry(manifest: ModelManifest) -> str:

@@ -1,0 +1,91 @@
+"""Checks the line that says what is being done: drawn over on a terminal, absent elsewhere."""
+
+from __future__ import annotations
+
+import fcntl
+import io
+import os
+import struct
+import termios
+
+import pytest
+
+from runtime.progress_line import StatusLine
+
+
+class _Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+def _screen(terminal: io.StringIO) -> list[str]:
+    """What is to be seen in the end: each carriage return begins the line anew."""
+    lines = []
+    for line in terminal.getvalue().split("\n"):
+        seen = ""
+        for part in line.split("\r"):
+            seen = part + seen[len(part) :]
+        lines.append(seen.rstrip())
+    return lines
+
+
+def test_a_text_is_drawn_over_the_last_one() -> None:
+    terminal = _Terminal()
+    with StatusLine(stream=terminal) as status:
+        status.show("decoding the first frame")
+        status.show("encoding")
+        assert _screen(terminal) == ["encoding"]
+        status.clear()
+        assert _screen(terminal) == [""]
+        status.show("closing")
+        assert _screen(terminal) == ["closing"]
+    assert _screen(terminal) == [""], "nothing is left at the end"
+
+
+def test_a_line_that_stays_comes_above() -> None:
+    terminal = _Terminal()
+    with StatusLine(stream=terminal) as status:
+        status.show("25 frames")
+        status.write("front: lost, opened again")
+        assert _screen(terminal) == ["front: lost, opened again", "25 frames"]
+
+
+def test_a_long_text_is_cut_to_the_terminals_width() -> None:
+    there, here = os.openpty()
+    fcntl.ioctl(here, termios.TIOCSWINSZ, struct.pack("4H", 24, 40, 0, 0))  # rows, columns, pixels
+    with open(here, "w") as terminal, StatusLine(stream=terminal) as status:
+        status.show("word " * 20)
+    seen = os.read(there, 4096).decode()
+    os.close(there)
+    assert "word word" in seen
+    assert max(map(len, seen.split("\r"))) <= 40
+
+
+def test_an_error_leaves_no_line() -> None:
+    terminal = _Terminal()
+
+    def fail() -> None:
+        with StatusLine(stream=terminal) as status:
+            status.show("encoding")
+            raise KeyError
+
+    with pytest.raises(KeyError):
+        fail()
+    assert _screen(terminal) == [""]
+
+
+def test_only_lines_that_stay_where_stderr_is_no_terminal() -> None:
+    file = io.StringIO()
+    with StatusLine(stream=file) as status:
+        status.show("encoding")
+        status.write("done")
+        assert not status.is_live
+    assert file.getvalue() == "done\n"
+
+
+def test_quiet_prints_nothing() -> None:
+    terminal = _Terminal()
+    with StatusLine(quiet=True, stream=terminal) as status:
+        status.show("encoding")
+        status.write("done")
+    assert terminal.getvalue() == ""
