@@ -39,7 +39,7 @@ SOURCES = [
     path
     for room in ("export", "runtime")
     for path in sorted((ROOT / room).rglob("*.py"))
-    if "tensorrt_api" in path.read_text() or path.stem.startswith("tensorrt_")
+    if "runtime.backends.tensorrt" in path.read_text() or path.parent.name == "tensorrt"
 ]
 TREES = [ast.parse(path.read_text(encoding="utf-8")) for path in SOURCES]
 
