@@ -22,11 +22,11 @@ from torch import Tensor
 from runtime.errors import DataError
 from runtime.picture import Picture
 from training.data.drawn_pictures import Drawn, count_of
-from training.data.gallery import Gallery, Pair, Several, pairs_at_hand, pictures_at_hand
+from training.data.gallery import Gallery, JoinedGallery, pairs_at_hand, pictures_at_hand
 from training.data.layouts import HOLD_OUT_EVERY, every_twelfth
 from training.data.recognise import Recognised, recognise
 from training.data.stills import MEMORY, Kept, open_pairs, open_stills
-from training.degradations.degradation import Degradation, Degraded, KnowsDepth, to_light, to_picture
+from training.degradations.degradation import Degradation, Degraded, KnowsDepth, Pair, to_light, to_picture
 from training.networks import LEVELS
 
 __all__ = (
@@ -94,10 +94,8 @@ def load_pictures(
     `task` refuses pairs that teach something else, `smallest` pictures to train on that hold no patch of that side.
     """
     kept = Kept(memory)
-    clean: list[Gallery[Picture]] = []
-    held_out: list[Gallery[Picture]] = []
-    pairs: list[Gallery[Pair]] = []
-    held_out_pairs: list[Gallery[Pair]] = []
+    clean, held_out = list[Gallery[Picture]](), list[Gallery[Picture]]()
+    pairs, held_out_pairs = list[Gallery[Pair]](), list[Gallery[Pair]]()
     described, protocols = [], []
     for folder in folders:
         if count := count_of(folder):
@@ -115,7 +113,8 @@ def load_pictures(
             described.append(f"{folder.resolve().name}: {found.described}")
             protocols.append(found.layout.protocol)
     agreed = protocols[0] if len(set(protocols)) == 1 else None
-    pictures = TrainingPictures(Several(clean), Several(held_out), Several(pairs), Several(held_out_pairs), tuple(described), agreed)
+    joined = JoinedGallery(clean), JoinedGallery(held_out), JoinedGallery(pairs), JoinedGallery(held_out_pairs)
+    pictures = TrainingPictures(*joined, tuple(described), agreed)
     _check_sizes(pictures.clean, smallest or 0)
     _check_sizes(pictures.pairs, smallest or 0)
     return pictures
@@ -154,7 +153,7 @@ class Patches:
         shrink: float = 0.0,
     ) -> None:
         self._clean = pictures.clean
-        self._pairs: Gallery[Pair] = pictures.pairs if learn_pairs else Several([])
+        self._pairs: Gallery[Pair] = pictures.pairs if learn_pairs else JoinedGallery([])
         if not self._clean and not self._pairs:
             held = len(pictures.held_out) + len(pictures.held_out_pairs)
             what = "no pair and no clean picture" if learn_pairs else "no clean picture"

@@ -1,4 +1,4 @@
-"""Owns what a sequence of training pictures can be asked without decoding them: names, sizes, depth; knows no file and no data set."""
+"""A sequence of training pictures whose names, sizes and depth are known without decoding them. Does not know files or data sets."""
 
 from __future__ import annotations
 
@@ -6,22 +6,13 @@ import bisect
 import itertools
 from abc import abstractmethod
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import TypeVar, overload
 
 from runtime.picture import Picture
-from training.degradations.degradation import Light
+from training.degradations.degradation import Light, Pair
 
 _T = TypeVar("_T")
 Size = tuple[int, int]  # height, width
-
-
-@dataclass(frozen=True)
-class Pair:
-    name: str
-    degraded: Picture
-    clean: Picture
-    kernel: Light | None = None  # that blurred it, where it is known
 
 
 class Gallery(Sequence[_T]):
@@ -52,7 +43,7 @@ class Gallery(Sequence[_T]):
         return [self.at(one) for one in places[place]] if isinstance(place, slice) else self.at(places[place])
 
 
-class AtHand(Gallery[_T]):
+class LoadedGallery(Gallery[_T]):
     """Pictures that are in memory already."""
 
     def __init__(self, pictures: Sequence[_T], names: Sequence[str], sizes: Sequence[Size]) -> None:
@@ -62,7 +53,7 @@ class AtHand(Gallery[_T]):
         return self._pictures[place]
 
 
-class Several(Gallery[_T]):
+class JoinedGallery(Gallery[_T]):
     """One gallery after the other, as many as `--data` named."""
 
     def __init__(self, parts: Sequence[Gallery[_T]]) -> None:
@@ -89,8 +80,8 @@ class Several(Gallery[_T]):
 
 
 def pictures_at_hand(pictures: Sequence[Picture]) -> Gallery[Picture]:
-    return AtHand(pictures, [f"{i:03}" for i in range(len(pictures))], [(one.shape[0], one.shape[1]) for one in pictures])
+    return LoadedGallery(pictures, [f"{i:03}" for i in range(len(pictures))], [(one.shape[0], one.shape[1]) for one in pictures])
 
 
 def pairs_at_hand(pairs: Sequence[Pair]) -> Gallery[Pair]:
-    return AtHand(pairs, [pair.name for pair in pairs], [(pair.clean.shape[0], pair.clean.shape[1]) for pair in pairs])
+    return LoadedGallery(pairs, [pair.name for pair in pairs], [(pair.clean.shape[0], pair.clean.shape[1]) for pair in pairs])

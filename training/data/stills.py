@@ -25,9 +25,9 @@ from runtime.files.pictures import read_picture
 from runtime.model.manifest import MINIMUM_SIDE
 from runtime.picture import Picture
 from training.data.folders import Pairing, Still
-from training.data.gallery import Gallery, Pair, Size
+from training.data.gallery import Gallery, Size
 from training.data.headers import Header, read_header
-from training.degradations.degradation import Light
+from training.degradations.degradation import Light, Pair
 
 MEMORY = 2 << 30  # bytes of decoded pictures that are kept, where nobody says more
 _THREADS = 8  # they wait for the disk

@@ -51,6 +51,16 @@ class Degraded:
     parameters: Mapping[str, float] = field(default_factory=dict)  # what was drawn, by name
 
 
+@dataclass(frozen=True)
+class Pair:
+    """A picture and its truth, as a data set has them: what degradations can learn from (rain takes its streaks from pairs)."""
+
+    name: str
+    degraded: Picture
+    clean: Picture
+    kernel: Light | None = None  # that blurred it, where it is known
+
+
 class Degradation(Protocol):
     def __call__(self, clean: Light, rng: np.random.Generator) -> Degraded: ...
 

@@ -18,15 +18,12 @@ import re
 import typing
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, cast
+from typing import Any, cast
 
 from runtime.errors import UsageError
-from training.degradations.degradation import Degradation
+from training.degradations.degradation import Degradation, Pair
 from training.degradations.mixture import Mixture
 from training.degradations.weather.rain import StreakBank, layers_of
-
-if TYPE_CHECKING:
-    from training.data.gallery import Pair
 
 # What it is called → the module of this folder and the class. A module is loaded when it is asked for: one of them needs PyAV.
 KINDS: dict[str, tuple[str, str]] = {

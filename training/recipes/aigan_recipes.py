@@ -15,8 +15,7 @@ import functools
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from training.data.gallery import Pair
-from training.degradations.degradation import Degradation
+from training.degradations.degradation import Degradation, Pair
 from training.degradations.mixture import Mixture
 from training.degradations.sensor.noise import Noise
 from training.degradations.weather.haze import Haze

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from training.data.gallery import Pair
-from training.degradations.degradation import Degradation
+from training.degradations.degradation import Degradation, Pair
 from training.degradations.mixture import Mixture
 from training.degradations.sensor.compression import Jpeg
 from training.degradations.sensor.noise import Noise

@@ -18,8 +18,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from training.data.gallery import Pair
-from training.degradations.degradation import Degradation
+from training.degradations.degradation import Degradation, Pair
 from training.degradations.mixture import Mixture
 from training.degradations.optics.blur import Blur
 from training.degradations.sensor.noise import Noise

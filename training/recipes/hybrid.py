@@ -19,8 +19,7 @@ from functools import cache, partial
 import cv2
 import numpy as np
 
-from training.data.gallery import Pair
-from training.degradations.degradation import Degradation, Degraded, Light, to_light, to_picture
+from training.degradations.degradation import Degradation, Degraded, Light, Pair, to_light, to_picture
 from training.degradations.sensor.compression import Jpeg
 
 LEVELS = 10

@@ -13,8 +13,7 @@ from __future__ import annotations
 import functools
 from collections.abc import Callable, Mapping, Sequence
 
-from training.data.gallery import Pair
-from training.degradations.degradation import Degradation
+from training.degradations.degradation import Degradation, Pair
 from training.degradations.mixture import Mixture
 from training.degradations.optics.blur import Defocus
 from training.degradations.optics.shake import Shake

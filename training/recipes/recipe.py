@@ -24,8 +24,7 @@ from torch.optim import Optimizer
 
 from runtime.errors import UsageError
 from training.data.batches import Batch
-from training.data.gallery import Pair
-from training.degradations.degradation import Degradation
+from training.degradations.degradation import Degradation, Pair
 from training.networks import Preset
 
 Losses = tuple[Tensor, dict[str, Tensor]]  # what is descended, and what is logged

@@ -17,8 +17,8 @@ from runtime.errors import DataError, UsageError
 from runtime.files.pictures import list_pictures, read_picture
 from runtime.picture import Picture
 from training.data.batches import TrainingPictures
-from training.data.gallery import Gallery, Pair
-from training.degradations.degradation import Degradation, to_light, to_picture
+from training.data.gallery import Gallery
+from training.degradations.degradation import Degradation, Pair, to_light, to_picture
 from training.recipes.recipe import Recipe
 from training.scoring.metrics import PROTOCOLS, Levels
 

@@ -12,7 +12,7 @@ import torch
 from runtime.errors import ClearwayError, DataError
 from tests.support.training.pictures import clean_folder, drawn, pair_folder
 from training.data.batches import Batch, Patches, TrainingPictures, from_tensor, load_pictures, prefetched, to_tensor
-from training.data.gallery import Pair
+from training.degradations.degradation import Pair
 from training.degradations.sensor.noise import Noise
 from training.networks import LEVELS
 from training.physics import degrade_again

@@ -9,8 +9,7 @@ import pytest
 
 from runtime.errors import UsageError
 from tests.support.training.scenes import SCENE
-from training.data.gallery import Pair
-from training.degradations.degradation import Degradation, Degraded, Light, to_picture
+from training.degradations.degradation import Degradation, Degraded, Light, Pair, to_picture
 from training.degradations.description import KINDS, Described, describe, kind_of, parse_mixture
 from training.degradations.mixture import Mixture
 from training.degradations.sensor.compression import Jpeg

@@ -12,7 +12,8 @@ from runtime.errors import DataError, PictureError, UsageError
 from runtime.picture import Picture
 from tests.support.training.pictures import clean_folder, pair_folder
 from training.data.batches import TrainingPictures, load_pictures
-from training.data.gallery import AtHand, Pair
+from training.data.gallery import LoadedGallery
+from training.degradations.degradation import Pair
 from training.degradations.sensor.noise import Noise
 from training.recipes import find_recipe
 from training.scoring.metrics import psnr
@@ -58,7 +59,7 @@ def test_trials_are_the_same_every_time(pictures: TrainingPictures) -> None:
 
 
 def test_pictures_are_read_one_at_a_time_and_only_when_asked_for() -> None:
-    class Lazy(AtHand[Picture]):
+    class Lazy(LoadedGallery[Picture]):
         read = 0
 
         def at(self, place: int) -> Picture:

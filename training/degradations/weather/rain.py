@@ -15,16 +15,13 @@ from __future__ import annotations
 import functools
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from training.degradations.degradation import Amount, Degraded, Light, Share, Within, check, draw, to_light
-
-if TYPE_CHECKING:
-    from training.data.gallery import Pair
+from training.degradations.degradation import Amount, Degraded, Light, Pair, Share, Within, check, draw, to_light
 
 Places = NDArray[np.float64]
 
