@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import ast
 import errno
+import importlib
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -70,7 +73,7 @@ def test_help_lists_the_words(arguments: list[str], capsys: pytest.CaptureFixtur
 
 def test_the_version(capsys: pytest.CaptureFixture[str]) -> None:
     assert clearway.main(["--version"]) == 0
-    assert capsys.readouterr().out.startswith("clearway ")
+    assert capsys.readouterr().out == f"clearway {clearway.__version__}\n"
 
 
 @pytest.mark.parametrize("word", ["derain", "--json", ""])
@@ -206,8 +209,64 @@ def test_wrong_options_are_said_before_a_model_is_loaded(tmp_path: Path) -> None
         clearway.restore_video(source, tmp_path / "out.mp4", "not even looked for", encode=clearway.EncodeOptions("prores"))
 
 
-def test_the_public_names_are_there() -> None:
-    assert all(hasattr(clearway, name) for name in clearway.__all__)
+def _names_for_type_checkers() -> dict[str, str | None]:
+    """Public name → the module that it is imported from for type checkers; None where `clearway/__init__.py` defines it."""
+    names: dict[str, str | None] = {"__version__": None}
+    for node in ast.parse(Path(clearway.__file__).read_text(encoding="utf-8")).body:
+        if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING":
+            names |= {alias.asname or "": inner.module for inner in node.body if isinstance(inner, ast.ImportFrom) for alias in inner.names}
+        elif isinstance(node, ast.FunctionDef | ast.ClassDef) and not node.name.startswith("_"):
+            names[node.name] = None
+    return names
+
+
+def test_every_name_that_type_checkers_see_resolves_at_run_time() -> None:
+    names = _names_for_type_checkers()
+    assert len(names) > 10
+    for name, module in names.items():
+        assert getattr(clearway, name) is getattr(importlib.import_module(module or "clearway"), name), name
+
+
+def test_all_and_dir_list_the_same_names() -> None:
+    assert sorted(clearway.__all__) == sorted(_names_for_type_checkers())
+    assert set(clearway.__all__) <= set(dir(clearway))
+    with pytest.raises(AttributeError, match="no_such_name"):
+        _ = clearway.no_such_name
+
+
+PROGRAM = """
+from pathlib import Path
+from typing import assert_type
+import numpy as np
+import clearway
+
+def report(done: int, of: int | None) -> None: ...
+
+version: str = clearway.__version__
+progress: clearway.Progress = report
+try:
+    restorer = assert_type(clearway.load("derain"), clearway.Restorer)
+    restored = assert_type(restorer(np.zeros((16, 16, 3), np.uint8)), clearway.Restored)
+    assert_type(clearway.restore_video(
+        "in.mp4", Path("out.mkv"), read=clearway.ReadOptions(assume=clearway.AssumedColor.parse("bt709")),
+        finish=clearway.FinishOptions(strength=0.5), encode=clearway.EncodeOptions("h265", 70), progress=progress,
+    ), clearway.VideoReport)
+    code: int = clearway.main(["--version"])
+except clearway.UsageError as error:
+    wrong: clearway.ClearwayError = error
+"""
+
+
+def test_a_strictly_typed_program_may_use_every_name(tmp_path: Path) -> None:
+    assert all(f"clearway.{name}" in PROGRAM for name in clearway.__all__)
+    (tmp_path / "program.py").write_text(PROGRAM)
+    command = [sys.executable, "-m", "mypy", "--strict", "--follow-imports=silent", str(tmp_path / "program.py")]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_the_version_is_a_release_number() -> None:
+    assert re.fullmatch(r"\d+\.\d+\.\d+(\.?(dev|a|b|rc)\d+)?", clearway.__version__)
 
 
 def test_the_command_itself(tmp_path: Path) -> None:

@@ -17,8 +17,8 @@ from runtime.model.zoo import find, shipped
 from tests.support.tiny import make_bundle
 
 ROOT = Path(__file__).parents[1]
-ROOMS = ("training", "export", "runtime", "video", "benchmarks")
-_SOURCES = (*ROOMS, "tests", "clearway.py", "pyproject.toml", "README.md", "LICENSE")
+ROOMS = ("clearway", "training", "export", "runtime", "video", "benchmarks")
+_SOURCES = (*ROOMS, "tests", "pyproject.toml", "README.md", "LICENSE")
 
 
 @pytest.fixture(scope="module")
@@ -70,7 +70,8 @@ def _run(command: list[str], folder: Path) -> str:
 
 
 def test_every_module_of_every_room_is_in_it_and_the_page(contents: set[str]) -> None:
-    modules = {path.relative_to(ROOT).as_posix() for room in ROOMS for path in (ROOT / room).rglob("*.py")} | {"clearway.py"}
+    modules = {path.relative_to(ROOT).as_posix() for room in ROOMS for path in (ROOT / room).rglob("*.py")}
+    modules |= {f"{room}/py.typed" for room in ROOMS}
     page = {path.relative_to(ROOT).as_posix() for path in (ROOT / "video/page/static").iterdir()}
     assert (modules | page) - contents == set()
 
@@ -84,7 +85,7 @@ def test_every_shipped_model_is_in_it_whole(contents: set[str]) -> None:
 
 def test_nothing_else_is_in_it(contents: set[str]) -> None:
     tops = {name.partition("/")[0] for name in contents}
-    assert {top for top in tops if not top.endswith(".dist-info")} == {*ROOMS, "clearway.py"}
+    assert {top for top in tops if not top.endswith(".dist-info")} == set(ROOMS)
     assert not [name for name in contents if name.endswith((".pyc", ".engine"))]
 
 
@@ -101,6 +102,14 @@ def test_it_runs_from_another_folder(environment: Path, tmp_path: Path) -> None:
         assert f"{name} " in listed
     assert "restored, health" in _run([command, "models", "tiny"], tmp_path)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_type_checkers_see_the_types_of_what_is_installed(environment: Path, tmp_path: Path) -> None:
+    (tmp_path / "program.py").write_text('import clearway\nreveal_type(clearway.load("derain"))\n')
+    checked = _run(
+        [sys.executable, "-m", "mypy", "--strict", "--python-executable", str(environment / "bin" / "python"), "program.py"], tmp_path
+    )
+    assert 'Revealed type is "runtime.restorer.Restorer"' in checked
 
 
 def test_the_doctor_of_a_bare_machine(environment: Path, tmp_path: Path) -> None:

@@ -184,6 +184,6 @@ def _wait(ended: threading.Event) -> None:
 def _join(threads: list[tuple[threading.Thread, threading.Event]]) -> None:
     for thread, ended in threads:
         while not ended.is_set():
-            with contextlib.suppress(KeyboardInterrupt, SystemExit):  # SystemExit: SIGTERM, see clearway.py
+            with contextlib.suppress(KeyboardInterrupt, SystemExit):  # SystemExit: SIGTERM, see clearway/command.py
                 _wait(ended)
         thread.join()

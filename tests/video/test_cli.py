@@ -24,8 +24,6 @@ from tests.support.video.clips import STEADY, Clip, moving, order_of, packets, r
 from video.cli import Bar, bar_line, run
 from video.files.sources.file import open_video
 
-ROOT = Path(__file__).parents[2]
-
 
 @pytest.fixture
 def bundle(tmp_path: Path) -> str:
@@ -75,7 +73,7 @@ def test_everything_that_may_be_asked(tmp_path: Path, bundle: str, capsys: pytes
 
 def through(words: list[str], stdin: bytes = b"") -> subprocess.CompletedProcess[bytes]:
     """`clearway restore` as a program of its own, between two pipes."""
-    return subprocess.run([sys.executable, str(ROOT / "clearway.py"), "restore", *words], input=stdin, capture_output=True, check=False)
+    return subprocess.run([sys.executable, "-m", "clearway", "restore", *words], input=stdin, capture_output=True, check=False)
 
 
 def test_a_pipe_in_and_out(tmp_path: Path, clip: Path, bundle: str) -> None:
@@ -126,7 +124,8 @@ def test_raw_frames_in_and_out(bundle: str) -> None:
 def test_a_reader_that_goes_away_is_no_error(clip: Path, bundle: str) -> None:
     words = [
         sys.executable,
-        str(ROOT / "clearway.py"),
+        "-m",
+        "clearway",
         "restore",
         str(clip),
         "-o",

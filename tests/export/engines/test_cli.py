@@ -19,7 +19,6 @@ from tests.support.export.engine_bundles import Part, engine_bundle, graph_of
 
 pytest.importorskip("tensorrt_rtx", reason="tensorrt-rtx-cu13 is not installed")
 
-ROOT = Path(__file__).parents[3]
 PARTS = [*(Part(f"network.convs.{number}", "conv") for number in range(5)), Part("network.attention", "attention")]
 
 
@@ -87,7 +86,7 @@ def test_a_wrong_profile_is_said_before_anything_is_built(bundle: Bundle, tmp_pa
 def test_ctrl_c_ends_a_build_on_a_terminal_and_leaves_nothing(tmp_path: Path) -> None:
     blocks = [Part(f"network.{number}", "explicit") for number in range(150)]  # seconds of building
     bundle = engine_bundle(tmp_path / "slow", fp16=graph_of(blocks))
-    command = [sys.executable, str(ROOT / "clearway.py"), "build", str(bundle.folder), "--target", "tensorrt-rtx", "--profile", "4k"]
+    command = [sys.executable, "-m", "clearway", "build", str(bundle.folder), "--target", "tensorrt-rtx", "--profile", "4k"]
     ours, theirs = pty.openpty()
     environment = os.environ | {"CLEARWAY_CACHE": str(tmp_path / "cache")}
     with subprocess.Popen(command, env=environment, stderr=theirs, stdout=subprocess.PIPE) as building:

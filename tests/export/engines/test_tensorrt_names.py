@@ -181,7 +181,7 @@ def test_full_tensorrt_opens_and_says_in_one_line_that_it_does_not_start(full: t
     """The libraries compiled here make no Builder, as the real ones do without a usable card."""
     version, environment = full
     bundle = engine_bundle(tmp_path / "bundle", fp16=graph_of([]))
-    command = [sys.executable, str(ROOT / "clearway.py"), "build", str(bundle.folder), "--target", "tensorrt"]
+    command = [sys.executable, "-m", "clearway", "build", str(bundle.folder), "--target", "tensorrt"]
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 1
     assert done.stderr == f"clearway: tensorrt {version} does not start on this machine: it gives no reason\n"
