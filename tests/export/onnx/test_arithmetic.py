@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import onnx
+import onnx_ir as ir
 import onnxruntime
 import pytest
 import torch
@@ -16,9 +17,14 @@ from torch import nn
 from torch.nn import functional as F
 
 from export.onnx.arithmetic import Arithmetic, Step, _runner, multiply_adds
-from export.onnx.graph import cost_of, export_graph, reference
-from tests.support.export.toys import Toy, graph_of
-from training.networks import PRESETS
+from export.onnx.graph import cost_of, reference
+from runtime.picture import Tensors
+from tests.support.export.graphs import TracedGraphs
+from tests.support.export.toys import SMALL_NETWORKS, Toy, drawn_network, graph_of
+
+
+def slow(*values: Any) -> Any:
+    return pytest.param(*values, marks=pytest.mark.slow)
 
 
 def test_squares_overflow_in_fp16_as_on_a_gpu_and_not_in_an_engine_of_the_cpu() -> None:
@@ -64,30 +70,16 @@ def test_one_operation_in_fp32_rounded_gives_the_bits_of_fp16(operation: str) ->
     np.testing.assert_array_equal(got, expected)
 
 
-@pytest.mark.parametrize("preset", ["aigan-edge", "fdrnet-edge", "physicsgan-edge"])  # plnlin's windows: test_attention.py
-def test_in_fp32_it_is_what_pytorch_computes(preset: str) -> None:
-    torch.manual_seed(0)
-    network = PRESETS[preset].build().eval()
-    with torch.no_grad():  # the edge presets start as the identity
-        for parameter in network.parameters():
-            parameter.add_(torch.randn(parameter.shape) * 0.02)
+# plnlin's windows: test_attention.py
+@pytest.mark.parametrize("name", [*SMALL_NETWORKS, *(slow(preset) for preset in ("aigan-edge", "fdrnet-edge", "physicsgan-edge"))])
+def test_in_fp32_it_is_what_pytorch_computes(name: str, graphs: TracedGraphs) -> None:
+    network = drawn_network(name)
     frames = np.random.default_rng(0).integers(0, 256, (2, 33, 47, 3), dtype=np.uint8)
-    got, expected = Arithmetic(onnx.load_model_from_string(export_graph(network))).run(frames), reference(network)(frames)
+    got, expected = Arithmetic(onnx.load_model_from_string(graphs.fp32(drawn_network, name))).run(frames), reference(network)(frames)
     assert got.keys() == expected.keys()
     for name, truth in expected.items():
         assert np.abs(got[name].astype(np.float64) - truth).max() <= (1e-4 if name == "health" else 1), name
     assert np.abs(expected["restored"].astype(int) - frames).max() > 1
-
-
-class Every(Toy):
-    """One of each operation that the arithmetic computes by itself, in a shape that none of ours has."""
-
-    def __init__(self, layer: Callable[[torch.Tensor], torch.Tensor]) -> None:
-        super().__init__(stride=2)
-        self.layer = layer
-
-    def correction(self, picture: torch.Tensor) -> torch.Tensor:
-        return self.layer(picture)
 
 
 def _seeded(make: Callable[[], nn.Module]) -> nn.Module:
@@ -95,34 +87,58 @@ def _seeded(make: Callable[[], nn.Module]) -> nn.Module:
     return make()
 
 
-@pytest.mark.parametrize(
-    "layer",
-    [
-        _seeded(lambda: nn.Sequential(nn.Conv2d(3, 8, 3, stride=2, padding=1), nn.ConvTranspose2d(8, 3, 4, stride=2, padding=1))),
-        _seeded(lambda: nn.Sequential(nn.Conv2d(3, 6, (3, 5), padding=(1, 2), groups=3), nn.Conv2d(6, 3, 3, padding=2, dilation=2))),
-        _seeded(lambda: nn.InstanceNorm2d(3, affine=True)),
-        lambda x: F.avg_pool2d(x, 3, stride=1, padding=1, count_include_pad=True) - F.avg_pool2d(x, 3, 1, 1, count_include_pad=False),
-        lambda x: F.gelu(x, approximate="tanh") + F.gelu(x) + torch.softmax(x, dim=1),
-        lambda x: F.max_pool2d(x, 3, stride=1, padding=1) + F.group_norm(torch.cat([x, x[:, :1]], dim=1), 2)[:, :3],
-        lambda x: x.mean(dim=(1, 3), keepdim=True) + x.mean(dim=2, keepdim=True),
-        lambda x: F.interpolate(F.avg_pool2d(x, 2), scale_factor=2.0, mode="nearest"),
-        lambda x: torch.cat([x[:, :1] * torch.tanh(x[:, 1:2]), F.leaky_relu(x[:, 1:] - 0.5, 0.1)], dim=1),
-    ],
-    ids=["convolutions", "groups", "instance norm", "pooling", "curves", "peaks", "means", "resampling", "plain"],
-)
-def test_each_operation_agrees_with_pytorch(layer: Any) -> None:
-    network = Every(layer)
+LAYERS: dict[str, Callable[[torch.Tensor], torch.Tensor]] = {
+    "convolutions": _seeded(
+        lambda: nn.Sequential(nn.Conv2d(3, 8, 3, stride=2, padding=1), nn.ConvTranspose2d(8, 3, 4, stride=2, padding=1))
+    ),
+    "groups": _seeded(lambda: nn.Sequential(nn.Conv2d(3, 6, (3, 5), padding=(1, 2), groups=3), nn.Conv2d(6, 3, 3, padding=2, dilation=2))),
+    "instance norm": _seeded(lambda: nn.InstanceNorm2d(3, affine=True)),
+    "pooling": lambda x: (
+        F.avg_pool2d(x, 3, stride=1, padding=1, count_include_pad=True) - F.avg_pool2d(x, 3, 1, 1, count_include_pad=False)
+    ),
+    "curves": lambda x: F.gelu(x, approximate="tanh") + F.gelu(x) + torch.softmax(x, dim=1),
+    "peaks": lambda x: F.max_pool2d(x, 3, stride=1, padding=1) + F.group_norm(torch.cat([x, x[:, :1]], dim=1), 2)[:, :3],
+    "means": lambda x: x.mean(dim=(1, 3), keepdim=True) + x.mean(dim=2, keepdim=True),
+    "resampling": lambda x: F.interpolate(F.avg_pool2d(x, 2), scale_factor=2.0, mode="nearest"),
+    "plain": lambda x: torch.cat([x[:, :1] * torch.tanh(x[:, 1:2]), F.leaky_relu(x[:, 1:] - 0.5, 0.1)], dim=1),
+}
+
+
+class Every(Toy):
+    """Each operation that the arithmetic computes by itself, in a shape that none of ours has. Every layer fills a tile of the answer."""
+
+    scale = 3
+
+    def __init__(self) -> None:
+        super().__init__(stride=2)
+        self.layers = nn.ModuleList(layer for layer in LAYERS.values() if isinstance(layer, nn.Module))
+
+    def forward(self, picture: torch.Tensor) -> torch.Tensor:
+        tiles = [picture + layer(picture) for layer in LAYERS.values()]
+        return torch.cat([torch.cat(tiles[row : row + 3], dim=3) for row in (0, 3, 6)], dim=2)
+
+
+@pytest.fixture(scope="module")
+def every(graphs: TracedGraphs) -> tuple[Tensors, Tensors]:
+    """What the arithmetic makes of all layers, and what PyTorch does."""
     frames = np.random.default_rng(0).integers(0, 256, (2, 18, 24, 3), dtype=np.uint8)
-    got = Arithmetic(onnx.load_model_from_string(export_graph(network))).run(frames)
-    np.testing.assert_allclose(got["health"], reference(network)(frames)["health"], atol=1e-5)
-    assert np.abs(got["restored"].astype(int) - reference(network)(frames)["restored"]).max() <= 1
+    got, expected = Arithmetic(ir.to_proto(graphs.of(Every))).run(frames), reference(Every())(frames)
+    np.testing.assert_allclose(got["health"], expected["health"], atol=1e-6)
+    return got, expected
 
 
-def test_multiply_adds_are_those_that_pytorch_counts() -> None:
-    network = PRESETS["fdrnet-edge"].build().eval()
-    arithmetic = Arithmetic(onnx.load_model_from_string(export_graph(network)))
+@pytest.mark.parametrize("layer", LAYERS)
+def test_each_operation_agrees_with_pytorch(layer: str, every: tuple[Tensors, Tensors]) -> None:
+    row, column = divmod(list(LAYERS).index(layer), 3)
+    got, expected = (tensors["restored"][:, 18 * row :, 24 * column :][:, :18, :24].astype(int) for tensors in every)
+    assert np.abs(got - expected).max() <= 1
+    assert len(np.unique(expected)) > 20, "there is something to see"
+
+
+def test_multiply_adds_are_those_that_pytorch_counts(graphs: TracedGraphs) -> None:
+    arithmetic = Arithmetic(onnx.load_model_from_string(graphs.fp32(drawn_network, "fdrnet-small")))
     counted = sum(map(multiply_adds, arithmetic.steps(np.zeros((1, 720, 1280, 3), np.uint8))))
-    assert 2 * counted / 1e9 == pytest.approx(cost_of(network)[1])
+    assert 2 * counted / 1e9 == pytest.approx(cost_of(drawn_network("fdrnet-small"))[1])
 
 
 @pytest.mark.parametrize(
@@ -141,9 +157,9 @@ def test_multiply_adds_of_what_no_preset_has(operation: str, shapes: list[tuple[
     assert multiply_adds(step) == expected
 
 
-def test_no_tensor_is_kept_longer_than_it_is_wanted() -> None:
+def test_no_tensor_is_kept_longer_than_it_is_wanted(graphs: TracedGraphs) -> None:
     """A paper's network at a usual size has gigabytes of them."""
-    arithmetic = Arithmetic(onnx.load_model_from_string(export_graph(Toy(stride=4))))
+    arithmetic = Arithmetic(onnx.load_model_from_string(graphs.fp32(Toy, 4)))
     made: list[weakref.ref[Any]] = []
     most = 0
     for step in arithmetic.steps(np.zeros((1, 16, 16, 3), np.uint8)):

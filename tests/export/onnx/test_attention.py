@@ -13,6 +13,7 @@ from export.onnx.attention import ExplicitAttention, attention_forms
 from export.onnx.graph import fp32_of, reference, traced
 from runtime.backends.openvino import shared_core
 from runtime.picture import Picture, Tensors
+from tests.support.export.graphs import TracedGraphs
 from tests.support.export.toys import CHANNELS, WINDOW, Windowed
 
 SIZES = [(32, 48), (16, 16), (45, 19), (17, 64)]  # the stride is 8: the first two are multiples, the others are not
@@ -96,8 +97,10 @@ def test_the_fp32_file_has_no_fused_block_since_tensorrt_has_no_kernel_for_it(gr
         (4, False, "heads of 8 channels: TensorRT's kernel wants 16 to 256"),
     ],
 )
-def test_the_form_is_chosen_by_the_heads_and_the_reason_is_said(heads: int, fused: bool, why: str) -> None:
-    forms = attention_forms(traced(Windowed(heads)))
+def test_the_form_is_chosen_by_the_heads_and_the_reason_is_said(
+    heads: int, fused: bool, why: str, graph: ir.Model, graphs: TracedGraphs
+) -> None:
+    forms = attention_forms(graph if heads == 2 else graphs.of(Windowed, heads))
     assert {(form.fused, form.why) for form in forms} == {(fused, why)}
     assert [form.block for form in forms] == ["network.blocks.0.attention", "network.blocks.1.attention"]
     assert {(form.heads, form.head_size, form.places) for form in forms} == {(heads, CHANNELS // heads, WINDOW**2)}
@@ -112,6 +115,6 @@ def test_only_the_blocks_that_are_named_become_explicit(graph: ir.Model) -> None
     onnx.checker.check_model(ir.to_proto(model), full_check=True)
 
 
-def test_the_network_that_is_exported_stays_as_it_was(network: Windowed) -> None:
-    traced(network)
+def test_the_network_that_is_exported_stays_as_it_was(network: Windowed, graph: ir.Model) -> None:
+    assert any(node.op_type == "Attention" for node in graph.graph), "it was traced"
     assert {module.attend.__module__ for module in network.modules() if hasattr(module, "attend")} == {"training.networks.window_attention"}

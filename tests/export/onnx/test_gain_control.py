@@ -26,7 +26,10 @@ CHANNELS = 12
 
 
 class Gained(Toy):
-    """gain · picture → gain control, or its inverse → back to the picture's range. `_gained` sets the numbers."""
+    """gain · picture → gain control, or its inverse → back to the picture's range. `gained` sets the numbers."""
+
+    gain: Tensor
+    back: Tensor
 
     def __init__(self, kind: type[GainControl]) -> None:
         super().__init__(stride=2)

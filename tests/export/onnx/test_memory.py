@@ -8,8 +8,8 @@ import pytest
 from onnx import TensorProto, helper
 
 from export.onnx.arithmetic import Arithmetic
-from export.onnx.graph import export_graph
 from export.onnx.memory import bytes_a_pixel
+from tests.support.export.graphs import TracedGraphs
 from tests.support.export.toys import Doubling, Toy, graph_of
 
 
@@ -28,9 +28,8 @@ def test_a_tensor_counts_from_its_node_to_the_last_that_wants_it() -> None:
 
 
 @pytest.mark.parametrize("scale", [1, 2])
-def test_it_grows_with_the_picture_alone(scale: int) -> None:
-    network = Toy(stride=4) if scale == 1 else Doubling(stride=4)
-    model = onnx.load_model_from_string(export_graph(network))
+def test_it_grows_with_the_picture_alone(scale: int, graphs: TracedGraphs) -> None:
+    model = onnx.load_model_from_string(graphs.fp32(Toy if scale == 1 else Doubling, 4))
     counted = bytes_a_pixel(model, 4, scale)
     held = max(step.held for step in Arithmetic(model).steps(np.zeros((2, 96, 160, 3), np.uint8)))
     assert held == pytest.approx(counted * 2 * 96 * 160, rel=0.03)

@@ -10,12 +10,14 @@ import onnx_ir as ir
 import pytest
 import torch
 from torch import Tensor
+from torch.nn import functional as F
 
 from export.onnx.arithmetic import Arithmetic
-from export.onnx.graph import reference, traced
+from export.onnx.graph import reference
 from export.onnx.headroom import LARGEST, measure
-from export.onnx.precision import TypedFp16, prepared
+from export.onnx.precision import Prepared, TypedFp16, prepared
 from runtime.errors import ExportError
+from tests.support.export.graphs import TracedGraphs, with_constant
 from tests.support.export.toys import Poisoned, Separating, Toy, Windowed
 
 FRAMES = [np.random.default_rng(seed).integers(0, 256, (33, 47, 3), dtype=np.uint8) for seed in (0, 1)]
@@ -28,8 +30,8 @@ def _typed(model: ir.Model, fp32: dict[str, str]) -> ir.Model:
 
 
 @pytest.fixture(scope="module")
-def toy() -> ir.Model:
-    return traced(Toy())
+def toy(graphs: TracedGraphs) -> ir.Model:
+    return graphs.of(Toy)
 
 
 def _types(model: ir.Model) -> dict[str, set[str]]:
@@ -89,8 +91,8 @@ def test_what_the_pass_guarantees_is_checked(toy: ir.Model, monkeypatch: pytest.
         _typed(toy, NAMED)
 
 
-def test_means_are_fp32_and_the_reason_is_said() -> None:
-    ready = prepared(traced(Toy()), FRAMES)
+def test_means_are_fp32_and_the_reason_is_said(toy: ir.Model) -> None:
+    ready = prepared(toy.clone(), FRAMES)
     assert ready.fp32 == {"/ReduceMean": "it adds up many values", "network/ReduceMean": "it adds up many values"}
     assert ready.fp32_share() == 0
 
@@ -98,9 +100,11 @@ def test_means_are_fp32_and_the_reason_is_said() -> None:
 class Large(Toy):
     """A correction that is blown up and made small again: what lies between leaves FP16."""
 
-    def __init__(self, factor: float) -> None:
+    factor: Tensor
+
+    def __init__(self) -> None:
         super().__init__(stride=2)
-        self.factor = factor
+        self.register_buffer("factor", torch.tensor(1e3))
         self.between = torch.nn.Conv2d(3, 3, 1, bias=False)
         with torch.no_grad():
             self.between.weight.copy_(torch.eye(3)[:, :, None, None])
@@ -109,9 +113,13 @@ class Large(Toy):
         return picture + self.between(self.correction(picture) * self.factor) / self.factor
 
 
+def _large(graphs: TracedGraphs, factor: float) -> Prepared:
+    return prepared(with_constant(graphs.of(Large), "network.factor", factor), FRAMES)
+
+
 @pytest.mark.parametrize(("factor", "wide"), [(1e3, False), (3e6, True)])
-def test_what_comes_near_the_end_of_fp16_is_fp32_and_its_share_of_the_work_is_said(factor: float, wide: bool) -> None:
-    ready = prepared(traced(Large(factor)), FRAMES)
+def test_what_comes_near_the_end_of_fp16_is_fp32_and_its_share_of_the_work_is_said(factor: float, wide: bool, graphs: TracedGraphs) -> None:
+    ready = _large(graphs, factor)
     beyond = {name: why for name, why in ready.fp32.items() if "reaches" in why}
     assert ("network.between/Conv" in beyond) is wide
     assert (ready.fp32_share() > 0.05) is wide
@@ -124,13 +132,23 @@ def test_what_comes_near_the_end_of_fp16_is_fp32_and_its_share_of_the_work_is_sa
         assert headroom > 1
 
 
-def test_a_constant_that_fp16_rounds_to_nothing_keeps_its_node_in_fp32() -> None:
-    class Guarded(Toy):
-        def forward(self, picture: Tensor) -> Any:
-            return self.correction(picture) + picture / (picture.abs() + 2e-8)  # the exporter takes 1e-8 for nothing and drops it
+class Awkward(Toy):
+    """A constant that FP16 has not, a resampling, and a mask of minus infinity."""
 
-    ready = prepared(traced(Guarded()), FRAMES)
-    assert [why for why in ready.fp32.values() if "constant" in why] == ["its constant 2e-08 is 0 or infinite in FP16"]
+    def forward(self, picture: Tensor) -> Any:
+        guarded = picture / (picture.abs() + 2e-8)  # the exporter takes 1e-8 for nothing and drops it
+        resized = F.interpolate(F.avg_pool2d(picture, 2), scale_factor=2.0, mode="nearest")
+        masked = torch.where(picture >= picture.amax(dim=1, keepdim=True), picture, -torch.inf)
+        return self.correction(picture) + guarded + resized + torch.softmax(masked, dim=1)
+
+
+@pytest.fixture(scope="module")
+def awkward(graphs: TracedGraphs) -> Prepared:
+    return prepared(graphs.of(Awkward), FRAMES)
+
+
+def test_a_constant_that_fp16_rounds_to_nothing_keeps_its_node_in_fp32(awkward: Prepared) -> None:
+    assert [why for why in awkward.fp32.values() if "constant" in why] == ["its constant 2e-08 is 0 or infinite in FP16"]
 
 
 def test_headroom_is_of_every_tensor_on_the_worst_frame(toy: ir.Model) -> None:
@@ -143,14 +161,14 @@ def test_headroom_is_of_every_tensor_on_the_worst_frame(toy: ir.Model) -> None:
     assert headroom.keys() == floats
 
 
-def test_a_network_that_is_not_finite_in_fp32_cannot_be_calibrated() -> None:
+def test_a_network_that_is_not_finite_in_fp32_cannot_be_calibrated(graphs: TracedGraphs) -> None:
     with pytest.raises(ExportError, match="gives NaN in FP32 already"):
-        measure(traced(Poisoned()), [np.zeros((16, 16, 3), np.uint8)])
+        measure(graphs.of(Poisoned), [np.zeros((16, 16, 3), np.uint8)])
 
 
-def test_the_typed_file_is_close_to_pytorch_and_is_not_the_same() -> None:
-    network = Separating(stride=2)
-    ready = prepared(traced(network), FRAMES)
+def test_the_typed_file_is_close_to_pytorch_and_is_not_the_same(graphs: TracedGraphs) -> None:
+    network = Separating(stride=16)
+    ready = prepared(graphs.of(Separating, 16), FRAMES)
     typed = ir.to_proto(_typed(ready.model, dict(ready.fp32)))
     onnx.checker.check_model(typed, full_check=True)
     for frame in FRAMES:
@@ -170,9 +188,9 @@ class Enlarging(Toy):
         return picture + 0.1 * stripes
 
 
-def test_what_is_made_of_sizes_alone_is_fp32_since_pictures_may_be_larger_than_those_of_the_calibration() -> None:
+def test_what_is_made_of_sizes_alone_is_fp32_since_pictures_may_be_larger_than_those_of_the_calibration(graphs: TracedGraphs) -> None:
     network = Enlarging(stride=2)
-    ready = prepared(traced(network), FRAMES)
+    ready = prepared(graphs.of(Enlarging, 2), FRAMES)
     sizes = [name for name, why in ready.fp32.items() if "sizes or places" in why]
     assert {name.rstrip("_0123456789") for name in sizes} >= {"network/Floor", "network/Sub"}
     wide = np.full((1, 16, 4200, 3), 100, np.uint8)
@@ -180,41 +198,29 @@ def test_what_is_made_of_sizes_alone_is_fp32_since_pictures_may_be_larger_than_t
     assert np.abs(got.astype(int) - reference(network)(wide)["restored"]).max() <= 1
 
 
-def test_the_share_of_fp32_is_that_of_the_multiply_adds() -> None:
-    ready = prepared(traced(Large(3e6)), FRAMES)
+def test_the_share_of_fp32_is_that_of_the_multiply_adds(graphs: TracedGraphs) -> None:
+    ready = _large(graphs, 3e6)
     # Two 1-pixel convolutions of three channels on 34×48, and the toy's own of 3×3 taps on 12 channels of a quarter of that.
     between, mix = 9 * 34 * 48, 12 * 9 * 17 * 24
     assert ready.fp32_share() == pytest.approx(between / (between + mix))
 
 
-def test_a_tensor_that_is_large_on_the_negative_side_is_large() -> None:
-    assert "network.between/Conv" in prepared(traced(Large(-3e6)), FRAMES).fp32
+def test_a_tensor_that_is_large_on_the_negative_side_is_large(graphs: TracedGraphs) -> None:
+    assert "network.between/Conv" in _large(graphs, -3e6).fp32
 
 
-def test_attention_in_explicit_form_has_its_softmax_in_fp32() -> None:
-    ready = prepared(traced(Windowed(heads=1)), [FRAMES[0]])
+def test_attention_in_explicit_form_has_its_softmax_in_fp32(graphs: TracedGraphs) -> None:
+    ready = prepared(graphs.of(Windowed, 1), [FRAMES[0]])
     softmax = {name for name, why in ready.fp32.items() if why == "softmax of attention in explicit form"}
     assert softmax == {f"network.blocks.{number}.attention/Softmax_weights" for number in (0, 1)}
 
 
-def test_a_scale_that_an_operation_takes_in_fp32_alone_stays_so() -> None:
-    class Resized(Toy):
-        def forward(self, picture: Tensor) -> Any:
-            smaller = torch.nn.functional.avg_pool2d(picture, 2)
-            return self.correction(picture) + torch.nn.functional.interpolate(smaller, scale_factor=2.0, mode="nearest")
-
-    ready = prepared(traced(Resized()), FRAMES)
-    model = TypedFp16(ready.fp32)(ready.model).model
+def test_a_scale_that_an_operation_takes_in_fp32_alone_stays_so(awkward: Prepared) -> None:
+    model = _typed(awkward.model, dict(awkward.fp32))
     (resize,) = (node for node in model.graph if node.op_type == "Resize")
     assert [value.dtype for value in resize.inputs if value is not None] == [ir.DataType.FLOAT16, ir.DataType.FLOAT]
 
 
-def test_masks_of_minus_infinity_are_kept_in_fp32() -> None:
-    class Masked(Toy):
-        def forward(self, picture: Tensor) -> Any:
-            weights = torch.softmax(torch.where(picture >= picture.amax(dim=1, keepdim=True), picture, -torch.inf), dim=1)
-            return self.correction(picture) + weights
-
-    ready = prepared(traced(Masked()), FRAMES)
-    assert any("Where" in name for name in ready.fp32)
-    assert max(ready.headroom().values()) < np.inf
+def test_masks_of_minus_infinity_are_kept_in_fp32(awkward: Prepared) -> None:
+    assert any("Where" in name for name in awkward.fp32)
+    assert max(awkward.headroom().values()) < np.inf

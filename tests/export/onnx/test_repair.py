@@ -10,11 +10,12 @@ import pytest
 from torch import Tensor, nn
 
 from export.onnx.arithmetic import Arithmetic
-from export.onnx.graph import reference, traced
+from export.onnx.graph import reference
 from export.onnx.repair import Fp16, fp16_of
 from export.parity.cases import drawn_pictures, extremes, make_cases
 from export.parity.compare import Case
 from runtime.errors import ParityError
+from tests.support.export.graphs import TracedGraphs
 from tests.support.export.toys import Toy, speckled
 
 
@@ -39,21 +40,23 @@ def _cases(network: nn.Module) -> list[Case]:
     return [*cases, *extremes(cases, run, 0)]
 
 
-def _repaired(network: nn.Module) -> tuple[Fp16, list[Case], list[str]]:
-    cases, said = _cases(network), list[str]()
-    return fp16_of(traced(network), cases, "a test", said.append), cases, said
+def _repaired(graphs: TracedGraphs, network: type[nn.Module]) -> tuple[Fp16, list[Case], list[str]]:
+    cases, said = _cases(network()), list[str]()
+    return fp16_of(graphs.of(network), cases, "a test", said.append), cases, said
 
 
 @pytest.mark.parametrize(
     ("network", "widened", "why"),
     [
-        (Cancelling(), {"network/Add", "network/Sub"}, "grows"),
-        (Vanishing(), {"network/Sqrt", "network/Mul_5"}, "is NaN or Inf"),
+        (Cancelling, {"network/Add", "network/Sub"}, "grows"),
+        (Vanishing, {"network/Sqrt", "network/Mul_5"}, "is NaN or Inf"),
     ],
     ids=["cancelling", "vanishing"],
 )
-def test_the_region_that_loses_the_picture_is_widened_and_no_other(network: nn.Module, widened: set[str], why: str) -> None:
-    fp16, cases, said = _repaired(network)
+def test_the_region_that_loses_the_picture_is_widened_and_no_other(
+    network: type[nn.Module], widened: set[str], why: str, graphs: TracedGraphs
+) -> None:
+    fp16, cases, said = _repaired(graphs, network)
     repaired = {name: reason for name, reason in fp16.facts.fp32.items() if reason.startswith("repaired")}
     assert widened <= repaired.keys()
     assert len(repaired) <= len(widened) + 3
@@ -67,8 +70,8 @@ def test_the_region_that_loses_the_picture_is_widened_and_no_other(network: nn.M
         assert np.abs(got.astype(int) - case.expected["restored"]).max() <= 1, case.name
 
 
-def test_a_network_that_needs_no_repair_gets_none() -> None:
-    fp16, _, said = _repaired(Toy())
+def test_a_network_that_needs_no_repair_gets_none(graphs: TracedGraphs) -> None:
+    fp16, _, said = _repaired(graphs, Toy)
     assert not said
     assert fp16.facts.fp32.keys() == {"/ReduceMean", "network/ReduceMean"}
     assert fp16.facts.fp32_share == 0
@@ -76,10 +79,10 @@ def test_a_network_that_needs_no_repair_gets_none() -> None:
     assert fp16.facts.calibration == "a test"
 
 
-def test_what_fp32_itself_does_not_give_is_refused() -> None:
-    cases = _cases(Toy())
+def test_what_fp32_itself_does_not_give_is_refused(graphs: TracedGraphs) -> None:
+    cases = _cases(Toy(seed=1))
     with pytest.raises(ParityError, match="agrees with PyTorch on no frame of the calibration: FP16 cannot be checked"):
-        fp16_of(traced(Toy(seed=1)), cases, "a test")
+        fp16_of(graphs.of(Toy), cases, "a test")
 
 
 def test_calibration_has_saturated_dark_noisy_and_flat_frames() -> None:
@@ -104,11 +107,11 @@ class Unsettled(Toy):
         return picture + 0.05 * centred / (centred.square().mean(dim=(2, 3), keepdim=True) + 1e-14).sqrt()
 
 
-def test_a_frame_whose_answer_is_rounding_alone_is_looked_at_for_infinities_only() -> None:
+def test_a_frame_whose_answer_is_rounding_alone_is_looked_at_for_infinities_only(graphs: TracedGraphs) -> None:
     cases = _cases(Unsettled())
     for case in cases:  # as if PyTorch had rounded otherwise
         if case.name == "flat 128":
             case.expected["restored"] = np.asarray(case.expected["restored"], np.uint8) ^ np.uint8(16)
-    fp16 = fp16_of(traced(Unsettled()), cases, "a test")
+    fp16 = fp16_of(graphs.of(Unsettled), cases, "a test")
     assert "flat 128" in fp16.facts.unstable
     assert not [name for name in fp16.facts.unstable if not name.startswith("flat")]

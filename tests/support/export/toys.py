@@ -16,11 +16,33 @@ from export.onnx.trained import Trained
 from runtime.model.manifest import ModelCard
 from training.checkpoint import Checkpoint
 from training.degradations.degradation import Degraded, Light
-from training.networks import build_network
+from training.networks import NETWORKS, PRESETS, build_network
+from training.networks.aigan import AIGANConfig
+from training.networks.fdrnet import FDRNetConfig
+from training.networks.physicsgan import PhysicsGANConfig
 from training.networks.window_attention import WindowBlock
 
 CHANNELS, WINDOW = 32, 4  # of Windowed
 SMALL_FDRNET: dict[str, Any] = {"channels": 8, "phases": 1, "fd_layers": 1, "process_blocks": 1, "auxiliary_blocks": 1, "unshuffle": 4}
+
+
+# A network of each kind, as small as it can be with every kind of layer in it.
+SMALL_NETWORKS: dict[str, tuple[str, Any]] = {
+    "aigan-small": ("aigan", AIGANConfig(8, encoder_blocks=1, decoder_blocks=1, generator_blocks=1)),
+    "fdrnet-small": ("fdrnet", FDRNetConfig(**SMALL_FDRNET)),
+    "physicsgan-small": ("physicsgan", PhysicsGANConfig(8, downs=1, blocks=1)),
+}
+
+
+def drawn_network(name: str) -> nn.Module:
+    """A preset or one of `SMALL_NETWORKS`, with drawn weights: the edge presets start as the identity."""
+    network, config = SMALL_NETWORKS[name] if name in SMALL_NETWORKS else (PRESETS[name].network, PRESETS[name].config)
+    torch.manual_seed(0)
+    built = NETWORKS[network][1](config).eval()
+    with torch.no_grad():
+        for parameter in built.parameters():
+            parameter.add_(torch.randn(parameter.shape) * 0.02)
+    return built
 
 
 class Toy(nn.Module):
