@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import ctypes
-import os
 import platform
 import subprocess
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-from runtime.machine.computer import memory, processor
+from runtime.machine.memory import memory
+from runtime.machine.processor import processor
 
 _RUNTIME = ("clearway", "numpy", "onnxruntime", "onnxruntime-gpu", "openvino", "opencv-python", "av")
 _CUDA = ("tensorrt", "tensorrt_rtx_cu13", "pycuda", "cuda-bindings", "triton")
@@ -57,7 +57,7 @@ def ask_driver(*questions: str) -> list[list[str]]:
 def _cuda_of_driver() -> str:
     number = ctypes.c_int()
     try:
-        ctypes.CDLL("nvcuda.dll" if os.name == "nt" else "libcuda.so.1").cuDriverGetVersion(ctypes.byref(number))
+        ctypes.CDLL("libcuda.so.1").cuDriverGetVersion(ctypes.byref(number))
     except OSError:
         return "unknown"
     return f"{number.value // 1000}.{number.value % 1000 // 10}"

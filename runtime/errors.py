@@ -6,7 +6,7 @@
     ├── PictureError              a picture that cannot be read, written, or handed to a network
     ├── BundleError               a bundle that is absent, incomplete, changed, or from a newer Clearway
     ├── BackendError              an engine that was asked for and cannot be had, or that failed
-    │   └── DeviceLost            the card no longer answers: what ran on it is closed
+    │   └── DeviceLost            the GPU no longer answers: what ran on it is closed
     ├── VideoError
     │   ├── SourceError           a video that cannot be read
     │   │   └── SourceLost        a live source that is silent, away or broken off, and may come back

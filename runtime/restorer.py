@@ -139,8 +139,7 @@ class Restorer:
 
     def statistics(self) -> dict[str, Any]:
         """Where the time went, what the guard saw, and what runs it: small, and fit for JSON."""
-        own: StageTimes | None = getattr(self.choice.backend, "times", None)  # an engine that moves bytes by itself has clocks for that
-        stages = self.times.as_dict() | ({} if own is None else own.as_dict())
+        stages = self.times.as_dict() | self.choice.backend.times.as_dict()
         return {"backend": asdict(self.facts), "stages": stages, "guard": self.guard.statistics()}
 
     def close(self) -> None:

@@ -28,7 +28,7 @@ from benchmarks.record import Record, dated, say, write_record
 from benchmarks.reports.gpu import table
 from export.engines.targets import TARGETS, open_toolchain
 from runtime.backends.choose import PREFERENCE, open_backend
-from runtime.backends.tensorrt.backend import open_card
+from runtime.backends.tensorrt.backend import open_gpu
 from runtime.errors import BackendError, ClearwayError, UsageError
 from runtime.model.bundle import open_bundle
 from runtime.model.zoo import find, shipped
@@ -97,7 +97,7 @@ def contenders_of(scale: Scale) -> tuple[list[str], dict[str, str]]:
         try:
             if name in TARGETS:  # its engines are built first
                 open_toolchain(name)
-                open_card(name)
+                open_gpu(name)
             else:
                 open_backend(open_bundle(find(shipped()[0])), name).backend.close()
         except Exception as error:  # noqa: BLE001  the others go on

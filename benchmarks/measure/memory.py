@@ -1,7 +1,7 @@
 """Owns what engines of the CPU take for a picture, and what tiles spare of it and cost; knows nothing of video.
 
 `python -m benchmarks.measure.memory [--record FILE]`. Every figure is of a process of its own: by how much it grew at most while one
-picture was restored, after a tiny one had loaded what is loaded once. runtime/machine/memory.py's factors are the largest multiples that
+picture was restored, after a tiny one had loaded what is loaded once. the backends' `memory_factor`s are the largest multiples that
 this gave.
 """
 

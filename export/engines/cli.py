@@ -14,7 +14,7 @@ from export.engines.profiles import BUCKETS, engines_for
 from export.engines.targets import TARGETS
 from export.progress import Say
 from runtime.engines.cache import EngineCache
-from runtime.engines.record import ANY_CARD
+from runtime.engines.record import ANY_GPU
 from runtime.model.bundle import GRAPHS, open_bundle
 from runtime.model.zoo import find
 
@@ -63,7 +63,7 @@ def progress_line(doing: str, *, quiet: bool) -> Iterator[Say]:
 
 def _print_engine(engine: Built) -> None:
     record, key = engine.record, engine.record.key
-    cards = "any card" if key.compute_capability == ANY_CARD else f"cards of compute capability {key.compute_capability}"
+    cards = "any card" if key.compute_capability == ANY_GPU else f"cards of compute capability {key.compute_capability}"
     print(f"{record.model}: {key.target} {key.builder}, {key.precision}, for {cards}")
     for profile in key.profiles:
         print(f"  {profile}")

@@ -15,9 +15,9 @@ from export.engines.kernels import Kernel, kernels_in_log, kernels_inspected
 from runtime.backends.tensorrt.api import TensorRT
 from runtime.backends.tensorrt.log import Log
 from runtime.backends.tensorrt.package import open_package
-from runtime.engines.record import ANY_CARD
+from runtime.engines.record import ANY_GPU
 from runtime.errors import BackendError, UsageError
-from runtime.machine.nvidia import card
+from runtime.machine.nvidia import first_gpu
 
 
 @dataclass(frozen=True)
@@ -28,14 +28,14 @@ class Target:
 
 def _of_the_card() -> str:
     try:
-        return card().compute_capability
+        return first_gpu().compute_capability
     except BackendError as error:
         elsewhere = "build it there, or take --target tensorrt-rtx here"
         raise BackendError(f"full TensorRT builds on the card that will run the engine, here is none: {error}; {elsewhere}") from error
 
 
 TARGETS = {
-    "tensorrt-rtx": Target(lambda: ANY_CARD, kernels_in_log),
+    "tensorrt-rtx": Target(lambda: ANY_GPU, kernels_in_log),
     "tensorrt": Target(_of_the_card, kernels_inspected),
 }
 

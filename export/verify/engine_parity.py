@@ -21,9 +21,9 @@ from runtime.backends.tensorrt.package import open_package
 from runtime.backends.tensorrt.plan import put_padded
 from runtime.engines.cache import EngineCache
 from runtime.engines.choice import of_this_machine
-from runtime.engines.record import Card, EngineParity, EngineRecord, Profile, Size
+from runtime.engines.record import EngineParity, EngineRecord, Profile, Size
 from runtime.errors import BackendError
-from runtime.machine.nvidia import card
+from runtime.machine.nvidia import Gpu, first_gpu
 from runtime.model.bundle import Bundle
 from runtime.picture import Picture, Tensors
 
@@ -54,7 +54,7 @@ class EngineCheck:
                     comparison.add(replace(case, expected=reference.run(case.frame[None])))
                     sizes.append(f"{size.width}×{size.height}")
                     count += 1
-        here = card()
+        here = first_gpu()
         of = ", ".join(dict.fromkeys(sizes))
         verdict = comparison.verdict(f"{count} pictures, the proof's mirrored out to {of}, FP32 answers of {_REFERENCE}, on {here.name}")
         _remember(self._record, here, verdict)
@@ -110,7 +110,7 @@ def _mirrored(picture: Picture, size: Size) -> Picture:
     return into.reshape(into.shape[1:])
 
 
-def _remember(record: EngineRecord, here: Card, verdict: Verdict) -> None:
+def _remember(record: EngineRecord, here: Gpu, verdict: Verdict) -> None:
     cache = EngineCache()
     stored, plan = cache.read(record.key)
     others = tuple(parity for parity in stored.parity if parity.card != here)

@@ -67,7 +67,7 @@ _OPENERS: dict[str, _Opener] = {
     "openvino": _openvino,
     "onnxruntime": _onnxruntime,
 }
-# `auto` takes no engine that was never compared with the reference on this card; who asks for one by name gets it.
+# `auto` takes no engine that was never compared with the reference on this GPU; who asks for one by name gets it.
 _OPENERS_OF_AUTO: dict[str, _Opener] = _OPENERS | {
     "tensorrt": partial(_tensorrt, target="tensorrt", proven=True),
     "tensorrt-rtx": partial(_tensorrt, target="tensorrt-rtx", proven=True),

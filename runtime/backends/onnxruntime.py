@@ -8,8 +8,10 @@ import numpy as np
 
 from runtime.backends.protocol import DEFAULT, BackendFacts, EngineOptions
 from runtime.errors import BackendError, unusable
+from runtime.machine.processor import usable_cores
 from runtime.model.bundle import Bundle
 from runtime.picture import Picture, PictureMemory, Tensors
+from runtime.timing import StageTimes
 
 # From 1.29 its Linux wheels send usage events to Microsoft and write a device identity into the user's cache folder. The variable is
 # read once, when it is loaded; who wants the events sets it to 0.
@@ -39,8 +41,10 @@ _FATAL_ONLY = 4  # ONNX Runtime's log severity: every error is raised as well, a
 class OnnxRuntimeBackend:
     """The CPU provider, whose arithmetic is FP32. For throughput each core has a picture of its own, else all share one."""
 
+    memory_factor = 5.2
+
     def __init__(self, bundle: Bundle, options: EngineOptions = DEFAULT) -> None:
-        cores = options.threads or len(os.sched_getaffinity(0))
+        cores = options.threads or usable_cores()
         self.depth = cores if options.mode == "throughput" else 1
         threads = 1 if options.mode == "throughput" else options.threads
         try:
@@ -50,7 +54,7 @@ class OnnxRuntimeBackend:
         if (inputs := [source.name for source in self._session.get_inputs()]) != ["frame"]:
             raise BackendError(f"{bundle.onnx_path}: one input, frame, was expected, {', '.join(inputs) or 'none'} came; export it again")
         self._outputs = [output.name for output in self._session.get_outputs()]
-        self.memory = PictureMemory()
+        self.memory, self.times = PictureMemory(), StageTimes()
         used = "its default of threads" if threads is None else "1 thread" if threads == 1 else f"{threads} threads"
         used += f" for each of {self.depth} pictures" if self.depth > 1 else ""
         self.facts = BackendFacts("onnxruntime", "fp32", f"ONNX Runtime {onnxruntime.__version__}, {used}")

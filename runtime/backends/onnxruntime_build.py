@@ -7,25 +7,23 @@ from __future__ import annotations
 
 import ctypes
 import importlib.util
-import sys
 from pathlib import Path
 
 from runtime.errors import BackendError, MissingExtra
+from runtime.machine.nvidia import DRIVER
 
 INSTALL = "pip install 'onnxruntime-gpu[cuda,cudnn]'"  # with the libraries of CUDA and cuDNN
-_WINDOWS = sys.platform == "win32"
-_DRIVER = "nvcuda.dll" if _WINDOWS else "libcuda.so.1"
-_PROVIDER = "onnxruntime_providers_cuda.dll" if _WINDOWS else "libonnxruntime_providers_cuda.so"
+CUDA_PROVIDER = "libonnxruntime_providers_cuda.so"
 
 
-def require_gpu_build() -> None:
+def require_gpu_build(driver: str = DRIVER) -> None:
     try:
-        ctypes.CDLL(_DRIVER)
+        ctypes.CDLL(driver)
     except OSError as error:
-        raise BackendError("this machine has no NVIDIA driver; where it has such a card, install one") from error
+        raise BackendError("this machine has no NVIDIA driver; install one if it has an NVIDIA GPU") from error
     found = importlib.util.find_spec("onnxruntime")
     if found is None or found.origin is None:
         raise MissingExtra("onnxruntime-gpu", "gpu")
-    if not (Path(found.origin).parent / "capi" / _PROVIDER).is_file():
+    if not (Path(found.origin).parent / "capi" / CUDA_PROVIDER).is_file():
         change = f"pip uninstall -y onnxruntime && {INSTALL}"
         raise BackendError(f"the CPU build of onnxruntime is installed, and there is room for one only; change it: {change}")

@@ -1,4 +1,4 @@
-"""Owns running a bundle's graph with ONNX Runtime on an NVIDIA card; knows nothing of other engines.
+"""Owns running a bundle's graph with ONNX Runtime on an NVIDIA GPU; knows nothing of other engines.
 
 Two lanes, each with a thread, a stream and buffers of its own: while one computes, the other's bytes move. A size that comes for the first
 time, a photo perhaps, is loaded quickly; one that comes again gets the fastest convolutions, which are searched for, and a CUDA graph.
@@ -19,7 +19,7 @@ from pathlib import Path
 
 import numpy as np
 
-from runtime.backends import onnxruntime_gpu as card
+from runtime.backends import onnxruntime_gpu as gpu
 from runtime.backends.onnxruntime import ERRORS
 from runtime.backends.protocol import DEFAULT, BackendFacts, EngineOptions
 from runtime.cuda.gate import Gate
@@ -28,6 +28,7 @@ from runtime.errors import BackendError, DeviceLost
 from runtime.model.bundle import Bundle
 from runtime.model.manifest import MINIMUM_SIDE
 from runtime.picture import Picture, PictureMemory, Tensors
+from runtime.timing import StageTimes
 
 import onnxruntime  # isort: skip  # the imports above silence its telemetry
 
@@ -35,30 +36,30 @@ _LANES = 2
 _SIZES_KEPT = 2  # loaded, in each lane: each holds device memory of its own
 _SIZES_REMEMBERED = 64
 # While a CUDA graph is recorded no other thread may ask CUDA for memory, or give any back, whichever model it works for.
-_CARD = Gate()
+_GPU = Gate()
 _lent = Pinned[memoryview](lambda memory: None)  # CUDA is asked when nothing refers to it
 _OrtValue = onnxruntime.OrtValue
 
 
 @contextmanager
-def _on_the_card() -> Iterator[None]:
-    with _CARD.together():
+def _on_the_gpu() -> Iterator[None]:
+    with _GPU.together():
         _lent.bury()
         yield
 
 
 def _pinned(size: int) -> memoryview:
     try:
-        with _on_the_card():
-            memory = card.pinned(size)
+        with _on_the_gpu():
+            memory = gpu.pinned(size)
     except ERRORS as error:
-        raise card.not_pinned(error, size) from error
+        raise gpu.not_pinned(error, size) from error
     return _lent.lent(np.frombuffer(memory, np.uint8), memory)
 
 
 def _forsaken() -> bool:
-    """Whether the card is lost. What ONNX Runtime has on it is never let go then."""
-    if card.answers():
+    """Whether the GPU is lost. What ONNX Runtime has on it is never let go then."""
+    if gpu.answers():
         return False
     keep_for_ever(_sizes)
     _lent.forsake()
@@ -66,19 +67,19 @@ def _forsaken() -> bool:
 
 
 class _Size:
-    """The graph for frames of one shape, with its buffers on the card. It belongs to the thread that made it."""
+    """The graph for frames of one shape, with its buffers on the GPU. It belongs to the thread that made it."""
 
     def __init__(self, path: Path, names: list[str], shape: tuple[int, ...], scale: int, *, fixed: bool) -> None:
         _sizes.add(self)
         self.fixed = fixed
-        self._session = card.open_session(path, names, shape, fixed=fixed)
+        self._session = gpu.open_session(path, names, shape, fixed=fixed)
         count, height, width, channels = shape
         large = (count, height * scale, width * scale, channels)
         shapes = {output.name: (count, 3) if output.name == "health" else large for output in self._session.get_outputs()}
-        self._staged = np.frombuffer(card.pinned(count * height * width * channels), np.uint8).reshape(shape)
-        self._frame = _OrtValue.ortvalue_from_shape_and_type(shape, np.uint8, card.DEVICE, 0)
+        self._staged = np.frombuffer(gpu.pinned(count * height * width * channels), np.uint8).reshape(shape)
+        self._frame = _OrtValue.ortvalue_from_shape_and_type(shape, np.uint8, gpu.DEVICE, 0)
         self._outputs = {
-            name: _OrtValue.ortvalue_from_shape_and_type(sides, np.float32 if name == "health" else np.uint8, card.DEVICE, 0)
+            name: _OrtValue.ortvalue_from_shape_and_type(sides, np.float32 if name == "health" else np.uint8, gpu.DEVICE, 0)
             for name, sides in shapes.items()
         }
         self._binding = self._session.io_binding()
@@ -112,18 +113,18 @@ class _Lane:
     def _run(self, frames: Picture, into: Tensors, again: bool) -> None:
         try:
             size = self._size(frames.shape, again)
-            with _on_the_card():
+            with _on_the_gpu():
                 size.run(frames, into)
         except ERRORS as error:
-            with _CARD.alone():
+            with _GPU.alone():
                 lost = _forsaken()
                 traceback.clear_frames(error.__traceback__)  # what was begun is let go here, not when somebody drops the error
-            raise card.explained(error, frames.shape, lost=lost) from error
+            raise gpu.explained(error, frames.shape, lost=lost) from error
 
     def _size(self, shape: tuple[int, ...], again: bool) -> _Size:
         held = self._sizes.get(shape)
         if held is None or (again and not held.fixed):
-            with _CARD.alone():
+            with _GPU.alone():
                 _forsaken()
                 self._sizes.pop(shape, None)
                 while len(self._sizes) >= _SIZES_KEPT:
@@ -138,7 +139,7 @@ class _Lane:
             try:
                 return _Size(self._path, self._names, shape, self._scale, fixed=again)
             except ERRORS as error:
-                if not card.ran_out(error):
+                if not gpu.ran_out(error):
                     raise
             self._sizes.clear()
         return _Size(self._path, self._names, shape, self._scale, fixed=again)
@@ -148,29 +149,30 @@ class _Lane:
         self._thread.shutdown()
 
     def _let_go(self) -> None:
-        with _CARD.alone():
+        with _GPU.alone():
             _forsaken()
             self._sizes.clear()
 
 
 class OnnxRuntimeCudaBackend:
-    """FP16, as the graph is typed, unless FP32 is asked for. It computes on the card alone, so that threads are never more than asked."""
+    """FP16, as the graph is typed, unless FP32 is asked for. It computes on the GPU alone, so that threads are never more than asked."""
 
     depth = _LANES
+    memory_factor = None
 
     def __init__(self, bundle: Bundle, options: EngineOptions = DEFAULT) -> None:
         self._path = bundle.onnx_path if options.exact else bundle.fp16_path
-        card.prepare_libraries()
-        names = card.dimensions_of(self._path)
+        gpu.prepare_libraries()
+        names = gpu.dimensions_of(self._path)
         self._outputs = bundle.manifest.graph.outputs
         self._scale = bundle.manifest.graph.scale
         smallest = (1, MINIMUM_SIDE, MINIMUM_SIDE, 3)
         try:
-            with _CARD.alone():  # whether it can be had, and in which precision, is known before the first frame
-                precision = card.precision_of(self._path, names, smallest)
-                card.questioned()
+            with _GPU.alone():  # whether it can be had, and in which precision, is known before the first frame
+                precision = gpu.precision_of(self._path, names, smallest)
+                gpu.questioned()
         except ERRORS as error:
-            raise card.not_started(error) from error
+            raise gpu.not_started(error) from error
         self._met: OrderedDict[tuple[int, ...], None] = OrderedDict()
         self._meeting = threading.Lock()
         self._ended = ""  # why it runs no more
@@ -179,7 +181,7 @@ class OnnxRuntimeCudaBackend:
         self._free: queue.SimpleQueue[_Lane] = queue.SimpleQueue()
         for _ in range(_LANES):
             self._free.put(_Lane(self._path, names, self._scale))
-        self.memory = PictureMemory(_pinned)
+        self.memory, self.times = PictureMemory(_pinned), StageTimes()
         self.facts = BackendFacts("onnxruntime-cuda", precision, f"ONNX Runtime {onnxruntime.__version__}, CUDA {onnxruntime.cuda_version}")
 
     def run(self, frames: Picture, into: Tensors | None = None) -> Tensors:

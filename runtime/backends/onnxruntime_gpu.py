@@ -1,7 +1,7 @@
-"""Owns what ONNX Runtime is told for an NVIDIA card, and what it tells: options, placement, precision, failures; runs no picture.
+"""Owns what ONNX Runtime is told for an NVIDIA GPU, and what it tells: options, placement, precision, failures; runs no picture.
 
 Every session is for one size of picture: with all dimensions known ONNX Runtime computes the shape arithmetic when it loads, and what is
-left of each shipped and edge graph lies on the card to the last node (read back with 1.31; with dynamic dimensions 7 to 91 nodes of such
+left of each shipped and edge graph lies on the GPU to the last node (read back with 1.31; with dynamic dimensions 7 to 91 nodes of such
 arithmetic go to the CPU). So one rule is enough: a node on the CPU is an error.
 """
 
@@ -75,7 +75,7 @@ def dimensions_of(path: Path) -> list[str]:
 def open_session(
     path: Path, names: Sequence[str], shape: Sequence[int], *, fixed: bool, profile: Path | None = None
 ) -> onnxruntime.InferenceSession:
-    """For frames of this shape and no other, all of it on the card. It is one of `ERRORS`, or a BackendError, where that cannot be."""
+    """For frames of this shape and no other, all of it on the GPU. It is one of `ERRORS`, or a BackendError, where that cannot be."""
     options = onnxruntime.SessionOptions()
     options.log_severity_level = _FATAL_ONLY
     options.intra_op_num_threads = 1  # nothing computes on the host
@@ -131,7 +131,7 @@ def _pinned_allocator() -> onnxruntime.OrtMemoryInfo:
 
 
 def pinned(size: int) -> memoryview:
-    """Host memory that the card reads and writes by itself, until nobody holds it: then CUDA is asked to free it, at once."""
+    """Host memory that the GPU reads and writes by itself, until nobody holds it: then CUDA is asked to free it, at once."""
     held: memoryview = onnxruntime.OrtValue.ortvalue_from_shape_and_type([size], np.uint8, memory_info=_pinned_allocator()).numpy().data
     return held
 
@@ -142,12 +142,12 @@ def ran_out(error: Exception) -> bool:
 
 @functools.cache
 def questioned() -> onnxruntime.OrtValue:
-    """A byte on the card. It is taken at the start: the question must need no memory."""
+    """A byte on the GPU. It is taken at the start: the question must need no memory."""
     return onnxruntime.OrtValue.ortvalue_from_numpy(np.zeros(1, np.uint8), DEVICE, 0)
 
 
 def answers() -> bool:
-    """Whether the card still works for this process: most errors of kernels end that for good, whatever ONNX Runtime calls them, and any
+    """Whether the GPU still works for this process: most errors of kernels end that for good, whatever ONNX Runtime calls them, and any
     copy shows it."""
     try:
         questioned().update_inplace(np.zeros(1, np.uint8))
@@ -160,7 +160,7 @@ def explained(error: Exception, shape: Sequence[int], *, lost: bool) -> BackendE
     if lost:
         return DeviceLost(f"the GPU failed on frames of {list(shape)} ({_reason(error)}); see what nvidia-smi says, then start again")
     if ran_out(error):
-        less = "take smaller pictures or batches, or close what else uses the card (nvidia-smi lists it)"
+        less = "take smaller pictures or batches, or close what else uses the GPU (nvidia-smi lists it)"
         return BackendError(f"the GPU has too little free memory for frames of {list(shape)}; {less}")
     return BackendError(f"ONNX Runtime failed on frames of {list(shape)}: {_reason(error)}")
 
@@ -175,7 +175,7 @@ def not_started(error: Exception) -> BackendError:
         return BackendError("the GPU has too little free memory to start with; close what else uses it (nvidia-smi lists it)")
     if _NO_CUDNN in str(error):
         return BackendError(f"cuDNN 9 was expected and cannot be loaded; install it: {INSTALL}")
-    return BackendError(f"ONNX Runtime does not start on this GPU ({_reason(error)}); nvidia-smi shows whether the driver sees the card")
+    return BackendError(f"ONNX Runtime does not start on this GPU ({_reason(error)}); nvidia-smi shows whether the driver sees the GPU")
 
 
 def _reason(error: Exception) -> str:

@@ -26,6 +26,7 @@ from runtime.files.cache_folder import cache_folder, make_private
 from runtime.model.bundle import Bundle
 from runtime.model.manifest import MINIMUM_SIDE
 from runtime.picture import Picture, PictureMemory, Tensors
+from runtime.timing import StageTimes
 
 # Importing openvino sends a usage event to Google Analytics and writes an identity into the home folder. Without this module it
 # takes its own stub instead; the entry goes again, so that it is there for whoever asks for it by name.
@@ -70,6 +71,8 @@ class _Compiled:
 class OpenVinoBackend:
     """bf16 where the CPU computes it (AMX or AVX512-BF16), unless FP32 is asked for."""
 
+    memory_factor = 1.7  # in bf16 too, which takes between two thirds of FP32 and all of it, by network
+
     def __init__(self, bundle: Bundle, options: EngineOptions = DEFAULT) -> None:
         self._path = bundle.onnx_path
         self._cache = _usable_cache()
@@ -106,7 +109,7 @@ class OpenVinoBackend:
         # For latency one: a second request that waits while the first computes gains nothing (26.3 frames a second either way).
         self.depth = smallest.get_property("OPTIMAL_NUMBER_OF_INFER_REQUESTS")
         self._places = threading.BoundedSemaphore(self.depth)
-        self.memory = PictureMemory()
+        self.memory, self.times = PictureMemory(), StageTimes()
         self.facts = self._facts_of(smallest, ", this model loses too much in bf16" if refused else "")
 
     def run(self, frames: Picture, into: Tensors | None = None) -> Tensors:

@@ -10,6 +10,7 @@ from typing import Protocol
 
 from runtime.errors import UsageError
 from runtime.picture import Picture, PictureMemory, Tensors
+from runtime.timing import StageTimes
 
 MODES = ("latency", "throughput")
 
@@ -48,6 +49,15 @@ class Backend(Protocol):
     facts: BackendFacts
     depth: int  # runs that are worth having under way at once: while one computes, the next one's bytes move
     memory: PictureMemory  # where arrays for `into` come from that cost it least
+    times: StageTimes  # of the stages that it clocks by itself; empty where there are none
+
+    @property
+    def memory_factor(self) -> float | None:
+        """By what multiple of GraphFacts.bytes_a_pixel the process grows for each pixel of a run. None: it computes in a GPU's own memory.
+
+        Export counts how many bytes of FP32 the graph holds at once; an engine takes more, as it lays tensors out for its kernels and
+        keeps what it has. The factor is a little above the worst that `python -m benchmarks.measure.memory` measured (docs/runtime.md).
+        """
 
     def run(self, frames: Picture, into: Tensors | None = None) -> Tensors:
         """uint8 [N, H, W, 3] BGR → the graph's outputs by name.

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 
 class Allocation(Protocol):
-    """On the card; __int__ is its address."""
+    """On the GPU; __int__ is its address."""
 
     def __int__(self) -> int: ...
     def free(self) -> None: ...

@@ -1,7 +1,7 @@
-"""Owns the card: whose turn a thread has on it, its memory, pinned memory, and what its errors mean; knows nothing of engines.
+"""Owns the GPU: whose turn a thread has on it, its memory, pinned memory, and what its errors mean; knows nothing of engines.
 
 With runtime/cuda/stream.py and runtime/cuda/graphs.py it is all of CUDA in this house. Every call is checked, by pycuda or here. pycuda's
-contexts belong to threads: a thread works on the card inside of `with device.current()`, and whatever is freed is freed there too.
+contexts belong to threads: a thread works on the GPU inside of `with device.current()`, and whatever is freed is freed there too.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ _T = TypeVar("_T")
 
 @functools.cache
 def open_device() -> Device:
-    """The first card. One for the whole process, never let go."""
+    """The first GPU. One for the whole process, never let go."""
     try:
         import pycuda.driver as driver
     except ImportError as error:
@@ -47,23 +47,23 @@ class Device:
             driver.init()
             self._context = driver.Device(0).retain_primary_context()
         except driver.Error as error:
-            raise BackendError(f"the card cannot be opened ({first_line(error)}); nvidia-smi may say more") from error
+            raise BackendError(f"the GPU cannot be opened ({first_line(error)}); nvidia-smi may say more") from error
         # At the exit pycuda would give it back with cuCtxDetach, which is not for primary contexts, and print that this failed.
         keep_for_ever([self._context])
 
     @contextmanager
     def current(self) -> Iterator[None]:
-        """The calling thread works on the card; may be nested. What pycuda raises inside comes out as a BackendError."""
+        """The calling thread works on the GPU; may be nested. What pycuda raises inside comes out as a BackendError."""
         try:
             with nullcontext() if getattr(self._threads, "working", False) else self._pushed():
                 self._pinned.bury()
                 yield
         except self.driver.Error as error:
-            raise BackendError(f"the card failed ({first_line(error)}); nvidia-smi may say more") from error
+            raise BackendError(f"the GPU failed ({first_line(error)}); nvidia-smi may say more") from error
 
     @contextmanager
     def _pushed(self) -> Iterator[None]:
-        """Once a thread: to nest is four calls more, and where one fails, on a lost card, pycuda's stack and CUDA's differ for good."""
+        """Once a thread: to nest is four calls more, and where one fails, on a lost GPU, pycuda's stack and CUDA's differ for good."""
         self._context.push()
         self._threads.working = True
         try:
@@ -73,7 +73,7 @@ class Device:
             self.driver.Context.pop()
 
     def answers(self) -> bool:
-        """After an error: whether the card still works for this process. Most errors of kernels end that for good, and any question shows
+        """After an error: whether the GPU still works for this process. Most errors of kernels end that for good, and any question shows
         it; this one waits for nobody, and may be asked while another thread captures."""
         try:
             with self.current():
@@ -83,21 +83,21 @@ class Device:
         return True
 
     def forsaken(self) -> bool:
-        """Whether the card is lost; its pinned memory is never let go then."""
+        """Whether the GPU is lost; its pinned memory is never let go then."""
         if self.answers():
             return False
         self._pinned.forsake()
         return True
 
     def allocate(self, size: int) -> Allocation:
-        return self._granted(size, "of the card's memory", lambda: self.driver.mem_alloc(size))
+        return self._granted(size, "of GPU memory", lambda: self.driver.mem_alloc(size))
 
     def allocate_pinned(self, size: int) -> NDArray[np.uint8]:
-        """Memory of the machine that the card reads and writes by itself. Its `base` is what frees it."""
+        """Memory of the machine that the GPU reads and writes by itself. Its `base` is what frees it."""
         return self._granted(size, "of pinned memory", lambda: self.driver.pagelocked_empty(size, np.uint8))
 
     def pinned(self, size: int) -> memoryview:
-        """The same for PictureMemory, in any thread. It is freed when the card is next used after nobody holds it."""
+        """The same for PictureMemory, in any thread. It is freed when the GPU is next used after nobody holds it."""
         with self.current():
             array = self.allocate_pinned(size)
         return self._pinned.lent(array, cast(HostAllocation, array.base))
@@ -114,13 +114,13 @@ class Device:
             return allocate()
         except self.driver.MemoryError as error:
             free, total = self.driver.mem_get_info()
-            there = f"{free / 1e6:.0f} of the card's {total / 1e6:.0f} MB are free"
+            there = f"{free / 1e6:.0f} of the GPU's {total / 1e6:.0f} MB are free"
             what = "hand in smaller pictures or fewer at once, or end other programs that use it"
             raise BackendError(f"{size / 1e6:.1f} MB {of} were asked for and not to be had, {there}; {what}") from error
 
 
 class DeviceBuffer:
-    """Memory on the card that changes its size; so does its address then. Used inside of `device.current()`."""
+    """Memory on the GPU that changes its size; so does its address then. Used inside of `device.current()`."""
 
     def __init__(self, device: Device) -> None:
         self._device = device
@@ -142,7 +142,7 @@ class DeviceBuffer:
 
 
 class PinnedBuffer:
-    """The same in pinned memory: bytes that the card reads or writes while Python does something else."""
+    """The same in pinned memory: bytes that the GPU reads or writes while Python does something else."""
 
     def __init__(self, device: Device) -> None:
         self._device = device

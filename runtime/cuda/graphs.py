@@ -72,5 +72,5 @@ class Graphs:
 def _checked(driver: GraphDriver, answer: tuple[Any, ...]) -> tuple[Any, ...]:
     code, *values = answer
     if code != driver.CUresult.CUDA_SUCCESS:
-        raise BackendError(f"the card failed at a CUDA graph ({code.name}); nvidia-smi may say more")
+        raise BackendError(f"the GPU failed at a CUDA graph ({code.name}); nvidia-smi may say more")
     return tuple(values)

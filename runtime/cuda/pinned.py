@@ -1,6 +1,6 @@
 """Owns pinned memory between who lets go of it and who may free it; knows nothing of what made it.
 
-The last holder of an array may let go of it in any thread, at any line. CUDA may be asked to free it only where the card is used.
+The last holder of an array may let go of it in any thread, at any line. CUDA may be asked to free it only where the GPU is used.
 """
 
 from __future__ import annotations
@@ -42,12 +42,12 @@ class Pinned(Generic[_Allocation]):
                 self._free(self._held.pop(self._dying.popleft()))
 
     def forsake(self) -> None:
-        """The card is lost: nothing is freed from now on."""
+        """The GPU is lost: nothing is freed from now on."""
         keep_for_ever(tuple(self._held.values()))  # others may let go meanwhile
         self._free = lambda _: None
 
 
 def keep_for_ever(things: Iterable[object]) -> None:
-    """Not even at the exit are they let go: pycuda's and ONNX Runtime's destructors throw where a card is lost, which ends the process."""
+    """Not even at the exit are they let go: pycuda's and ONNX Runtime's destructors throw where a GPU is lost, which ends the process."""
     for thing in things:
         ctypes.pythonapi.Py_IncRef(ctypes.py_object(thing))

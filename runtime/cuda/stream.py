@@ -1,4 +1,4 @@
-"""Owns one queue of work on the card, and clocks in it; knows nothing of what is computed."""
+"""Owns one queue of work on the GPU, and clocks in it; knows nothing of what is computed."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ MARKS = ("started", "uploaded", "computing", "computed", "done")
 class Stream:
     """Upload, compute, download, in this order; every method is called inside of `device.current()`.
 
-    Nothing but `finish`, `settle` and `wait_until` waits for the card.
+    Nothing but `finish`, `settle` and `wait_until` waits for the GPU.
     """
 
     def __init__(self, device: Device) -> None:
@@ -53,7 +53,7 @@ class Stream:
         self._marks[name].synchronize()
 
     def finish(self) -> dict[str, float]:
-        """Waits for all of it. Seconds on the card of each stage; waiting for another stream is in none of them."""
+        """Waits for all of it. Seconds on the GPU of each stage; waiting for another stream is in none of them."""
         self.mark("done")
         self.wait_until("done")
         of = self._marks
@@ -64,7 +64,7 @@ class Stream:
         }
 
     def close(self) -> None:
-        """pycuda destroys what nobody holds any more, where the thread that lets go works on the card."""
+        """pycuda destroys what nobody holds any more, where the thread that lets go works on the GPU."""
         self._marks.clear()
         del self._stream
 

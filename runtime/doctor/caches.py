@@ -13,7 +13,7 @@ from runtime.files.cache_folder import cache_folder, check_private
 _HOLDS = {
     "openvino": "models compiled for a picture's size",
     "engines": "TensorRT engines",
-    "tensorrt-rtx": "kernels that TensorRT-RTX compiled for this card",
+    "tensorrt-rtx": "kernels that TensorRT-RTX compiled for this GPU",
 }
 
 

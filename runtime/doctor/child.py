@@ -1,6 +1,6 @@
 """Owns asking a question in a process of its own; knows nothing of what is asked.
 
-A wheel that was built for another processor ends its process on import, and a card that has hung never answers. Neither may end or
+A wheel that was built for another processor ends its process on import, and a GPU that has hung never answers. Neither may end or
 hold up whoever asks.
 """
 

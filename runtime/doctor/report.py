@@ -15,7 +15,8 @@ from runtime.doctor.codecs import Encoders, encoders
 from runtime.doctor.extras import Extra, extras
 from runtime.doctor.importing import import_fault
 from runtime.doctor.trial import Trial, try_model
-from runtime.machine.computer import Memory, Processor, memory, processor
+from runtime.machine.memory import Memory, memory
+from runtime.machine.processor import Processor, processor
 from runtime.model.zoo import shipped
 
 _ROOT = Path(__file__).parents[2]

@@ -6,8 +6,9 @@ import shlex
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from runtime.engines.record import ANY_CARD, Card, EngineRecord, Profile, Size
+from runtime.engines.record import ANY_GPU, EngineRecord, Profile, Size
 from runtime.errors import BackendError
+from runtime.machine.nvidia import Gpu
 
 
 @dataclass(frozen=True)
@@ -18,13 +19,13 @@ class Wanted:
     model_sha256: str
     target: str
     builder: str
-    card: Card  # that is in the machine
+    gpu: Gpu  # that is in the machine
     precision: str
     precision_map: str
 
     @property
     def compute_capability(self) -> str:
-        return self.card.compute_capability
+        return self.gpu.compute_capability
 
 
 @dataclass(frozen=True)
@@ -45,18 +46,18 @@ def of_this_machine(records: Sequence[EngineRecord], wanted: Wanted, size: Size 
 
 
 def verified(records: Sequence[EngineRecord], wanted: Wanted) -> list[EngineRecord]:
-    """Those that were compared on this card."""
-    held = [record for record in of_this_machine(records, wanted) if record.verified_on(wanted.card)]
+    """Those that were compared on this GPU."""
+    held = [record for record in of_this_machine(records, wanted) if record.verified_on(wanted.gpu)]
     if not held:
         check = shlex.join(["clearway", "verify", wanted.bundle, "--backend", wanted.target])
-        raise BackendError(f"{wanted.bundle}: an engine that was verified on this {wanted.card.name} was expected, none was; {check}")
+        raise BackendError(f"{wanted.bundle}: an engine that was verified on this {wanted.gpu.name} was expected, none was; {check}")
     return held
 
 
 def choose(records: Sequence[EngineRecord], wanted: Wanted, size: Size, *, pad: bool = False) -> Choice:
     """The engine and the profile for this size; where there is none, a BackendError with what there is and the line that builds it.
 
-    With `pad`, a profile of larger pictures may serve. First comes what computes the fewest pixels, then what was verified on this card,
+    With `pad`, a profile of larger pictures may serve. First comes what computes the fewest pixels, then what was verified on this GPU,
     then the narrowest profile: it was built for little else.
     """
     fitting = of_this_machine(records, wanted, size)
@@ -99,12 +100,12 @@ def _narrowed(records: Sequence[EngineRecord], wanted: Wanted, fields: dict[str,
 
 def _cost(choice: Choice, wanted: Wanted) -> tuple[int, bool, int]:
     record = choice.record
-    return choice.size.pixels, not record.verified_on(wanted.card), record.key.profiles[choice.profile].most.pixels
+    return choice.size.pixels, not record.verified_on(wanted.gpu), record.key.profiles[choice.profile].most.pixels
 
 
 def _fits(field: str, record: EngineRecord, wanted: Wanted) -> bool:
     held: str = getattr(record.key, field)
-    return held == getattr(wanted, field) or (field == "compute_capability" and held == ANY_CARD)
+    return held == getattr(wanted, field) or (field == "compute_capability" and held == ANY_GPU)
 
 
 def _lacking(field: str, called: str, there: Iterable[EngineRecord], wanted: Wanted) -> str:

@@ -14,7 +14,7 @@ from runtime.engines.record import EngineParity, EngineRecord
 from runtime.errors import UsageError
 
 _UNITS = {"": 1, "K": 10**3, "M": 10**6, "G": 10**9, "T": 10**12}
-_HEADINGS = ("engine", "model", "target", "precision", "profiles", "card", "size", "age", "state")
+_HEADINGS = ("engine", "model", "target", "precision", "profiles", "GPU", "size", "age", "state")
 
 
 def answer(arguments: list[str]) -> tuple[str, int]:
@@ -96,7 +96,7 @@ def _row(entry: Stored) -> tuple[str, ...]:
 def _state(parity: Sequence[EngineParity]) -> str:
     if not parity:
         return "never run here"
-    worst = [of_card.found.psnr_worst_db for of_card in parity if of_card.found.psnr_worst_db is not None]
+    worst = [of_gpu.found.psnr_worst_db for of_gpu in parity if of_gpu.found.psnr_worst_db is not None]
     return f"compared: worst {min(worst):.1f} dB" if worst else "compared: identical"
 
 

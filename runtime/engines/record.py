@@ -14,16 +14,17 @@ from datetime import datetime, timedelta
 from typing import NamedTuple
 
 from runtime.errors import BackendError, UsageError
+from runtime.machine.nvidia import Gpu
 from runtime.model.manifest import MINIMUM_SIDE, ParityRecord, PrecisionFacts
 from runtime.model.strict_json import decode, encode, parse
 
 ENGINE_SCHEMA = 2  # raised whenever a field changes its meaning; engines of another schema are built again
 TARGETS = ("tensorrt-rtx", "tensorrt")
 PRECISIONS = ("fp16", "fp32")
-ANY_CARD = "any"  # the compute capability of an engine that TensorRT-RTX fits to whichever card it meets
+ANY_GPU = "any"  # the compute capability of an engine that TensorRT-RTX fits to whichever GPU it meets
 
 _SHA256 = re.compile("[0-9a-f]{64}")
-_CAPABILITY = re.compile(rf"\d+\.\d+|{ANY_CARD}")
+_CAPABILITY = re.compile(rf"\d+\.\d+|{ANY_GPU}")
 
 
 class Size(NamedTuple):
@@ -83,7 +84,7 @@ class EngineKey:
     model_sha256: str  # of the ONNX file that was compiled
     target: str
     builder: str  # version
-    compute_capability: str  # "8.6", or ANY_CARD
+    compute_capability: str  # "8.6", or ANY_GPU
     profiles: tuple[Profile, ...]  # in the engine's own order
     precision: str
     precision_map: str  # sha256 of the manifest's precision section; "" where it has none
@@ -114,16 +115,10 @@ def precision_map(facts: PrecisionFacts, precision: str) -> str:
 
 
 @dataclass(frozen=True)
-class Card:
-    name: str  # "NVIDIA GeForce RTX 4090"
-    compute_capability: str  # "8.9"
-
-
-@dataclass(frozen=True)
 class EngineParity:
-    """How far an engine was from the reference on one card."""
+    """How far an engine was from the reference on one GPU."""
 
-    card: Card
+    card: Gpu  # called so in the records of engines that are stored already
     found: ParityRecord
 
 
@@ -149,7 +144,7 @@ class EngineRecord:
     build_s: float
     layers: dict[str, int]  # computing layers by the precision that was read back
     attention: tuple[AttentionAudit, ...]
-    parity: tuple[EngineParity, ...]  # of every card on which it was compared and held; empty: it never ran on one
+    parity: tuple[EngineParity, ...]  # of every GPU on which it was compared and held; empty: it never ran on one
 
     def __post_init__(self) -> None:
         _check_schema(self.schema)
@@ -166,8 +161,8 @@ class EngineRecord:
         except ValueError as error:
             raise BackendError(f"{self.model}: a build time in UTC was expected, {self.built!r} came; build it again") from error
 
-    def verified_on(self, card: Card) -> bool:
-        return any(parity.card == card for parity in self.parity)
+    def verified_on(self, gpu: Gpu) -> bool:
+        return any(parity.card == gpu for parity in self.parity)
 
     def to_json(self) -> str:
         return encode(self)

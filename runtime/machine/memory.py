@@ -1,69 +1,50 @@
-"""Owns how much memory is free, and how much a picture would take; knows nothing of tiles.
-
-What an engine takes grows with a picture's pixels. Export counts how many bytes of FP32 the graph holds at once for each (`bytes_a_pixel`);
-an engine takes more, as it lays tensors out for its kernels and keeps what it has. By what multiple of that count a process grows, `python
--m benchmarks.measure.memory` measures and docs/runtime.md shows. bf16 takes between two thirds of FP32 and all of it, by network: so it has
-no factor of its own. An estimate is a little above what the worst of these networks took; another may take half of it.
-"""
+"""How much memory this process may use. Does not know what it is used for."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import os
+from dataclasses import dataclass
 from pathlib import Path
 
-from runtime.model.manifest import GraphFacts
-
-_FACTORS = {"openvino": 1.7, "onnxruntime": 5.2}
-# Where a control group's files lie, below the root of its hierarchy: version 2, and version 1 of older machines.
-_GROUPS = (
-    ("sys/fs/cgroup", "", "memory.max", "memory.current", "inactive_file"),
-    ("sys/fs/cgroup/memory", "memory", "memory.limit_in_bytes", "memory.usage_in_bytes", "total_inactive_file"),
-)
+from runtime.machine.control_group import ROOT, facts_of, memory_shares
 
 
-def engine_bytes_a_pixel(graph: GraphFacts, backend: str) -> float | None:
-    """What an engine takes for each pixel that it is given in one run. None: it computes in memory of its own."""
-    factor = _FACTORS.get(backend)
-    return None if factor is None else graph.bytes_a_pixel * factor
+@dataclass(frozen=True)
+class Memory:
+    """In GiB; None where the system does not say."""
+
+    total: float | None  # the machine's
+    free: float | None  # for this process, without swapping
+    limit: float | None  # of a container
 
 
-def bytes_of_results(graph: GraphFacts, pixels: int) -> int:
-    """Of the pictures that come of one with so many pixels, be they asked for or not."""
-    return (len(graph.outputs) - 1) * 3 * graph.scale**2 * pixels
+def memory(root: Path = ROOT) -> Memory:
+    total, limit = _total(root), min((share.limit for share in memory_shares(root)), default=None)
+    if limit is not None and total is not None and limit >= total:  # version 1 writes a huge number for none
+        limit = None
+    return Memory(_gib(total), _gib(free_memory(root)), _gib(limit))
 
 
-def free_memory(root: Path = Path("/")) -> int | None:
-    """Bytes that can be had without swapping, here and in the control group of this process. None where the system does not say."""
+def free_memory(root: Path = ROOT) -> int | None:
+    """Bytes that can be had without swapping, on the machine and in the control groups of this process. None where the system does not
+    say."""
+    available = _bytes(root, "MemAvailable")
+    return None if available is None else min([available, *(share.free for share in memory_shares(root))])
+
+
+def _total(root: Path) -> int | None:
+    if (total := _bytes(root, "MemTotal")) is not None:
+        return total
     try:
-        lines = (root / "proc/meminfo").read_text().splitlines()
-    except OSError:
+        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    except (ValueError, OSError):
         return None
-    available = next((int(line.split()[1]) * 1024 for line in lines if line.startswith("MemAvailable:")), None)
-    return min([*_left_by_groups(root), *([] if available is None else [available])], default=None)
 
 
-def _left_by_groups(root: Path) -> Iterator[int]:
-    """By each group that has a limit, from that of this process up: any of them may be the tightest."""
-    try:
-        memberships = (root / "proc/self/cgroup").read_text().splitlines()
-    except OSError:
-        return
-    for line in memberships:
-        _, controllers, path = line.split(":", 2)
-        for top, controller, limit, used, cached in _GROUPS:
-            if controller in controllers.split(","):
-                # In a container the path may be one of the host's, which is not there; its own group is then at the top.
-                own = Path(path.lstrip("/"))
-                for group in (own, *own.parents):
-                    yield from _left_by(root / top / group, limit, used, cached)
+def _bytes(root: Path, name: str) -> int | None:
+    kib = facts_of(root / "proc/meminfo").get(name, "").removesuffix(" kB")
+    return int(kib) * 1024 if kib.isdecimal() else None
 
 
-def _left_by(group: Path, limit: str, used: str, cached: str) -> Iterator[int]:
-    """Its limit less what is used; files that lie in memory and that nobody reads make room when it is needed."""
-    try:
-        most, taken = (group / limit).read_text().strip(), int((group / used).read_text())
-        counters = dict(line.split() for line in (group / "memory.stat").read_text().splitlines())
-    except OSError:
-        return
-    if most != "max":
-        yield max(0, int(most) - taken + int(counters.get(cached, "0")))
+def _gib(count: int | None) -> float | None:
+    return None if count is None else round(count / 2**30, 1)

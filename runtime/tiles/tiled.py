@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from runtime.backends.protocol import Backend
 from runtime.errors import PictureError, UsageError
-from runtime.machine.memory import bytes_of_results, engine_bytes_a_pixel, free_memory
+from runtime.machine.memory import free_memory
 from runtime.model.manifest import GraphFacts, ModelManifest
 from runtime.picture import Picture, Tensors
 from runtime.tiles.geometry import Span, TilePlan, check_side, least_side, plan_tiles
@@ -34,6 +34,7 @@ class Tiled:
 
     def __init__(self, manifest: ModelManifest, backend: Backend, tile: Tile, mode: str) -> None:
         self.facts, self.depth, self.memory = backend.facts, backend.depth, backend.memory
+        self.times, self.memory_factor = backend.times, backend.memory_factor
         self._name, self._graph = manifest.name, manifest.graph
         self._backend, self._tile = backend, tile
         # For throughput every run under way has memory of its own, else they take turns in that of one.
@@ -93,11 +94,11 @@ class Tiled:
     def _fitting(self, count: int, height: int, width: int) -> TilePlan | None:
         graph, tile = self._graph, self._tile
         plan = plan_tiles(graph, height, width, tile) if isinstance(tile, int) and max(height, width) > tile else None
-        free, engine = free_memory(), engine_bytes_a_pixel(graph, self._backend.facts.name)
-        if free is None or engine is None:  # an engine on a GPU, whose memory is its own
+        free = free_memory()
+        if free is None or self.memory_factor is None:
             return plan
-        at_once = count * self._at_once
-        results, allowed = at_once * bytes_of_results(graph, height * width), _SHARE * free
+        at_once, engine = count * self._at_once, graph.bytes_a_pixel * self.memory_factor
+        results, allowed = at_once * _bytes_of_results(graph, height * width), _SHARE * free
         pixels = height * width if plan is None else plan.height * plan.width
         if (needed := results + at_once * engine * pixels) <= allowed:
             return plan
@@ -128,6 +129,11 @@ def check_tile(graph: GraphFacts, tile: object) -> None:
         check_side(graph, tile)
     elif tile not in ("auto", None):
         raise UsageError(f"the side of a tile in pixels, 'auto' or None was expected, {tile!r} came")
+
+
+def _bytes_of_results(graph: GraphFacts, pixels: int) -> int:
+    """Of the pictures that come of one with so many pixels, be they asked for or not."""
+    return (len(graph.outputs) - 1) * 3 * graph.scale**2 * pixels
 
 
 def _means(pictures: NDArray[np.generic]) -> NDArray[np.float32]:

@@ -122,7 +122,7 @@ def _spoil(cache: EngineCache) -> Path:
 def test_the_engines_of_this_machine(capsys: pytest.CaptureFixture[str]) -> None:
     assert run("engines", []) == 0
     heading, *rows = map(_columns, capsys.readouterr().out.splitlines())
-    assert heading == ["engine", "model", "target", "precision", "profiles", "card", "size", "age", "state"]
+    assert heading == ["engine", "model", "target", "precision", "profiles", "GPU", "size", "age", "state"]
     target = ["derain", "tensorrt-rtx 1.7.1", "fp16"]
     ran = [*target, "1280×720, batch 1; 1920×1080, batch 1", "any", "2.0 MB", "5 min", "compared: worst 51.0 dB"]
     never = [*target, "720p: 640×360 to 1920×1080, batch 1 to 4", "8.6", "2.0 MB", "3 d", "never run here"]

@@ -1,4 +1,4 @@
-"""Owns which engines a test that asks all of them can ask here: those of the CPU always, those of a card where it is there."""
+"""Owns which engines a test that asks all of them can ask here: those of the CPU always, those of a GPU where it is there."""
 
 from __future__ import annotations
 

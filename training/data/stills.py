@@ -22,6 +22,8 @@ from numpy.typing import NDArray
 
 from runtime.errors import DataError, PictureError
 from runtime.files.pictures import read_picture
+from runtime.machine.control_group import ROOT
+from runtime.machine.memory import free_memory
 from runtime.model.manifest import MINIMUM_SIDE
 from runtime.picture import Picture
 from training.data.folders import Pairing, Still
@@ -35,14 +37,10 @@ _T = TypeVar("_T")
 _Array = TypeVar("_Array", bound=NDArray[Any])
 
 
-def half_of_free_memory() -> int:
-    """In bytes; what Linux would hand out without swapping."""
-    try:
-        with open("/proc/meminfo", encoding="ascii") as file:
-            fields = dict(line.split(":", 1) for line in file)
-        return int(fields["MemAvailable"].split()[0]) * 1024 // 2
-    except (OSError, KeyError):  # another system
-        return MEMORY
+def half_of_free_memory(root: Path = ROOT) -> int:
+    """In bytes; MEMORY where the system does not say what is free."""
+    free = free_memory(root)
+    return MEMORY if free is None else free // 2
 
 
 class Kept:

@@ -6,7 +6,6 @@ processes share one step's batch, and a batch that broke something can be drawn 
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
@@ -15,6 +14,7 @@ from lightning_fabric import Fabric
 from torch import Tensor
 
 from runtime.errors import UsageError
+from runtime.machine.processor import usable_cores
 from training.data.batches import Batch, Patches, TrainingPictures, prefetched
 from training.loop.devices import processes_here
 from training.recipes.recipe import Recipe
@@ -61,7 +61,7 @@ class Learning:
         """
         if self._fabric.device.type == "cpu":
             return map(self.draw, range(first, last))
-        cores = len(os.sched_getaffinity(0)) // processes_here(self._fabric.world_size)
+        cores = usable_cores() // processes_here(self._fabric.world_size)
         workers = min(max(cores - 1, 1), _MOST_DRAWING)
         return prefetched(self.draw, first, last, workers=workers, ahead=4 * workers)
 

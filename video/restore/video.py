@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-import os
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -16,6 +15,7 @@ from pathlib import Path
 
 from runtime.errors import BackendError, PictureError, SourceError, UsageError
 from runtime.files.pictures import DESCRIBED_SUFFIXES, PICTURE_SUFFIXES, left_behind, read_picture, write_picture
+from runtime.machine.processor import usable_cores
 from runtime.model.manifest import MINIMUM_SIDE
 from runtime.restorer import Restored, Restorer
 from runtime.timing import StageTimes
@@ -43,7 +43,7 @@ def engine_threads() -> int | None:
     Of two cores it gets both (None): there, decoding, the model and encoding reach the bound that no division of cores can beat
     (docs/performance.md). More cores were not to be had for a measurement.
     """
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    cores = usable_cores()
     return None if cores < 4 else cores - cores // 4
 
 

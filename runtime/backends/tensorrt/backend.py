@@ -1,6 +1,6 @@
-"""Owns running a bundle's engines with TensorRT or TensorRT-RTX on the card; knows nothing of how engines are built.
+"""Owns running a bundle's engines with TensorRT or TensorRT-RTX on the GPU; knows nothing of how engines are built.
 
-Which engine and profile serve a size, runtime/engines/choice.py says; what a picture goes through on the card is in tensorrt_lane.py.
+Which engine and profile serve a size, runtime/engines/choice.py says; what a picture goes through on the GPU is in tensorrt_lane.py.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from runtime.engines.cache import EngineCache
 from runtime.engines.choice import Wanted, choose, of_this_machine, of_this_model, verified
 from runtime.engines.record import EngineRecord, Size, precision_map
 from runtime.errors import BackendError, DeviceLost
-from runtime.machine.nvidia import card
+from runtime.machine.nvidia import first_gpu
 from runtime.model.bundle import GRAPHS, Bundle
 from runtime.model.zoo import name_of
 from runtime.picture import Picture, PictureMemory, Tensors
@@ -34,7 +34,7 @@ from runtime.timing import StageTimes
 
 _CHOICES_KEPT = 256  # of sizes; a choice is a few words
 
-# Lanes: for latency one picture computes while its neighbours' bytes move, for throughput two more compute beside it, which fills a card
+# Lanes: for latency one picture computes while its neighbours' bytes move, for throughput two more compute beside it, which fills a GPU
 # that one small picture does not.
 _LANES = {"latency": 2, "throughput": 3}
 
@@ -42,27 +42,29 @@ _LANES = {"latency": 2, "throughput": 3}
 def stored_engines(bundle: Bundle, target: str, *, exact: bool, cache: EngineCache) -> tuple[list[EngineRecord], Wanted]:
     """The stored engines of this bundle, whatever machine they are for, and what this machine wants but for TensorRT's version.
 
-    Asks for what is quick to tell first: the card, the packages, the engines.
+    Asks for what is quick to tell first: the GPU, the packages, the engines.
     """
-    here, precision = card(), "fp32" if exact else "fp16"
+    here, precision = first_gpu(), "fp32" if exact else "fp16"
     require_installed(target)
     model = bundle.manifest.files[GRAPHS[precision]]
     wanted = Wanted(name_of(bundle.folder), model, target, "", here, precision, precision_map(bundle.manifest.precision, precision))
     return of_this_model([stored.record for stored in cache.records() if stored.record is not None], wanted), wanted
 
 
-def open_card(target: str) -> tuple[Device, Opened, Graphs | None]:
+def open_gpu(target: str) -> tuple[Device, Opened, Graphs | None]:
     """What it takes to run engines; an error that says what is missing. No graphs where TensorRT captures by itself."""
     device, package = open_device(), open_package(target)
     return device, package, None if PACKAGES[target].compiles else Graphs()
 
 
 class TensorRtBackend:
-    """FP16 engines, or FP32 ones where that is asked for. `times` has what the stages of each run took on the card; no core computes,
+    """FP16 engines, or FP32 ones where that is asked for. `times` has what the stages of each run took on the GPU; no core computes,
     whatever `threads` of the options says.
 
     Sizes that no profile takes are padded where the network allows it; `health` is then of the padded picture.
     """
+
+    memory_factor = None  # engines compute on the GPU
 
     def __init__(
         self,
@@ -73,10 +75,10 @@ class TensorRtBackend:
         proven: bool = False,
         only: EngineRecord | None = None,
     ) -> None:
-        """With `proven`, engines that were verified on this card; with `only`, that one alone."""
+        """With `proven`, engines that were verified on this GPU; with `only`, that one alone."""
         self._cache = EngineCache()
         found, wanted = stored_engines(bundle, target, exact=options.exact, cache=self._cache)
-        self._device, self._package, self._graphs = open_card(target)
+        self._device, self._package, self._graphs = open_gpu(target)
         self._wanted = replace(wanted, builder=self._package.version)
         runs = verified if proven else of_this_machine
         self._records: Sequence[EngineRecord] = [only] if only else runs(found, self._wanted)
@@ -138,7 +140,7 @@ class TensorRtBackend:
                 self._lanes.append(Lane(self._device, scratch, self._graphs, self._graph.outputs, self._graph.scale))
 
     def _free_all(self) -> None:
-        """What was taken from the card, unless that is lost."""
+        """What was taken from the GPU, unless that is lost."""
         forsaken = self._forsaken()
         with self._loading:  # who loads an engine ends that first
             lanes, scratches, engines = self._lanes, self._scratches, self._engines
@@ -196,14 +198,14 @@ class TensorRtBackend:
     def _check_device(self, error: BackendError) -> None:
         if self._ended or not self._forsaken():
             return
-        lost = "the card no longer answers, and this backend is closed; see nvidia-smi, then start this program again"
+        lost = "the GPU no longer answers, and this backend is closed; see nvidia-smi, then start this program again"
         with self._turn:
             self._ended = lost
             self._turn.notify_all()
         raise DeviceLost(f"{error}; {lost}") from error
 
     def _forsaken(self) -> bool:
-        """Whether the card is lost. What lies on it is never let go then."""
+        """Whether the GPU is lost. What lies on it is never let go then."""
         forsaken = self._device.forsaken()
         if forsaken:
             keep_for_ever((*self._lanes, *self._scratches, *self._engines.values()))
@@ -211,10 +213,10 @@ class TensorRtBackend:
 
     def _facts(self) -> BackendFacts:
         wanted, count = self._wanted, len(self._records)
-        target, here = wanted.target, wanted.card
+        target, here = wanted.target, wanted.gpu
         unverified = [record for record in self._records if not record.verified_on(here)]
-        checked = "verified on this card"
+        checked = "verified on this GPU"
         if unverified:
-            checked = f"{len(unverified)} of {count} never verified on this card: clearway verify {wanted.bundle} --backend {target}"
+            checked = f"{len(unverified)} of {count} never verified on this GPU: clearway verify {wanted.bundle} --backend {target}"
         engines = "1 engine" if count == 1 else f"{count} engines"
         return BackendFacts(target, wanted.precision, f"{target} {wanted.builder}, {here.name}, {engines}, {checked}")

@@ -54,7 +54,7 @@ class LoadedEngine:
         return " ".join("; ".join(self._package.log.take()).split()) or _NOTHING_SAID
 
     def keep(self) -> None:
-        """Writes what was compiled for this card since it was loaded, if anything was, so that the next process need not compile it."""
+        """Writes what was compiled for this GPU since it was loaded, if anything was, so that the next process need not compile it."""
         if self._kernels is not None:
             self._kernels.write()
 
@@ -80,8 +80,8 @@ _HOW: dict[str, Callable[[LoadedEngine], object]] = {
 
 
 class _Kernels:
-    """What TensorRT-RTX compiled, in a private folder: it is code that runs on the card. TensorRT-RTX itself refuses what was compiled for
-    another card, driver or version, or is damaged, and begins anew."""
+    """What TensorRT-RTX compiled, in a private folder: it is code that runs on the GPU. TensorRT-RTX itself refuses what was compiled for
+    another GPU, driver or version, or is damaged, and begins anew."""
 
     def __init__(self, config: rtx.IRuntimeConfig, name: str) -> None:
         self._cache = config.create_runtime_cache()

@@ -1,4 +1,4 @@
-"""Owns one buffer set: what a picture needs on its way through the card, in a stream of its own; knows nothing of which engine is best.
+"""Owns one buffer set: what a picture needs on its way through the GPU, in a stream of its own; knows nothing of which engine is best.
 
 While one lane's picture computes, the next one's bytes go up in another lane, and the one's before come down.
 """
@@ -73,7 +73,7 @@ class Lane:
         return place in self._contexts
 
     def run(self, place: Place, frames: Picture, into: Tensors) -> dict[str, float]:
-        """Fills `into`; seconds on the card by stage. Whatever is raised, nothing reads or writes the caller's arrays any more."""
+        """Fills `into`; seconds on the GPU by stage. Whatever is raised, nothing reads or writes the caller's arrays any more."""
         stream, known = self._stream, self.holds(place)
         try:
             context = self._shaped(place)
@@ -161,7 +161,7 @@ class Lane:
                 raise
 
     def _download(self, into: Tensors, shapes: dict[str, tuple[int, ...]]) -> Tensors:
-        """What is to be copied from there when all is done: pinned arrays of the caller's are written to by the card itself."""
+        """What is to be copied from there when all is done: pinned arrays of the caller's are written to by the GPU itself."""
         waiting: Tensors = {}
         for name, wanted in into.items():
             direct = wanted.shape == shapes[name] and self._device.is_pinned(wanted)

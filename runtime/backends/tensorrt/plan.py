@@ -54,7 +54,7 @@ def as_tensor(name: str, memory: NDArray[np.uint8], shape: tuple[int, ...]) -> T
 def planned(held: int, needs: Iterable[int]) -> int:
     """How many bytes to hold for what is in use, of which one at a time needs them.
 
-    What is held stays as long as it suffices, since changing it means to wait for the card and to capture every graph again; but one
+    What is held stays as long as it suffices, since changing it means to wait for the GPU and to capture every graph again; but one
     huge picture does not keep its memory for ever.
     """
     most = max([_LEAST_BYTES, *needs])

@@ -8,7 +8,7 @@ from runtime.backends.tensorrt.api import EnumMember, IHostMemory
 
 
 class IRuntimeCache(Protocol):
-    """The kernels that were compiled for this card."""
+    """The kernels that were compiled for this GPU."""
 
     def serialize(self) -> IHostMemory: ...
     def deserialize(self, kernels: bytes, /) -> bool: ...

@@ -1,4 +1,4 @@
-"""How busy a card is: its own clock against the wall's, on a card of paper, where every mark is a millisecond after the last."""
+"""How busy a GPU is: its own clock against the wall's, on a simulated GPU, where every mark is a millisecond after the last."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from pathlib import Path
 from benchmarks.gpu.streaming import measure_stream
 from runtime.model.bundle import open_bundle
 from runtime.restorer import load
-from tests.support.runtime.simulated_tensorrt import engine_for, paper_machine
+from tests.support.runtime.simulated_tensorrt import engine_for, simulated_machine
 from tests.support.tiny import make_bundle
 
 
 def test_a_stream(tmp_path: Path) -> None:
-    with paper_machine(tmp_path / "cache"):
+    with simulated_machine(tmp_path / "cache"):
         bundle = open_bundle(make_bundle(tmp_path / "tiny", "brighten"))
         engine_for(bundle)
         with load(bundle.folder, "tensorrt") as restorer:

@@ -14,7 +14,7 @@ from export.engines.engine import Order, build_engine
 from export.engines.profiles import engines_for
 from export.engines.targets import open_toolchain
 from runtime.engines.cache import EngineCache
-from runtime.engines.record import ANY_CARD, EngineRecord, Profile, Size
+from runtime.engines.record import ANY_GPU, EngineRecord, Profile, Size
 from runtime.errors import ExportError
 from runtime.model.bundle import Bundle
 from tests.support.export.engine_bundles import Part, engine_bundle, graph_of, typed_graph
@@ -86,7 +86,7 @@ def test_every_preset_builds_in_fp16(
     record = build_engine(bundle, _order(profiles=profiles), cache, _quiet).record
     assert set(record.layers) == {"fp16"}  # means and norms of whole pictures are FP32, and no multiplications
     key = record.key
-    assert (key.target, key.builder, key.compute_capability) == ("tensorrt-rtx", open_toolchain("tensorrt-rtx").version, ANY_CARD)
+    assert (key.target, key.builder, key.compute_capability) == ("tensorrt-rtx", open_toolchain("tensorrt-rtx").version, ANY_GPU)
     assert (key.precision, key.profiles, key.model_sha256) == ("fp16", profiles, bundle.manifest.files["model.fp16.onnx"])
     stored, plan = cache.read(key)
     assert stored == record

@@ -12,7 +12,7 @@ import pytest
 from export.engines import targets
 from export.engines.targets import open_toolchain
 from runtime.backends.tensorrt.package import PACKAGES
-from runtime.engines.record import ANY_CARD
+from runtime.engines.record import ANY_GPU
 from runtime.errors import BackendError, MissingExtra, UsageError
 
 
@@ -29,7 +29,7 @@ def _installed(monkeypatch: pytest.MonkeyPatch, version: str, capability: str = 
 def test_tensorrt_rtx_opens_without_a_card_and_builds_for_any() -> None:
     tensorrt_rtx = pytest.importorskip("tensorrt_rtx", reason="tensorrt-rtx-cu13 is not installed")
     tools = open_toolchain("tensorrt-rtx")
-    assert (tools.target, tools.version, tools.compute_capability) == ("tensorrt-rtx", tensorrt_rtx.__version__, ANY_CARD)
+    assert (tools.target, tools.version, tools.compute_capability) == ("tensorrt-rtx", tensorrt_rtx.__version__, ANY_GPU)
     assert open_toolchain("tensorrt-rtx").logger is tools.logger, "TensorRT would ignore a second one"
 
 

@@ -12,11 +12,12 @@ from export.verify.engine_parity import sizes_of
 from export.verify.verify import verify_bundle
 from runtime.backends.choose import open_backend
 from runtime.engines.cache import EngineCache
-from runtime.engines.record import Card, EngineParity, Profile, Size
+from runtime.engines.record import EngineParity, Profile, Size
 from runtime.errors import BackendError
+from runtime.machine.nvidia import Gpu
 from runtime.model.bundle import Bundle, open_bundle
-from tests.support.runtime.simulated_tensorrt import engine_for, paper_machine
-from tests.support.runtime.stored_engines import CARD, PARITY, static
+from tests.support.runtime.simulated_tensorrt import engine_for, simulated_machine
+from tests.support.runtime.stored_engines import GPU, PARITY, static
 from tests.support.tiny import make_bundle
 
 HD = Profile("hd", Size(1, 48, 64), Size(1, 96, 128), Size(4, 96, 128))
@@ -24,7 +25,7 @@ HD = Profile("hd", Size(1, 48, 64), Size(1, 96, 128), Size(4, 96, 128))
 
 @pytest.fixture
 def bundle(tmp_path: Path) -> Iterator[Bundle]:
-    with paper_machine(tmp_path / "cache"):
+    with simulated_machine(tmp_path / "cache"):
         yield open_bundle(make_bundle(tmp_path / "tiny", "brighten"))
 
 
@@ -34,17 +35,17 @@ def test_an_engine_that_agrees_is_what_auto_takes(bundle: Bundle) -> None:
     report = verify_bundle(bundle.folder, ("tensorrt",))
     assert report.holds
     (verdict,) = report.verdicts
-    said = f"8 pictures, the proof's mirrored out to 64×48, 97×73, 128×96, 40×50, FP32 answers of onnxruntime, on {CARD.name}"
+    said = f"8 pictures, the proof's mirrored out to 64×48, 97×73, 128×96, 40×50, FP32 answers of onnxruntime, on {GPU.name}"
     assert (verdict.compared, verdict.record.pictures) == (8, said)
     kept = EngineCache().read(stored.key)[0]
-    assert kept.parity == (EngineParity(CARD, verdict.record),)
+    assert kept.parity == (EngineParity(GPU, verdict.record),)
     choice = open_backend(bundle)
     assert choice.backend.facts.name == "tensorrt"
     choice.backend.close()
 
 
 def test_one_that_does_not_agree_is_no_longer_verified_here(bundle: Bundle) -> None:
-    elsewhere = EngineParity(Card("Another", "8.6"), PARITY.found)
+    elsewhere = EngineParity(Gpu("Another", "8.6"), PARITY.found)
     stored = engine_for(bundle, "tensorrt-rtx", kind="dark", parity=(elsewhere, PARITY))
     report = verify_bundle(bundle.folder, ("tensorrt-rtx",))
     assert not report.holds

@@ -35,7 +35,7 @@ SMALL = ((33, 47), (17, 19))
 
 @pytest.fixture(autouse=True)
 def _small_pictures(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(nvidia, "_looked", lambda: "no NVIDIA driver")
+    monkeypatch.setattr(nvidia, "find_gpu", lambda: "no NVIDIA driver")
     for module in (bundle_writer, cases, answers):
         monkeypatch.setattr(module, "SIZES", SMALL)
     monkeypatch.setattr(bundle_writer, "PROOF_SIZES", SMALL)

@@ -25,8 +25,8 @@ def bundle(tmp_path_factory: pytest.TempPathFactory) -> Bundle:
 
 
 @pytest.fixture(autouse=True)
-def _no_card(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(nvidia, "_looked", lambda: "no NVIDIA driver")
+def _no_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(nvidia, "find_gpu", lambda: "no NVIDIA driver")
 
 
 @pytest.fixture
@@ -123,12 +123,17 @@ def test_a_graph_that_no_engine_can_load(tmp_path: Path, name: str) -> None:
 
 
 @pytest.mark.parametrize("name", ["tensorrt", "tensorrt-rtx"])
-def test_a_card_that_is_not_there_is_told_first(bundle: Bundle, name: str) -> None:
+def test_a_gpu_that_is_not_there_is_told_first(bundle: Bundle, name: str) -> None:
     with pytest.raises(BackendError, match=r"^no NVIDIA driver$"):
         open_backend(bundle, name)
 
 
-def test_on_a_machine_without_a_card_nothing_of_a_card_is_loaded(bundle: Bundle) -> None:
+def test_on_a_machine_without_a_gpu_nothing_of_a_gpu_is_loaded(bundle: Bundle) -> None:
     before = set(sys.modules)
     open_backend(bundle)
     assert not {name.partition(".")[0] for name in set(sys.modules) - before} & {"pycuda", "cuda", "tensorrt", "tensorrt_rtx"}
+
+
+@pytest.mark.parametrize("name", CPU)
+def test_an_engine_of_the_cpu_says_what_memory_it_takes(bundle: Bundle, name: str) -> None:
+    assert (open_backend(bundle, name).backend.memory_factor or 0) > 1

@@ -16,7 +16,7 @@ from runtime.errors import BackendError
 from runtime.model.bundle import Bundle, open_bundle
 from runtime.picture import Picture
 from tests.support.engines import ENGINES
-from tests.support.runtime.simulated_tensorrt import engine_for, paper_machine
+from tests.support.runtime.simulated_tensorrt import engine_for, simulated_machine
 from tests.support.tiny import make_bundle
 
 
@@ -25,14 +25,14 @@ def bundle(tmp_path_factory: pytest.TempPathFactory) -> Bundle:
     return open_bundle(make_bundle(tmp_path_factory.mktemp("bundles") / "tiny", "brighten"))
 
 
-_ON_PAPER = ("tensorrt", "tensorrt-rtx")
+_SIMULATED = ("tensorrt", "tensorrt-rtx")
 
 
-@pytest.fixture(params=[*ENGINES, *_ON_PAPER])
+@pytest.fixture(params=[*ENGINES, *_SIMULATED])
 def backend(request: pytest.FixtureRequest, bundle: Bundle, tmp_path: Path) -> Iterator[Backend]:
-    """What needs a card runs on one of paper, if it can."""
-    with paper_machine(tmp_path) if request.param in _ON_PAPER else nullcontext():
-        if request.param in _ON_PAPER:
+    """What needs a GPU runs on a simulated one, if it can."""
+    with simulated_machine(tmp_path) if request.param in _SIMULATED else nullcontext():
+        if request.param in _SIMULATED:
             engine_for(bundle, request.param)
         opened = open_backend(bundle, request.param).backend
         yield opened

@@ -1,4 +1,4 @@
-"""Whether ONNX Runtime could run on a card: each thing that may be missing has its own line, and nothing heavy is loaded to know."""
+"""Whether ONNX Runtime could run on a GPU: each thing that may be missing has its own line, and nothing heavy is loaded to know."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from pathlib import Path
 
 import pytest
 
-from runtime.backends import onnxruntime_build as build
+from runtime.backends.onnxruntime_build import CUDA_PROVIDER, require_gpu_build
 from runtime.errors import BackendError, MissingExtra
 from tests.support.export.stubs import compiled
 
 
 @pytest.fixture
-def driver(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(build, "_DRIVER", str(compiled(tmp_path / "libdriver.so", "int nothing;")))
+def driver(tmp_path: Path) -> str:
+    return str(compiled(tmp_path / "libdriver.so", "int nothing;"))
 
 
 @pytest.fixture
@@ -29,41 +29,36 @@ def package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return folder
 
 
-def test_no_driver(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(build, "_DRIVER", "libthere_is_no_such_driver.so.1")
+def test_no_driver() -> None:
     with pytest.raises(BackendError, match="no NVIDIA driver"):
-        build.require_gpu_build()
+        require_gpu_build("libthere_is_no_such_driver.so.1")
 
 
-@pytest.mark.usefixtures("driver")
-def test_not_installed(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_not_installed(driver: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "onnxruntime", None)
     with pytest.raises(MissingExtra, match=r"onnxruntime-gpu is not installed; .* pip install 'clearway\[gpu\]'"):
-        build.require_gpu_build()
+        require_gpu_build(driver)
 
 
-@pytest.mark.usefixtures("driver", "package")
-def test_the_cpu_build_says_how_to_change_it() -> None:
+@pytest.mark.usefixtures("package")
+def test_the_cpu_build_says_how_to_change_it(driver: str) -> None:
     command = r"pip uninstall -y onnxruntime && pip install 'onnxruntime-gpu\[cuda,cudnn\]'"
     with pytest.raises(BackendError, match=f"the CPU build of onnxruntime is installed.*{command}$"):
-        build.require_gpu_build()
+        require_gpu_build(driver)
 
 
-@pytest.mark.usefixtures("driver")
-def test_the_gpu_build_passes(package: Path) -> None:
-    (package / "capi" / build._PROVIDER).touch()
-    build.require_gpu_build()
+def test_the_gpu_build_passes(driver: str, package: Path) -> None:
+    (package / "capi" / CUDA_PROVIDER).touch()
+    require_gpu_build(driver)
 
 
 def test_passing_it_over_loads_nothing() -> None:
     code = """
 import sys
-from runtime.backends import onnxruntime_build as build
-from runtime.backends.choose import _onnxruntime_cuda
+from runtime.backends.choose import open_backend
 from runtime.errors import BackendError
-build._DRIVER = "libthere_is_no_such_driver.so.1"
 try:
-    _onnxruntime_cuda(None, None)
+    open_backend(None, "onnxruntime-cuda")
 except BackendError:
     print(*{"onnxruntime", "runtime.backends.onnxruntime_cuda"} & sys.modules.keys())
 """

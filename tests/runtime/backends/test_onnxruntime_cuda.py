@@ -1,4 +1,4 @@
-"""ONNX Runtime on a card. What needs no card is asked of the same class on the CPU provider; tests marked gpu ask the card itself."""
+"""ONNX Runtime on a GPU. What needs no GPU is asked of the same class on the CPU provider; tests marked gpu ask the GPU itself."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ import pytest
 
 from export.verify.verify import verify_bundle
 from runtime.backends import onnxruntime_cuda as leaf
-from runtime.backends import onnxruntime_gpu as card
+from runtime.backends import onnxruntime_gpu as gpu
 from runtime.backends.choose import open_backend
 from runtime.backends.onnxruntime_cuda import OnnxRuntimeCudaBackend
 from runtime.backends.protocol import EngineOptions
@@ -42,12 +42,12 @@ _LOST += "CUDA failure 700: an illegal memory access was encountered ; GPU=0 ; h
 
 @pytest.fixture
 def on_cpu(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
-    monkeypatch.setattr(card, "PROVIDER", "CPUExecutionProvider")
-    monkeypatch.setattr(card, "DEVICE", "cpu")
-    monkeypatch.setattr(card, "provider_options", lambda *, fixed: {})
-    monkeypatch.setattr(card, "pinned", lambda size: np.empty(size, np.uint8).data)
-    monkeypatch.setattr(card, "questioned", lambda: None)
-    monkeypatch.setattr(card, "answers", lambda: True)
+    monkeypatch.setattr(gpu, "PROVIDER", "CPUExecutionProvider")
+    monkeypatch.setattr(gpu, "DEVICE", "cpu")
+    monkeypatch.setattr(gpu, "provider_options", lambda *, fixed: {})
+    monkeypatch.setattr(gpu, "pinned", lambda size: np.empty(size, np.uint8).data)
+    monkeypatch.setattr(gpu, "questioned", lambda: None)
+    monkeypatch.setattr(gpu, "answers", lambda: True)
     return monkeypatch
 
 
@@ -107,8 +107,8 @@ class _Opened:
     def __init__(self, patch: pytest.MonkeyPatch) -> None:
         self.fixed: list[tuple[tuple[int, ...], bool]] = []
         self.threads: dict[int, set[int]] = defaultdict(set)
-        self._real = card.open_session
-        patch.setattr(card, "open_session", self._open)
+        self._real = gpu.open_session
+        patch.setattr(gpu, "open_session", self._open)
 
     def _open(self, path: Path, names: Any, shape: Any, *, fixed: bool, profile: Path | None = None) -> Any:
         self.fixed.append((tuple(shape), fixed))
@@ -208,14 +208,14 @@ def test_too_little_pinned_memory(backend: OnnxRuntimeCudaBackend, on_cpu: pytes
     def fails(size: int) -> memoryview:
         raise RuntimeError(f"/src/bfc_arena.cc:360 void* onnxruntime::BFCArena::AllocateRawInternal(size_t) {_NO_ROOM}")
 
-    on_cpu.setattr(card, "pinned", fails)
+    on_cpu.setattr(gpu, "pinned", fails)
     with pytest.raises(BackendError, match=r"3\.0 MB of pinned memory were .* not to be had; hand in"):
         backend.memory.array((1, 1000, 1000, 3))
 
 
-def test_a_card_that_is_lost_closes_it(backend: OnnxRuntimeCudaBackend, on_cpu: pytest.MonkeyPatch) -> None:
+def test_a_gpu_that_is_lost_closes_it(backend: OnnxRuntimeCudaBackend, on_cpu: pytest.MonkeyPatch) -> None:
     _failing(on_cpu, _LOST)
-    on_cpu.setattr(card, "answers", lambda: False)
+    on_cpu.setattr(gpu, "answers", lambda: False)
     why = r"the GPU failed on frames of .* \(CUDA failure 700: an illegal memory access was encountered\); see what nvidia-smi"
     with pytest.raises(DeviceLost, match=why):
         backend.run(frames(1, 20, 20))
@@ -223,14 +223,14 @@ def test_a_card_that_is_lost_closes_it(backend: OnnxRuntimeCudaBackend, on_cpu: 
         backend.run(frames(1, 16, 16))
 
 
-def test_what_is_on_a_lost_card_is_never_let_go(backend: OnnxRuntimeCudaBackend, on_cpu: pytest.MonkeyPatch) -> None:
+def test_what_is_on_a_lost_gpu_is_never_let_go(backend: OnnxRuntimeCudaBackend, on_cpu: pytest.MonkeyPatch) -> None:
     """ONNX Runtime's destructors would end the process: seen with the real GPU build over a CUDA whose every call fails."""
     others = set(leaf._sizes)
     for size in (16, 20):
         backend.run(frames(1, size, size))
     sizes, image = weakref.WeakSet(set(leaf._sizes) - others), leaf._pinned(768)
     memory = weakref.ref(_array_of(leaf._lent._held[max(leaf._lent._held)]))
-    on_cpu.setattr(card, "answers", lambda: False)
+    on_cpu.setattr(gpu, "answers", lambda: False)
     backend.run(frames(1, 24, 24))
     backend.close()
     del image
@@ -245,7 +245,7 @@ def _array_of(memory: memoryview) -> np.ndarray:
     return memory.obj
 
 
-def test_pinned_memory_is_freed_by_whoever_uses_the_card_next(backend: OnnxRuntimeCudaBackend) -> None:
+def test_pinned_memory_is_freed_by_whoever_uses_the_gpu_next(backend: OnnxRuntimeCudaBackend) -> None:
     """And so never while somebody records a CUDA graph."""
     image = leaf._pinned(768)
     memory = weakref.ref(_array_of(leaf._lent._held[max(leaf._lent._held)]))
@@ -272,9 +272,9 @@ def test_nothing_is_let_go_while_a_graph_is_recorded(backend: OnnxRuntimeCudaBac
     backend.run(frames(1, 16, 16))
     held = len(leaf._sizes)
     closer = threading.Thread(target=backend.close)
-    with leaf._CARD.alone():
+    with leaf._GPU.alone():
         closer.start()
-        _wait_until(lambda: leaf._CARD._wanting > 0)
+        _wait_until(lambda: leaf._GPU._wanting > 0)
         assert len(leaf._sizes) == held
     closer.join(_PATIENCE)
     assert len(leaf._sizes) < held
@@ -287,24 +287,24 @@ def _wait_until(holds: Callable[[], bool]) -> None:
         time.sleep(0.001)
 
 
-def test_a_card_is_asked_whether_it_answers(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_gpu_is_asked_whether_it_answers(monkeypatch: pytest.MonkeyPatch) -> None:
     byte = onnxruntime.OrtValue.ortvalue_from_numpy(np.ones(1, np.uint8))
-    monkeypatch.setattr(card, "questioned", lambda: byte)
-    assert card.answers()
+    monkeypatch.setattr(gpu, "questioned", lambda: byte)
+    assert gpu.answers()
     assert byte.numpy() == 0
 
     def fails(*_: Any) -> None:
         raise RuntimeError(_LOST)
 
     monkeypatch.setattr(onnxruntime.OrtValue, "update_inplace", fails)
-    assert not card.answers()
+    assert not gpu.answers()
 
 
 def test_what_went_wrong_is_told_apart() -> None:
     for words in (_NO_ROOM, "CUDA failure 2: out of memory ; GPU=0", "CUBLAS failure 3: CUBLAS_STATUS_ALLOC_FAILED ; GPU=0"):
-        assert card.ran_out(RuntimeError(words))
+        assert gpu.ran_out(RuntimeError(words))
     plain = RuntimeError("Got invalid dimensions for input: frame\nand more")
-    said = str(card.explained(plain, (1, 2, 3), lost=False))
+    said = str(gpu.explained(plain, (1, 2, 3), lost=False))
     assert said == "ONNX Runtime failed on frames of [1, 2, 3]: Got invalid dimensions for input: frame"
 
 
@@ -323,39 +323,39 @@ def test_what_keeps_it_from_starting(on_cpu: pytest.MonkeyPatch, bundle: Bundle,
     def fails(*_: Any, **__: Any) -> None:
         raise RuntimeError(words)
 
-    on_cpu.setattr(card, "open_session", fails)
+    on_cpu.setattr(gpu, "open_session", fails)
     with pytest.raises(BackendError, match=line) as error:
         OnnxRuntimeCudaBackend(bundle)
     assert "\n" not in str(error.value)
 
 
 def test_only_a_size_that_stays_pays_for_the_search() -> None:
-    once, stays = card.provider_options(fixed=False), card.provider_options(fixed=True)
+    once, stays = gpu.provider_options(fixed=False), gpu.provider_options(fixed=True)
     assert (once["cudnn_conv_algo_search"], once["enable_cuda_graph"]) == ("HEURISTIC", "0")
     assert (stays["cudnn_conv_algo_search"], stays["enable_cuda_graph"]) == ("EXHAUSTIVE", "1")
     assert once["use_tf32"] == stays["use_tf32"] == "0"
 
 
 def test_nodes_on_the_cpu_are_named(bundle: Bundle, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(card, "PROVIDER", "AzureExecutionProvider")  # it is in the CPU build, and takes no such node
-    monkeypatch.setattr(card, "provider_options", lambda *, fixed: {})
+    monkeypatch.setattr(gpu, "PROVIDER", "AzureExecutionProvider")  # it is in the CPU build, and takes no such node
+    monkeypatch.setattr(gpu, "provider_options", lambda *, fixed: {})
     with pytest.raises(BackendError, match=r"every node was expected on the GPU, .*\(Conv\).* and \d+ more would run on the CPU"):
-        card.open_session(bundle.fp16_path, ["n", "h", "w"], (1, 16, 16, 3), fixed=False)
+        gpu.open_session(bundle.fp16_path, ["n", "h", "w"], (1, 16, 16, 3), fixed=False)
 
 
 def test_a_provider_that_does_not_load(bundle: Bundle, monkeypatch: pytest.MonkeyPatch) -> None:
     fallen_back = SimpleNamespace(get_providers=lambda: ["CPUExecutionProvider"])
     monkeypatch.setattr(onnxruntime, "InferenceSession", lambda *_, **__: fallen_back)
-    monkeypatch.setattr(card, "prepare_libraries", lambda: "Failed to load libcublasLt.so.13")
+    monkeypatch.setattr(gpu, "prepare_libraries", lambda: "Failed to load libcublasLt.so.13")
     with pytest.raises(BackendError, match=r"cannot be loaded \(Failed to load libcublasLt.so.13\); install what it needs: pip "):
-        card.open_session(bundle.fp16_path, [], (1, 16, 16, 3), fixed=False)
+        gpu.open_session(bundle.fp16_path, [], (1, 16, 16, 3), fixed=False)
 
 
 def test_with_its_size_known_a_graph_has_no_shape_arithmetic(on_cpu: pytest.MonkeyPatch) -> None:
     arithmetic = {"Shape", "Mod", "Squeeze", "Expand"}
 
     def operators(shape: tuple[int, ...]) -> set[str]:
-        session = card.open_session(find("derain") / "model.fp16.onnx", card.dimensions_of(path)[: len(shape)], shape, fixed=False)
+        session = gpu.open_session(find("derain") / "model.fp16.onnx", gpu.dimensions_of(path)[: len(shape)], shape, fixed=False)
         return {node.op_type for part in session.get_provider_graph_assignment_info() for node in part.get_nodes()}
 
     path = find("derain") / "model.fp16.onnx"
@@ -365,9 +365,9 @@ def test_with_its_size_known_a_graph_has_no_shape_arithmetic(on_cpu: pytest.Monk
 
 def test_the_precision_is_that_of_the_layers(on_cpu: pytest.MonkeyPatch) -> None:
     path = find("derain") / "model.fp16.onnx"
-    assert card.precision_of(path, card.dimensions_of(path), (1, 16, 16, 3)) == "fp32"  # whatever its name: on the CPU it is computed so
-    assert card.precision_in([_kernel("Conv", "float16"), _kernel("Conv", "float16"), _kernel("MatMul", "float")]) == "fp16"
-    assert card.precision_in([_kernel("Conv", "float"), _kernel("Cast", "float16"), _kernel("Cast", "float16")]) == "fp32"
+    assert gpu.precision_of(path, gpu.dimensions_of(path), (1, 16, 16, 3)) == "fp32"  # whatever its name: on the CPU it is computed so
+    assert gpu.precision_in([_kernel("Conv", "float16"), _kernel("Conv", "float16"), _kernel("MatMul", "float")]) == "fp16"
+    assert gpu.precision_in([_kernel("Conv", "float"), _kernel("Cast", "float16"), _kernel("Cast", "float16")]) == "fp32"
 
 
 def _kernel(operator: str, kind: str) -> dict[str, Any]:
@@ -383,8 +383,8 @@ def test_the_graph_is_typed_unless_exact_is_asked_for(on_cpu: pytest.MonkeyPatch
 
 def _opened_paths(patch: pytest.MonkeyPatch) -> list[Path]:
     paths: list[Path] = []
-    real = card.open_session
-    patch.setattr(card, "open_session", lambda path, *rest, **named: paths.append(path) or real(path, *rest, **named))  # type: ignore[func-returns-value]
+    real = gpu.open_session
+    patch.setattr(gpu, "open_session", lambda path, *rest, **named: paths.append(path) or real(path, *rest, **named))  # type: ignore[func-returns-value]
     return paths
 
 

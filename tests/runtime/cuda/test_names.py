@@ -1,4 +1,4 @@
-"""Every name of cuda.bindings.driver that this room uses exists in the real package, which can be read without a card."""
+"""Every name of cuda.bindings.driver that this room uses exists in the real package, which can be read without a GPU."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Pinned memory is freed by who uses the card next, once, and never where the card is lost."""
+"""Pinned memory is freed by who uses the GPU next, once, and never where the GPU is lost."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def test_it_is_freed_after_the_last_view_is_gone_and_not_before_it_may_be() -> N
     assert freed == ["one"]
 
 
-def test_on_a_lost_card_nothing_is_freed_or_let_go() -> None:
+def test_on_a_lost_gpu_nothing_is_freed_or_let_go() -> None:
     freed: list[_Allocation] = []
     pinned, allocation = Pinned[_Allocation](freed.append), _Allocation()
     seen = weakref.ref(allocation)

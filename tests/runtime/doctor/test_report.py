@@ -14,7 +14,7 @@ from runtime.doctor.cards import Card, Graphics
 from runtime.doctor.extras import Extra, Package
 from runtime.doctor.report import examine, next_command
 from runtime.doctor.trial import Trial
-from runtime.machine.computer import processor
+from runtime.machine.processor import processor
 from tests.support.runtime import doctor_findings as findings
 from tests.support.runtime.doctor_findings import ALL, CPU_LINE, DAMAGED, GPU_LINE, LIVE_LINE, NO_ENGINE, REPORT, RUNS
 from tests.support.tiny import make_bundle

@@ -11,7 +11,7 @@ from runtime.doctor.codecs import Encoder, Encoders
 from runtime.doctor.report import Report
 from runtime.doctor.trial import PassedOver
 from runtime.doctor.words import text
-from runtime.machine.computer import Memory
+from runtime.machine.memory import Memory
 from tests.support.runtime.doctor_findings import ALL, CPU_LINE, DAMAGED, GPU_LINE, NO_ENGINE, REPORT, RUNS
 
 _HEALTHY = """\

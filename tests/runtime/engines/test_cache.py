@@ -86,7 +86,7 @@ def test_another_key_is_another_engine(stored: EngineCache) -> None:
 
 
 def test_storing_again_takes_the_place(stored: EngineCache) -> None:
-    """As the parity of an engine is added once it ran on a card."""
+    """As the parity of an engine is added once it ran on a GPU."""
     ran = dataclasses.replace(stored.read(KEY)[0], parity=(PARITY,))
     stored.store(ran, PLAN)
     assert stored.read(KEY) == (ran, PLAN)

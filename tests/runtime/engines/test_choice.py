@@ -9,11 +9,11 @@ from typing import Any
 import pytest
 
 from runtime.engines.choice import Wanted, choose
-from runtime.engines.record import ANY_CARD, EngineRecord, Size
+from runtime.engines.record import ANY_GPU, EngineRecord, Size
 from runtime.errors import BackendError
-from tests.support.runtime.stored_engines import CARD, KEY, PARITY, WIDE, key, record, static
+from tests.support.runtime.stored_engines import GPU, KEY, PARITY, WIDE, key, record, static
 
-WANTED = Wanted("derain", KEY.model_sha256, KEY.target, KEY.builder, CARD, KEY.precision, KEY.precision_map)
+WANTED = Wanted("derain", KEY.model_sha256, KEY.target, KEY.builder, GPU, KEY.precision, KEY.precision_map)
 HD = Size(1, 720, 1280)
 
 
@@ -38,8 +38,8 @@ def test_one_that_ran_comes_before_one_that_never_did() -> None:
     assert choose([exact, ran], WANTED, HD).record is ran
 
 
-def test_an_engine_for_any_card_serves_this_one() -> None:
-    engine = _engine(compute_capability=ANY_CARD)
+def test_an_engine_for_any_gpu_serves_this_one() -> None:
+    engine = _engine(compute_capability=ANY_GPU)
     assert choose([engine], WANTED, HD).record is engine
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from runtime.engines.record import ANY_CARD, ENGINE_SCHEMA, EngineKey, EngineRecord, Profile, Size
+from runtime.engines.record import ANY_GPU, ENGINE_SCHEMA, EngineKey, EngineRecord, Profile, Size
 from runtime.errors import BackendError, ClearwayError, UsageError
 from tests.support.runtime.stored_engines import KEY, PARITY, WIDE, key, record, static
 
@@ -27,7 +27,7 @@ OTHERS: dict[str, Any] = {
     "model_sha256": "c" * 64,
     "target": "tensorrt",
     "builder": "1.7.2",
-    "compute_capability": ANY_CARD,
+    "compute_capability": ANY_GPU,
     "profiles": (WIDE, static("4k", 2160, 3840)),
     "precision": "fp32",
     "precision_map": "",

@@ -17,6 +17,7 @@ from runtime.guard.faults import Normal
 from runtime.guard.guard import Guard, GuardOptions
 from runtime.picture import Picture, PictureMemory, Tensors
 from runtime.restorer import load
+from runtime.timing import StageTimes
 from tests.support.tiny import make_bundle
 
 
@@ -35,7 +36,7 @@ class Exact:
 
     def __init__(self, give: Callable[[Picture], Picture] = np.copy) -> None:
         self.facts = BackendFacts("exact", "fp32", "made for this test")
-        self.depth, self.memory = 1, PictureMemory()
+        self.depth, self.memory, self.times, self.memory_factor = 1, PictureMemory(), StageTimes(), 1.0
         self.opened = self.ran = self.closed = 0
         self._give = give
 

@@ -28,11 +28,12 @@ def compiled(library: Path, source: str) -> Path:
 
 
 def fake_driver(folder: Path, *, major: int = 0, minor: int = 0, code: int = 0) -> Path:
-    """libcuda.so.1 with one card of that compute capability, or one that answers with an error."""
+    """libcuda.so.1 with one GPU of that compute capability, or one that answers with an error."""
     source = f"""
         int cuInit(unsigned flags) {{ return {code}; }}
         int cuDeviceGet(int *device, int ordinal) {{ *device = ordinal; return 0; }}
-        int cuDeviceGetName(char *name, int length, int device) {{ const char *its = "Paper GPU"; while ((*name++ = *its++)); return 0; }}
+        int cuDeviceGetName(char *name, int length, int device)
+        {{ const char *its = "Simulated GPU"; while ((*name++ = *its++)); return 0; }}
         int cuDeviceGetAttribute(int *value, int attribute, int device) {{ *value = attribute == 75 ? {major} : {minor}; return 0; }}
     """
     return compiled(folder / "libcuda.so.1", source)

@@ -8,7 +8,8 @@ from runtime.doctor.codecs import Encoder, Encoders
 from runtime.doctor.extras import Extra, Package
 from runtime.doctor.report import Report, Software
 from runtime.doctor.trial import Measured, PassedOver, Trial
-from runtime.machine.computer import Memory, Processor
+from runtime.machine.memory import Memory
+from runtime.machine.processor import Processor
 
 MEASURED = Measured("openvino", "bf16", "OpenVINO 2026.4.1, 2 threads, AMD EPYC", first_s=0.61, fps=26.7, passed_over=())
 RUNS = Trial("derain", MEASURED, "", ())

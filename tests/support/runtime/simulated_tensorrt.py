@@ -1,4 +1,4 @@
-"""Owns TensorRT of paper, on a card of paper: the package's names over numpy, and engines in the cache that fit a bundle.
+"""Owns a simulated TensorRT, on a simulated GPU: the package's names over numpy, and engines in the cache that fit a bundle.
 
 A plan is JSON. Its engine does what tests/support/tiny.py's graphs do, and refuses a run that was not prepared as TensorRT wants it.
 """
@@ -22,11 +22,11 @@ from numpy.typing import NDArray
 from runtime.backends.tensorrt import log as tensorrt_log
 from runtime.cuda import device as cuda
 from runtime.engines.cache import EngineCache
-from runtime.engines.record import ANY_CARD, EngineKey, EngineRecord, Profile, Size, precision_map
+from runtime.engines.record import ANY_GPU, EngineKey, EngineRecord, Profile, Size, precision_map
 from runtime.machine import nvidia
 from runtime.model.bundle import GRAPHS, Bundle
-from tests.support.runtime.simulated_gpu import PaperCard, PaperDriver, PaperGraphs
-from tests.support.runtime.stored_engines import CARD, record
+from tests.support.runtime.simulated_gpu import SimulatedDriver, SimulatedGpu, SimulatedGraphs
+from tests.support.runtime.stored_engines import GPU, record
 
 VERSIONS = {"tensorrt": "11.4.0", "tensorrt-rtx": "1.7.1"}
 ADDED = {"identity": 0, "brighten": 10, "separate": 10, "enlarge": 0, "dark": -20}
@@ -44,8 +44,8 @@ def _answer(kind: str, frames: NDArray[np.uint8]) -> dict[str, NDArray[Any]]:
 
 
 class _Context:
-    def __init__(self, card: PaperCard, kind: str, how: object) -> None:
-        self._card, self._kind = card, kind
+    def __init__(self, gpu: SimulatedGpu, kind: str, how: object) -> None:
+        self._gpu, self._kind = gpu, kind
         assert how == "user managed" or (isinstance(how, _Config) and how.allocation == "user managed")
         self._profile = False
         self._shape: tuple[int, ...] = ()
@@ -56,13 +56,13 @@ class _Context:
 
     def set_optimization_profile_async(self, index: int, stream: int) -> bool:
         self._profile, self._ran = True, False
-        return not self._card.fails()
+        return not self._gpu.fails()
 
     def set_input_shape(self, name: str, shape: tuple[int, ...]) -> bool:
         assert self._profile
         assert name == "frame"
         self._shape, self._need, self._ran = shape, 0, False
-        return not self._card.fails()
+        return not self._gpu.fails()
 
     def update_device_memory_size_for_shapes(self) -> int:
         self._need = int(np.prod(self._shape[:3])) * BYTES_A_PIXEL
@@ -70,27 +70,27 @@ class _Context:
 
     def set_tensor_address(self, name: str, address: int) -> bool:
         self._addresses[name], self._ran = address, False
-        return not self._card.fails()
+        return not self._gpu.fails()
 
     def set_device_memory(self, address: int, size: int) -> None:
         assert 0 < self._need <= size
         self._scratch, self._ran = (address, size), False
 
     def execute_async_v3(self, handle: int) -> bool:
-        if self._card.fails():
+        if self._gpu.fails():
             return False
         shape, addresses, (scratch, size) = self._shape, dict(self._addresses), self._scratch
         assert self._need, "the memory for this shape was not asked for"
-        stream = self._card.streams[handle]
+        stream = self._gpu.streams[handle]
         assert self._ran or stream.captured is None, "what TensorRT does once after a change would be captured"
         self._ran = True
 
         def compute() -> None:
-            self._card.at(scratch, size)
-            frames = self._card.at(addresses["frame"], int(np.prod(shape))).reshape(shape)
+            self._gpu.at(scratch, size)
+            frames = self._gpu.at(addresses["frame"], int(np.prod(shape))).reshape(shape)
             for name, array in _answer(self._kind, frames).items():
-                self._card.at(addresses[name], array.nbytes)[:] = array.reshape(-1).view(np.uint8)
-            self._card.computed.append(int(frames[0, 0, 0, 0]))
+                self._gpu.at(addresses[name], array.nbytes)[:] = array.reshape(-1).view(np.uint8)
+            self._gpu.computed.append(int(frames[0, 0, 0, 0]))
 
         stream.give(compute)
         return True
@@ -98,7 +98,7 @@ class _Context:
 
 class _Cache:
     def __init__(self) -> None:
-        self.kernels = b"compiled for this card"
+        self.kernels = b"compiled for this GPU"
         self.taken = b""
 
     def serialize(self) -> bytes:
@@ -125,18 +125,18 @@ class _Config:
 
 
 class _Engine:
-    def __init__(self, card: PaperCard, kind: str) -> None:
-        self._card, self._kind = card, kind
+    def __init__(self, gpu: SimulatedGpu, kind: str) -> None:
+        self._gpu, self._kind = gpu, kind
         self.config = _Config()
 
     def create_execution_context(self, how: object) -> _Context | None:
-        return None if self._card.fails() else _Context(self._card, self._kind, how)
+        return None if self._gpu.fails() else _Context(self._gpu, self._kind, how)
 
     def create_runtime_config(self) -> _Config:
         return self.config
 
 
-class PaperTensorRT(ModuleType):
+class SimulatedTensorRT(ModuleType):
     """The package `tensorrt` or `tensorrt_rtx`."""
 
     ExecutionContextAllocationStrategy = SimpleNamespace(USER_MANAGED="user managed")
@@ -146,11 +146,11 @@ class PaperTensorRT(ModuleType):
     class ILogger:
         pass
 
-    def __init__(self, card: PaperCard, target: str) -> None:
+    def __init__(self, gpu: SimulatedGpu, target: str) -> None:
         super().__init__(target.replace("-", "_"))
         self.__spec__ = ModuleSpec(self.__name__, None)
         self.__version__ = VERSIONS[target]
-        self.card = card
+        self.gpu = gpu
         self.engines: list[_Engine] = []
 
     def Runtime(self, logger: Any) -> Any:  # noqa: N802
@@ -160,26 +160,26 @@ class PaperTensorRT(ModuleType):
         if plan == b"broken":
             logger.log(SimpleNamespace(name="ERROR"), "IRuntime::deserializeCudaEngine: Error Code 1:\n  a broken plan")
             return None
-        self.engines.append(_Engine(self.card, json.loads(plan)["kind"]))
+        self.engines.append(_Engine(self.gpu, json.loads(plan)["kind"]))
         return self.engines[-1]
 
 
 @contextmanager
-def paper_machine(folder: Path, total: int = 1 << 30) -> Iterator[PaperCard]:
-    """A machine with a card of paper, both TensorRTs and an empty cache in `folder`."""
-    card = PaperCard(total)
+def simulated_machine(folder: Path, total: int = 1 << 30) -> Iterator[SimulatedGpu]:
+    """A machine with a simulated GPU, both TensorRTs and an empty cache in `folder`."""
+    gpu = SimulatedGpu(total)
     with pytest.MonkeyPatch.context() as patch:
         modules: dict[str, Any] = {name: ModuleType(name) for name in ("pycuda", "cuda", "cuda.bindings")}
-        modules |= {"pycuda.driver": PaperDriver(card), "cuda.bindings.driver": PaperGraphs(card)}
-        modules |= {target.replace("-", "_"): PaperTensorRT(card, target) for target in VERSIONS}
+        modules |= {"pycuda.driver": SimulatedDriver(gpu), "cuda.bindings.driver": SimulatedGraphs(gpu)}
+        modules |= {target.replace("-", "_"): SimulatedTensorRT(gpu, target) for target in VERSIONS}
         modules["pycuda"].driver, modules["cuda.bindings"].driver = modules["pycuda.driver"], modules["cuda.bindings.driver"]
         for name, module in modules.items():
             patch.setitem(sys.modules, name, module)
-        patch.setattr(nvidia, "_looked", lambda: CARD)
+        patch.setattr(nvidia, "find_gpu", lambda: GPU)
         patch.setenv("CLEARWAY_CACHE", str(folder))
         for cached in (cuda.open_device, tensorrt_log.logger_of):
             cached.cache_clear()
-        yield card
+        yield gpu
         for cached in (cuda.open_device, tensorrt_log.logger_of):
             cached.cache_clear()
 
@@ -199,7 +199,7 @@ def engine_for(
         bundle.manifest.files[GRAPHS[precision]],
         target,
         VERSIONS[target],
-        ANY_CARD if target == "tensorrt-rtx" else CARD.compute_capability,
+        ANY_GPU if target == "tensorrt-rtx" else GPU.compute_capability,
         tuple(profiles),
         precision,
         precision_map(bundle.manifest.precision, precision),

@@ -6,11 +6,12 @@ import hashlib
 from dataclasses import replace
 from typing import Any
 
-from runtime.engines.record import ENGINE_SCHEMA, AttentionAudit, Card, EngineKey, EngineParity, EngineRecord, Profile, Size
+from runtime.engines.record import ENGINE_SCHEMA, AttentionAudit, EngineKey, EngineParity, EngineRecord, Profile, Size
+from runtime.machine.nvidia import Gpu
 from runtime.model.manifest import ParityRecord
 
-CARD = Card("NVIDIA GeForce RTX 3080", "8.6")
-PARITY = EngineParity(CARD, ParityRecord("tensorrt-rtx", "fp16", "6 drawn", 3, 55.0, 51.0, 0.999, 0.01, 0.1, 0, None, None, None))
+GPU = Gpu("NVIDIA GeForce RTX 3080", "8.6")
+PARITY = EngineParity(GPU, ParityRecord("tensorrt-rtx", "fp16", "6 drawn", 3, 55.0, 51.0, 0.999, 0.01, 0.1, 0, None, None, None))
 
 
 def static(name: str, height: int, width: int, batch: int = 1) -> Profile:

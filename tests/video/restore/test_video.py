@@ -67,7 +67,7 @@ def test_a_video_is_steadied_and_measured_when_asked(tmp_path: Path, clip: Path)
 
 @pytest.mark.parametrize(("cores", "threads"), [(1, None), (2, None), (3, None), (4, 3), (8, 6), (64, 48)])
 def test_decoder_and_encoder_are_left_a_quarter_of_many_cores(cores: int, threads: int | None, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(os, "sched_getaffinity", lambda _pid: set(range(cores)))
+    monkeypatch.setattr("video.restore.video.usable_cores", lambda: cores)
     assert engine_threads() == threads
 
 

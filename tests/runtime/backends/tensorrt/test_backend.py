@@ -1,4 +1,4 @@
-"""TensorRT on a card of paper: the same bytes as everywhere, nothing leaks wherever a frame raises, and engines are chosen as promised."""
+"""TensorRT on a simulated GPU: the same bytes as everywhere, nothing leaks wherever a frame raises, and engines are chosen as promised."""
 
 from __future__ import annotations
 
@@ -31,9 +31,9 @@ from runtime.errors import BackendError, DeviceLost, MissingExtra
 from runtime.model.bundle import Bundle, open_bundle
 from runtime.picture import Picture, Tensors
 from runtime.restorer import load
-from tests.support.runtime.simulated_gpu import Fault, PaperCard, PaperError
-from tests.support.runtime.simulated_tensorrt import BYTES_A_PIXEL, engine_for, paper_machine
-from tests.support.runtime.stored_engines import CARD, PARITY, static
+from tests.support.runtime.simulated_gpu import Fault, SimulatedError, SimulatedGpu
+from tests.support.runtime.simulated_tensorrt import BYTES_A_PIXEL, engine_for, simulated_machine
+from tests.support.runtime.stored_engines import GPU, PARITY, static
 from tests.support.tiny import make_bundle
 
 _PATIENCE = 10  # seconds until a test that hangs fails
@@ -47,9 +47,9 @@ def bundle(tmp_path_factory: pytest.TempPathFactory) -> Bundle:
 
 
 @pytest.fixture
-def paper(tmp_path: Path) -> Iterator[PaperCard]:
-    with paper_machine(tmp_path / "cache") as card:
-        yield card
+def gpu(tmp_path: Path) -> Iterator[SimulatedGpu]:
+    with simulated_machine(tmp_path / "cache") as opened:
+        yield opened
 
 
 def frames(*shape: int, seed: int = 0) -> Picture:
@@ -60,15 +60,15 @@ def brighter(picture: Picture) -> Picture:
     return np.asarray(np.minimum(picture.astype(int) + 10, 255), np.uint8)
 
 
-def held(card: PaperCard) -> dict[str, int]:
-    """After pinned memory that nobody holds was freed, as it is when the card is next used."""
+def held(gpu: SimulatedGpu) -> dict[str, int]:
+    """After pinned memory that nobody holds was freed, as it is when the GPU is next used."""
     with open_device().current():
         pass
-    return ZERO | dict(card.live)
+    return ZERO | dict(gpu.live)
 
 
 @pytest.mark.parametrize("target", ["tensorrt", "tensorrt-rtx"])
-def test_pictures_of_any_size_come_out_as_they_should(bundle: Bundle, paper: PaperCard, target: str) -> None:
+def test_pictures_of_any_size_come_out_as_they_should(bundle: Bundle, gpu: SimulatedGpu, target: str) -> None:
     engine_for(bundle, target)
     backend = open_backend(bundle, target).backend
     for shape in [(1, 16, 16), (1, 33, 47), (3, 40, 21), (1, 33, 47), (1, 100, 20), (1, 33, 47), (1, 64, 64), (1, 16, 16), (1, 17, 17)]:
@@ -78,24 +78,24 @@ def test_pictures_of_any_size_come_out_as_they_should(bundle: Bundle, paper: Pap
         assert came["health"] == pytest.approx((batch.mean((1, 2)) + 10) / 256, rel=1e-5)
     backend.close()
     del came
-    assert held(paper) == ZERO
-    assert paper.leaked == []
+    assert held(gpu) == ZERO
+    assert gpu.leaked == []
 
 
-def test_pinned_arrays_are_read_and_written_by_the_card_itself(bundle: Bundle, paper: PaperCard) -> None:
+def test_pinned_arrays_are_read_and_written_by_the_gpu_itself(bundle: Bundle, gpu: SimulatedGpu) -> None:
     engine_for(bundle)
     backend = open_backend(bundle, "tensorrt").backend
     batch = backend.memory.array((1, 32, 32, 3))
     batch[:] = frames(1, 32, 32)
-    pinned = paper.live["pinned"]
+    pinned = gpu.live["pinned"]
     into: Tensors = {"restored": backend.memory.array((1, 32, 32, 3))}
     assert backend.run(batch, into)["restored"] is into["restored"]
     assert np.array_equal(into["restored"], brighter(batch))
-    assert paper.live["pinned"] == pinned + 1, "no staging, and health was not wanted"
+    assert gpu.live["pinned"] == pinned + 1, "no staging, and health was not wanted"
     backend.close()
 
 
-def test_no_memory_is_asked_for_in_steady_state(bundle: Bundle, paper: PaperCard, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_no_memory_is_asked_for_in_steady_state(bundle: Bundle, gpu: SimulatedGpu, monkeypatch: pytest.MonkeyPatch) -> None:
     engine_for(bundle)
     backend = open_backend(bundle, "tensorrt").backend
     for size in (32, 48, 32, 48):
@@ -110,40 +110,40 @@ def test_no_memory_is_asked_for_in_steady_state(bundle: Bundle, paper: PaperCard
     backend.close()
 
 
-def test_the_third_run_of_a_shape_launches_the_graph_that_the_second_captured(bundle: Bundle, paper: PaperCard) -> None:
+def test_the_third_run_of_a_shape_launches_the_graph_that_the_second_captured(bundle: Bundle, gpu: SimulatedGpu) -> None:
     engine_for(bundle)
     backend = open_backend(bundle, "tensorrt").backend
     for executables in (0, 1, 1):
         backend.run(frames(1, 32, 32))
-        assert paper.live["executable"] == executables
-    assert paper.computed.count("launched") == 2
+        assert gpu.live["executable"] == executables
+    assert gpu.computed.count("launched") == 2
     for size in (40, 48, 56, 64):  # the last few shapes keep theirs
         for _ in range(2):
             backend.run(frames(1, size, size))
-    assert paper.live["executable"] <= 4
+    assert gpu.live["executable"] <= 4
     assert np.array_equal(backend.run(frames(1, 32, 32))["restored"], brighter(frames(1, 32, 32)))
     backend.close()
-    assert paper.live["executable"] == paper.live["graph"] == 0
+    assert gpu.live["executable"] == gpu.live["graph"] == 0
 
 
-def test_a_graph_is_captured_again_when_memory_has_moved(bundle: Bundle, paper: PaperCard) -> None:
+def test_a_graph_is_captured_again_when_memory_has_moved(bundle: Bundle, gpu: SimulatedGpu) -> None:
     engine_for(bundle)
     backend = open_backend(bundle, "tensorrt").backend
     for size in (32, 32, 200, 200, 32, 32, 32):
-        batch = frames(1, size, size, seed=len(paper.computed))
+        batch = frames(1, size, size, seed=len(gpu.computed))
         assert np.array_equal(backend.run(batch)["restored"], brighter(batch))
     backend.close()
 
 
-def test_memory_of_layers_is_shared_for_latency_and_not_for_throughput(bundle: Bundle, paper: PaperCard) -> None:
+def test_memory_of_layers_is_shared_for_latency_and_not_for_throughput(bundle: Bundle, gpu: SimulatedGpu) -> None:
     engine_for(bundle)
     need = 200 * 200 * BYTES_A_PIXEL
     taken = {}
     for mode in ("latency", "throughput"):
         backend = open_backend(bundle, "tensorrt", EngineOptions(mode=mode)).backend
-        before = paper.free
+        before = gpu.free
         _side_by_side(backend.run, backend.depth, 200)
-        taken[mode] = (before - paper.free) // need
+        taken[mode] = (before - gpu.free) // need
         backend.close()
     assert taken == {"latency": 1, "throughput": 3}
 
@@ -171,8 +171,8 @@ def _side_by_side(run: Callable[[Picture], object], count: int, size: int) -> No
 
 
 @pytest.fixture
-def lanes(bundle: Bundle, paper: PaperCard) -> Iterator[tuple[Callable[[int], Place], Lane, Lane]]:
-    """Two that share memory, with the place of a square picture of a side; inside, the card is the thread's."""
+def lanes(bundle: Bundle, gpu: SimulatedGpu) -> Iterator[tuple[Callable[[int], Place], Lane, Lane]]:
+    """Two that share memory, with the place of a square picture of a side; inside, the GPU is the thread's."""
     engine_for(bundle)
     backend, device = open_backend(bundle, "tensorrt").backend, open_device()
     assert isinstance(backend, TensorRtBackend)
@@ -185,11 +185,11 @@ def lanes(bundle: Bundle, paper: PaperCard) -> Iterator[tuple[Callable[[int], Pl
         other.close()
         scratch.close()
     backend.close()
-    assert held(paper) == ZERO
+    assert held(gpu) == ZERO
 
 
 def _started(lane: Lane, place: Place, level: int) -> None:
-    """A picture of that level goes up and is computed when the card comes to it; nobody waits yet."""
+    """A picture of that level goes up and is computed when the GPU comes to it; nobody waits yet."""
     context = lane._shaped(place)
     source = lane._pinned_source(np.full((*place.size, 3), level, np.uint8), lane._grown(place)["frame"])
     lane._stream.upload(source, lane._buffers["frame"].address)
@@ -197,33 +197,33 @@ def _started(lane: Lane, place: Place, level: int) -> None:
 
 
 def test_lanes_that_share_memory_compute_in_the_order_in_which_they_were_asked(
-    lanes: tuple[Callable[[int], Place], Lane, Lane], paper: PaperCard
+    lanes: tuple[Callable[[int], Place], Lane, Lane], gpu: SimulatedGpu
 ) -> None:
-    """The second one is waited for first, and the card still computes the first one before it."""
+    """The second one is waited for first, and the GPU still computes the first one before it."""
     place, one, other = lanes
     _started(one, place(32), 7)
     _started(other, place(32), 8)
     other._stream.settle()
-    assert paper.computed == [7, 8]
+    assert gpu.computed == [7, 8]
 
 
 def test_shared_memory_moves_when_nobody_computes_in_it_and_all_are_told(
-    lanes: tuple[Callable[[int], Place], Lane, Lane], paper: PaperCard
+    lanes: tuple[Callable[[int], Place], Lane, Lane], gpu: SimulatedGpu
 ) -> None:
     place, one, other = lanes
     _started(one, place(32), 7)
     _started(other, place(200), 8)  # more than there is: the first has to be done before it is let go
-    assert paper.computed == [7]
+    assert gpu.computed == [7]
     _started(one, place(32), 9)  # in the new memory, though nothing of its own has moved
     one._stream.settle()
     other._stream.settle()
-    assert paper.computed == [7, 8, 9]
+    assert gpu.computed == [7, 8, 9]
 
 
 def test_shared_memory_is_let_go_when_what_was_begun_has_ended(
-    lanes: tuple[Callable[[int], Place], Lane, Lane], paper: PaperCard, monkeypatch: pytest.MonkeyPatch
+    lanes: tuple[Callable[[int], Place], Lane, Lane], gpu: SimulatedGpu, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The first lane's picture is on the card when TensorRT says that it failed: the second one's must not be computed beside it."""
+    """The first lane's picture is on the GPU when TensorRT says that it failed: the second one's must not be computed beside it."""
     place, one, other = lanes
 
     def fails_late(context: ShapedContext, stream: int) -> None:
@@ -233,10 +233,10 @@ def test_shared_memory_is_let_go_when_what_was_begun_has_ended(
     with monkeypatch.context() as patch:
         patch.setattr(ShapedContext, "enqueue", fails_late)
         assert _error_of(lambda: _started(one, place(32), 7)) is not None
-    assert paper.computed == [7]
+    assert gpu.computed == [7]
     _started(other, place(32), 8)
     other._stream.settle()
-    assert paper.computed == [7, 8]
+    assert gpu.computed == [7, 8]
 
 
 def _error_of(work: Callable[[], object]) -> BackendError | None:
@@ -250,7 +250,7 @@ def _error_of(work: Callable[[], object]) -> BackendError | None:
 
 @pytest.mark.parametrize("fault", Fault)
 @pytest.mark.parametrize("warm", [0, 1, 2])
-def test_wherever_a_frame_raises_nothing_leaks(bundle: Bundle, paper: PaperCard, fault: Fault, warm: int) -> None:
+def test_wherever_a_frame_raises_nothing_leaks(bundle: Bundle, gpu: SimulatedGpu, fault: Fault, warm: int) -> None:
     """At every call of the first run of a shape, of the one that captures, and of one that launches."""
     engine_for(bundle)
     batch, raised = frames(1, 32, 32), 0
@@ -258,73 +258,73 @@ def test_wherever_a_frame_raises_nothing_leaks(bundle: Bundle, paper: PaperCard,
         backend = open_backend(bundle, "tensorrt").backend
         for _ in range(warm):
             backend.run(batch)
-        paper.fault, paper.fail_at = fault, paper.steps + step
+        gpu.fault, gpu.fail_at = fault, gpu.steps + step
         error = _error_of(partial(backend.run, batch))
         raised += error is not None
         assert "\n" not in str(error)
         assert error is None or isinstance(error, DeviceLost) == (fault is Fault.LOST)
-        missed, paper.fail_at = paper.steps < paper.fail_at, None
-        if paper.lost:
+        missed, gpu.fail_at = gpu.steps < gpu.fail_at, None
+        if gpu.lost:
             with pytest.raises(BackendError, match="no longer answers, and this backend is closed"):
                 backend.run(batch)
         else:
             assert np.array_equal(backend.run(batch)["restored"], brighter(batch))
-        before = dict(paper.live)
+        before = dict(gpu.live)
         backend.close()
-        assert paper.leaked == []
-        assert paper.depth == 0
-        if paper.lost:
-            assert dict(paper.live) == before, "pycuda's destructors may throw on a lost card"
-            paper.lost = False
-            paper.live.clear()
+        assert gpu.leaked == []
+        assert gpu.depth == 0
+        if gpu.lost:
+            assert dict(gpu.live) == before, "pycuda's destructors may throw on a lost GPU"
+            gpu.lost = False
+            gpu.live.clear()
             open_device.cache_clear()  # as in a new process
-        assert held(paper) == ZERO
+        assert held(gpu) == ZERO
         if missed:
             break
     assert raised > 10
 
 
-def test_a_lost_card_is_left_alone_without_close_too(bundle: Bundle, paper: PaperCard) -> None:
+def test_a_lost_gpu_is_left_alone_without_close_too(bundle: Bundle, gpu: SimulatedGpu) -> None:
     engine_for(bundle)
     backend = open_backend(bundle, "tensorrt").backend
     backend.run(frames(1, 32, 32))
-    paper.fault, paper.fail_at = Fault.LOST, paper.steps + 1
+    gpu.fault, gpu.fail_at = Fault.LOST, gpu.steps + 1
     assert isinstance(_error_of(partial(backend.run, frames(1, 32, 32))), DeviceLost)
-    before = dict(paper.live)
+    before = dict(gpu.live)
     del backend
     gc.collect()
-    assert dict(paper.live) == before
-    assert paper.leaked == []
+    assert dict(gpu.live) == before
+    assert gpu.leaked == []
 
 
 @pytest.mark.parametrize("fault", [Fault.MEMORY, Fault.ERROR])
-def test_wherever_opening_fails_nothing_leaks(bundle: Bundle, paper: PaperCard, fault: Fault) -> None:
+def test_wherever_opening_fails_nothing_leaks(bundle: Bundle, gpu: SimulatedGpu, fault: Fault) -> None:
     engine_for(bundle)
     for step in itertools.count(1):
-        paper.fault, paper.fail_at = fault, paper.steps + step
+        gpu.fault, gpu.fail_at = fault, gpu.steps + step
         assert "\n" not in str(_error_of(lambda: open_backend(bundle, "tensorrt").backend.close()))
-        missed, paper.fail_at = paper.steps < paper.fail_at, None
-        assert held(paper) == ZERO
-        assert paper.leaked == []
+        missed, gpu.fail_at = gpu.steps < gpu.fail_at, None
+        assert held(gpu) == ZERO
+        assert gpu.leaked == []
         if missed:
             break
     assert step > 10
 
 
 def test_out_of_memory_says_how_much_and_smaller_pictures_still_run(bundle: Bundle, tmp_path: Path) -> None:
-    with paper_machine(tmp_path / "cache", total=1_000_000) as paper:
+    with simulated_machine(tmp_path / "cache", total=1_000_000) as gpu:
         engine_for(bundle)
         backend = open_backend(bundle, "tensorrt").backend
         assert backend.run(frames(1, 64, 64))["restored"].shape == (1, 64, 64, 3)
-        with pytest.raises(BackendError, match=r"2\.6 MB of the card's memory were asked for .* of the card's 1 MB are free; hand in"):
+        with pytest.raises(BackendError, match=r"2\.6 MB of GPU memory were asked for .* of the GPU's 1 MB are free; hand in"):
             backend.run(frames(1, 256, 256))
         batch = frames(1, 64, 64, seed=1)
         assert np.array_equal(backend.run(batch)["restored"], brighter(batch))
         backend.close()
-        assert held(paper) == ZERO
+        assert held(gpu) == ZERO
 
 
-def test_several_threads_and_one_that_closes(bundle: Bundle, paper: PaperCard) -> None:
+def test_several_threads_and_one_that_closes(bundle: Bundle, gpu: SimulatedGpu) -> None:
     engine_for(bundle)
     backend = open_backend(bundle, "tensorrt", THROUGHPUT).backend
     wrong: list[object] = []
@@ -353,15 +353,15 @@ def test_several_threads_and_one_that_closes(bundle: Bundle, paper: PaperCard) -
     for thread in threads:
         thread.join()
     assert wrong == []
-    assert held(paper) == ZERO
-    assert paper.leaked == []
+    assert held(gpu) == ZERO
+    assert gpu.leaked == []
 
 
 def _loaded() -> int:
     return len(sys.modules["tensorrt"].engines)
 
 
-def test_a_closed_backend_loads_no_engine(bundle: Bundle, paper: PaperCard) -> None:
+def test_a_closed_backend_loads_no_engine(bundle: Bundle, gpu: SimulatedGpu) -> None:
     engine_for(bundle)
     backend = open_backend(bundle, "tensorrt").backend
     backend.close()
@@ -371,7 +371,7 @@ def test_a_closed_backend_loads_no_engine(bundle: Bundle, paper: PaperCard) -> N
     assert _loaded() == 1
 
 
-def test_an_engine_that_is_being_loaded_goes_with_the_others(bundle: Bundle, paper: PaperCard, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_engine_that_is_being_loaded_goes_with_the_others(bundle: Bundle, gpu: SimulatedGpu, monkeypatch: pytest.MonkeyPatch) -> None:
     engine_for(bundle, profiles=(static("small", 32, 32),))
     engine_for(bundle, profiles=(static("large", 64, 64),))
     backend = open_backend(bundle, "tensorrt").backend
@@ -400,51 +400,51 @@ def test_an_engine_that_is_being_loaded_goes_with_the_others(bundle: Bundle, pap
     assert any("was closed" in error for error in errors)
 
 
-def test_results_outlive_the_backend_and_their_memory_goes_with_them(bundle: Bundle, paper: PaperCard) -> None:
+def test_results_outlive_the_backend_and_their_memory_goes_with_them(bundle: Bundle, gpu: SimulatedGpu) -> None:
     engine_for(bundle)
     with load(bundle.folder, "tensorrt") as restorer:
         image = restorer(frames(24, 32)).image
     assert np.array_equal(image, brighter(frames(24, 32)))
-    assert held(paper) == ZERO | {"pinned": 1}
+    assert held(gpu) == ZERO | {"pinned": 1}
     del image
-    assert held(paper) == ZERO
-    assert paper.leaked == []
+    assert held(gpu) == ZERO
+    assert gpu.leaked == []
 
 
-def test_a_stream_through_the_restorer(bundle: Bundle, paper: PaperCard) -> None:
+def test_a_stream_through_the_restorer(bundle: Bundle, gpu: SimulatedGpu) -> None:
     engine_for(bundle)
     pictures = [frames(24 + number % 3, 32, seed=number) for number in range(30)]
     with load(bundle.folder, "tensorrt") as restorer:
         for source, restored in zip(pictures, restorer.stream(pictures), strict=True):
             assert np.array_equal(restored.image, brighter(source))
     del restored
-    assert held(paper) == ZERO
+    assert held(gpu) == ZERO
 
 
-def test_a_thread_takes_the_card_once(paper: PaperCard) -> None:
+def test_a_thread_takes_the_gpu_once(gpu: SimulatedGpu) -> None:
     device = open_device()
 
     def fails() -> None:
         with device.current():
-            assert paper.depth == 1
-            raise PaperError("an error")
+            assert gpu.depth == 1
+            raise SimulatedError("an error")
 
     with device.current():
-        with pytest.raises(BackendError, match="the card failed"):
+        with pytest.raises(BackendError, match="the GPU failed"):
             fails()
-        assert paper.depth == 1
+        assert gpu.depth == 1
         device.pinned(8)
-    assert paper.depth == 0
+    assert gpu.depth == 0
 
 
-def test_the_cards_context_is_never_given_back(paper: PaperCard) -> None:
+def test_the_gpus_context_is_never_given_back(gpu: SimulatedGpu) -> None:
     context = weakref.ref(open_device()._context)
     open_device.cache_clear()
     gc.collect()
     assert context() is not None
 
 
-def test_stages_are_timed_on_the_card(bundle: Bundle, paper: PaperCard) -> None:
+def test_stages_are_timed_on_the_gpu(bundle: Bundle, gpu: SimulatedGpu) -> None:
     engine_for(bundle)
     backend = open_backend(bundle, "tensorrt").backend
     assert isinstance(backend, TensorRtBackend)
@@ -459,7 +459,7 @@ def test_stages_are_timed_on_the_card(bundle: Bundle, paper: PaperCard) -> None:
 HD = Profile("hd", Size(1, 48, 64), Size(1, 96, 128), Size(2, 96, 128))
 
 
-def test_a_smaller_picture_is_padded_and_cut_again(bundle: Bundle, paper: PaperCard) -> None:
+def test_a_smaller_picture_is_padded_and_cut_again(bundle: Bundle, gpu: SimulatedGpu) -> None:
     engine_for(bundle, profiles=(HD,))
     backend = open_backend(bundle, "tensorrt").backend
     for shape in ((1, 16, 16), (2, 50, 20), (1, 20, 100), (1, 16, 16)):
@@ -468,7 +468,7 @@ def test_a_smaller_picture_is_padded_and_cut_again(bundle: Bundle, paper: PaperC
     backend.close()
 
 
-def test_a_picture_that_no_profile_takes_is_told_the_sizes(bundle: Bundle, paper: PaperCard) -> None:
+def test_a_picture_that_no_profile_takes_is_told_the_sizes(bundle: Bundle, gpu: SimulatedGpu) -> None:
     engine_for(bundle, profiles=(HD, static("low", 20, 30)))
     backend = open_backend(bundle, "tensorrt").backend
     line = "clearway build .* --target tensorrt --precision fp16 --size 128x100"
@@ -479,7 +479,7 @@ def test_a_picture_that_no_profile_takes_is_told_the_sizes(bundle: Bundle, paper
     backend.close()
 
 
-def test_the_fp32_engine_is_taken_where_every_bit_counts(bundle: Bundle, paper: PaperCard) -> None:
+def test_the_fp32_engine_is_taken_where_every_bit_counts(bundle: Bundle, gpu: SimulatedGpu) -> None:
     engine_for(bundle, kind="dark")
     with pytest.raises(BackendError, match=r"with precision fp32 was expected, there is: fp16; clearway build .* --precision fp32"):
         open_backend(bundle, "tensorrt", EngineOptions(exact=True))
@@ -490,24 +490,24 @@ def test_the_fp32_engine_is_taken_where_every_bit_counts(bundle: Bundle, paper: 
     backend.close()
 
 
-def test_auto_takes_what_was_verified_on_this_card(bundle: Bundle, paper: PaperCard) -> None:
+def test_auto_takes_what_was_verified_on_this_gpu(bundle: Bundle, gpu: SimulatedGpu) -> None:
     choice = open_backend(bundle)
     assert choice.backend.facts.name == "openvino"
     assert "clearway build" in dict(choice.passed_over)["tensorrt"]
     engine_for(bundle)
     reasons = dict(open_backend(bundle).passed_over)
-    assert f"verified on this {CARD.name} was expected, none was; clearway verify " in reasons["tensorrt"]
+    assert f"verified on this {GPU.name} was expected, none was; clearway verify " in reasons["tensorrt"]
     explicit = open_backend(bundle, "tensorrt").backend
-    assert "1 of 1 never verified on this card: clearway verify" in explicit.facts.detail
+    assert "1 of 1 never verified on this GPU: clearway verify" in explicit.facts.detail
     explicit.close()
     engine_for(bundle, parity=(PARITY,))
     choice = open_backend(bundle)
     assert (choice.backend.facts.name, choice.passed_over) == ("tensorrt", ())
-    assert choice.backend.facts.detail.endswith("1 engine, verified on this card")
+    assert choice.backend.facts.detail.endswith("1 engine, verified on this GPU")
     choice.backend.close()
 
 
-def test_what_is_missing_is_named_before_anything_is_opened(bundle: Bundle, paper: PaperCard, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_is_missing_is_named_before_anything_is_opened(bundle: Bundle, gpu: SimulatedGpu, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "pycuda", None)
     monkeypatch.delitem(sys.modules, "pycuda.driver")
     with pytest.raises(BackendError, match="clearway build"):
@@ -520,14 +520,14 @@ def test_what_is_missing_is_named_before_anything_is_opened(bundle: Bundle, pape
         open_backend(bundle, "tensorrt")
 
 
-def test_a_plan_that_does_not_load(bundle: Bundle, paper: PaperCard) -> None:
+def test_a_plan_that_does_not_load(bundle: Bundle, gpu: SimulatedGpu) -> None:
     engine_for(bundle, plan=b"broken")
     with pytest.raises(BackendError, match=r"Error Code 1: a broken plan, so that its engine for tensorrt does not load; build it again"):
         open_backend(bundle, "tensorrt")
-    assert held(paper) == ZERO
+    assert held(gpu) == ZERO
 
 
-def test_auto_goes_on_where_tensorrt_does_not_start(bundle: Bundle, paper: PaperCard, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_auto_goes_on_where_tensorrt_does_not_start(bundle: Bundle, gpu: SimulatedGpu, monkeypatch: pytest.MonkeyPatch) -> None:
     """As the bindings answer where the driver is too old for them."""
 
     def starts_not(logger: Any) -> None:
@@ -544,7 +544,7 @@ def test_auto_goes_on_where_tensorrt_does_not_start(bundle: Bundle, paper: Paper
 
 
 def test_a_stream_that_cannot_be_captured_runs_on_and_that_is_said(
-    bundle: Bundle, paper: PaperCard, monkeypatch: pytest.MonkeyPatch
+    bundle: Bundle, gpu: SimulatedGpu, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     engine_for(bundle)
     backend = open_backend(bundle, "tensorrt").backend
@@ -552,12 +552,12 @@ def test_a_stream_that_cannot_be_captured_runs_on_and_that_is_said(
     monkeypatch.setattr(sys.modules["cuda.bindings.driver"], "cuStreamBeginCapture", lambda stream, mode: (refusal,))
     for _ in range(3):
         assert np.array_equal(backend.run(frames(1, 32, 32))["restored"], brighter(frames(1, 32, 32)))
-    assert "without CUDA graphs: the card failed at a CUDA graph (CUDA_ERROR_STREAM_CAPTURE_UNSUPPORTED)" in backend.facts.detail
+    assert "without CUDA graphs: the GPU failed at a CUDA graph (CUDA_ERROR_STREAM_CAPTURE_UNSUPPORTED)" in backend.facts.detail
     backend.close()
-    assert held(paper) == ZERO
+    assert held(gpu) == ZERO
 
 
-def test_tensorrt_rtx_keeps_what_it_compiled(bundle: Bundle, paper: PaperCard) -> None:
+def test_tensorrt_rtx_keeps_what_it_compiled(bundle: Bundle, gpu: SimulatedGpu) -> None:
     stored = engine_for(bundle, "tensorrt-rtx")
     backend = open_backend(bundle, "tensorrt-rtx").backend
     config = sys.modules["tensorrt_rtx"].engines[-1].config
@@ -565,9 +565,9 @@ def test_tensorrt_rtx_keeps_what_it_compiled(bundle: Bundle, paper: PaperCard) -
     backend.run(frames(1, 32, 32))
     backend.close()
     kept = Path(os.environ["CLEARWAY_CACHE"]) / "tensorrt-rtx" / f"{stored.key.digest()}.kernels"
-    assert (kept.read_bytes(), kept.stat().st_mode & 0o777) == (b"compiled for this card", 0o600)
+    assert (kept.read_bytes(), kept.stat().st_mode & 0o777) == (b"compiled for this GPU", 0o600)
     open_backend(bundle, "tensorrt-rtx").backend.close()
-    assert sys.modules["tensorrt_rtx"].engines[-1].config.cache.taken == b"compiled for this card"
+    assert sys.modules["tensorrt_rtx"].engines[-1].config.cache.taken == b"compiled for this GPU"
     kept.parent.chmod(0o755)
     with pytest.raises(BackendError, match="mode 0700 was expected, 0755 came"):
         open_backend(bundle, "tensorrt-rtx")

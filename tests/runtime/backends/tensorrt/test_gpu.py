@@ -1,4 +1,4 @@
-"""TensorRT and TensorRT-RTX on a real card: built here, run here, compared here."""
+"""TensorRT and TensorRT-RTX on a real GPU: built here, run here, compared here."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from runtime.cuda.device import open_device
 from runtime.engines.cache import EngineCache
 from runtime.engines.record import Profile, Size
 from runtime.errors import BackendError, MissingExtra
-from runtime.machine.nvidia import card
+from runtime.machine.nvidia import first_gpu
 from runtime.model.bundle import PROOF, Bundle, open_bundle
 from runtime.restorer import load
 from tests.support.tiny import make_bundle
@@ -31,7 +31,7 @@ EXACT = EngineOptions(exact=True)  # the tiny graphs have FP32 layers alone
 @pytest.fixture(params=["tensorrt", "tensorrt-rtx"])
 def target(request: pytest.FixtureRequest) -> str:
     try:
-        card()
+        first_gpu()
         require_installed(request.param)
         open_device()
     except (BackendError, MissingExtra) as error:
@@ -84,9 +84,9 @@ def test_graphs_were_captured_and_stages_timed(bundle: Bundle, target: str) -> N
     backend.close()
 
 
-def test_more_than_the_card_has_is_refused_and_the_rest_still_runs(bundle: Bundle, target: str) -> None:
+def test_more_than_the_gpu_has_is_refused_and_the_rest_still_runs(bundle: Bundle, target: str) -> None:
     device = open_device()
-    with device.current(), pytest.raises(BackendError, match="of the card's memory were asked for"):
+    with device.current(), pytest.raises(BackendError, match="of GPU memory were asked for"):
         device.allocate(1 << 50)
     backend = open_backend(bundle, target, EXACT).backend
     assert np.array_equal(backend.run(picture(64, 64)[None])["restored"][0], picture(64, 64) + 10)
@@ -98,5 +98,5 @@ def test_it_agrees_with_the_reference_and_is_verified_from_then_on(bundle: Bundl
     assert check.verdict(read_proof(bundle.folder / PROOF)).problems == ()
     check.close()
     backend = TensorRtBackend(bundle, target, EXACT, proven=True)
-    assert backend.facts.detail.endswith("verified on this card")
+    assert backend.facts.detail.endswith("verified on this GPU")
     backend.close()
