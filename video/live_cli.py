@@ -11,10 +11,10 @@ import json
 import sys
 import time
 from collections.abc import Callable
-from contextlib import ExitStack
 from fractions import Fraction
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from runtime.errors import UsageError
 from runtime.model.zoo import shipped
@@ -27,6 +27,9 @@ from video.live.sources.which import NAMES, live_source
 from video.live.statistics import LiveStatistics
 from video.page.address import PORT, parse_address
 
+if TYPE_CHECKING:
+    from video.page.server import PageServer  # imported below where a page is wanted
+
 _LINE_EVERY_S = 1.0
 
 
@@ -35,12 +38,11 @@ def run(word: str, arguments: list[str]) -> int:
     source = live_source(args.source)
     model = LiveModel(partial(load, backend=args.backend), _models(args), args.strength)
     sinks, recorder = _sinks(args, model)
-    with ExitStack() as stack:
-        if args.serve is not None:
-            sinks.append(_page(args, source.name, model, stack))
-        restorer = stack.enter_context(model).restorer
+    page = contextlib.nullcontext() if args.serve is None else _page(args, source.name, model, sinks)
+    with page, model:  # the page answers while the model is being loaded
+        restorer = model.restorer
         if not args.quiet:
-            print(f"{restorer.manifest.name} on {restorer.choice.describe()}", file=sys.stderr)
+            print(f"{restorer.manifest.name} on {restorer.choice.describe()}", file=sys.stderr, flush=True)
         live = Live(source, model, sinks or [NullSink()], say=_say(args.quiet))
         with contextlib.suppress(KeyboardInterrupt), live:
             _watch(live, quiet=args.quiet)
@@ -104,17 +106,18 @@ def _sinks(args: argparse.Namespace, model: LiveModel) -> tuple[list[LiveSink], 
     return sinks, recorder
 
 
-def _page(args: argparse.Namespace, name: str, model: LiveModel, stack: ExitStack) -> LiveSink:
-    """It answers from here on, while the model is being loaded."""
+def _page(args: argparse.Namespace, name: str, model: LiveModel, sinks: list[LiveSink]) -> PageServer:
+    """It listens from here on."""
     from video.page.camera import Camera  # aiohttp is wanted by nothing else
     from video.page.server import PageServer
     from video.page.sink import PageSink
 
     sink = PageSink()
-    server = stack.enter_context(PageServer(parse_address(args.serve), [Camera(name, sink, model)]))
+    sinks.append(sink)
+    server = PageServer(parse_address(args.serve), [Camera(name, sink, model)])
     if not args.quiet:
-        print(server.address.notice, file=sys.stderr)
-    return sink
+        print(server.address.notice, file=sys.stderr, flush=True)
+    return server
 
 
 def _minutes(said: str) -> Fraction:

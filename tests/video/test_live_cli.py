@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from urllib.request import urlopen
 
@@ -186,3 +187,47 @@ def test_being_ended_finishes_the_files(tmp_path: Path, bundle: str, name: str) 
     assert (running.returncode, "Traceback" in err) == (0 if name == "SIGINT" else 143, False)
     if name == "SIGINT":
         assert json.loads(out)["files"] == [str(path)]
+
+
+def interrupted(bundle: str, folder: Path, source: str, after: str, seconds: float) -> tuple[int, str]:
+    """SIGINT so long after a line of standard error that holds `after`: the exit code, and all of standard error."""
+    command = [sys.executable, "-m", "clearway", "live", source, "--serve", "0", "--record", str(folder / "rec")]
+    command += ["--model", bundle, "--backend", "onnxruntime"]
+    environment = os.environ | {"PYTHONPATH": str(ROOT)}
+    running = subprocess.Popen(command, cwd=folder, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+    assert running.stderr is not None
+    try:
+        lines = [running.stderr.readline()]
+        while after not in lines[-1]:
+            assert running.poll() is None, lines
+            lines.append(running.stderr.readline())
+        time.sleep(seconds)
+        running.send_signal(signal.SIGINT)
+        _, rest = running.communicate(timeout=ENDS_WITHIN)
+    finally:
+        running.kill()
+    return running.returncode, "".join(lines) + rest
+
+
+def ends_well(tmp_path: Path, bundle: str, source: str, after: str, moments: Sequence[float]) -> None:
+    Clip(pts=STEADY).make(tmp_path / "in.mp4")
+    for index, seconds in enumerate(moments):
+        folder = tmp_path / str(index)
+        folder.mkdir()
+        code, said = interrupted(bundle, folder, str(tmp_path / source) if source == "in.mp4" else source, after, seconds)
+        assert code in (0, 130), f"{seconds} s after {after!r}: {code}, {said}"
+        assert "Traceback" not in said
+        assert all(path.suffix == ".mp4" and read(path) for path in (folder / "rec").iterdir()), "nothing half-written"
+
+
+@pytest.mark.parametrize("source", ["in.mp4", "pattern:64x64@50"])
+def test_ctrl_c_while_it_starts(tmp_path: Path, bundle: str, source: str) -> None:
+    """130 until the model is there, 0 from then on, and no crash in between."""
+    ends_well(tmp_path, bundle, source, " on ", [0, 0.003])
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("source", ["in.mp4", "pattern:64x64@50"])
+@pytest.mark.parametrize("after", ["page: ", " on "])
+def test_ctrl_c_at_many_moments_while_it_starts(tmp_path: Path, bundle: str, source: str, after: str) -> None:
+    ends_well(tmp_path, bundle, source, after, [step * 0.002 for step in range(15)])

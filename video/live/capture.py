@@ -54,18 +54,21 @@ class Capture:
 
     def run(self) -> None:
         with self._changed:
-            while (step := self.watch.step(time.monotonic())) is not Step.END:
-                if step is Step.OPEN:
-                    self._open()
-                elif step is Step.LET_GO:
-                    self._lost()
-                else:
-                    self._changed.wait(min(_A_WHILE, self.watch.seconds_left(time.monotonic())))
-            self._let_go()
-            self._slot.end(self._fault or self.watch.fatal)
+            try:
+                while (step := self.watch.step(time.monotonic())) is not Step.END:
+                    if step is Step.OPEN:
+                        self._open()
+                    elif step is Step.LET_GO:
+                        self._lost()
+                    else:
+                        self._changed.wait(min(_A_WHILE, self.watch.seconds_left(time.monotonic())))
+            finally:  # also where no thread can be started
+                self._let_go()
+                self._slot.end(self._fault or self.watch.fatal)
 
     def stop(self) -> None:
-        with self._changed:
+        """From any thread."""
+        with self.lock:  # not the condition, which is written in Python: Ctrl-C in its __exit__ would leave it locked
             self.watch.over()
             self._changed.notify_all()
 

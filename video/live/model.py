@@ -10,6 +10,7 @@ import dataclasses
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from types import TracebackType
 from typing import Any
 
@@ -17,8 +18,7 @@ from runtime.errors import UsageError
 from runtime.picture import Picture
 from runtime.restorer import Restored, Restorer
 from video.finish.strength import at_strength, check_strength, processed_by
-
-_LOADING_S = 0.5  # how long closing waits for a model that is being loaded, which nothing can break off
+from video.live.stage import StageThread
 
 
 @dataclass(frozen=True)
@@ -32,14 +32,16 @@ class ModelState:
 class LiveModel:
     """Restores one stream's pictures with one of `choices`, at first the first, from entering to leaving it as a context manager."""
 
-    def __init__(self, opens: Callable[[str], Restorer], choices: Sequence[str], strength: float = 1.0) -> None:
+    def __init__(self, opens: Callable[[str], Restorer], choices: Sequence[str], strength: float = 1.0, *, loading_s: float = 10.0) -> None:
+        """Leaving it waits up to `loading_s` for a model that is being loaded: the process would crash if it ended in the middle."""
         check_strength(strength)
         self.choices = tuple(dict.fromkeys(choices))
         self.restorer: Restorer  # from entering on
         self._opens = opens
+        self._loading_s = loading_s
         self._state = ModelState(self.choices[0], strength, loading=self.choices[0], trouble=None)
         self._seen: Picture | None = None
-        self._loader: threading.Thread | None = None
+        self._loader: StageThread | None = None
         self._closed = False
         self._working = threading.Lock()  # held for one frame: what is changed under it changes between two
         self._switching = threading.Lock()
@@ -72,9 +74,14 @@ class LiveModel:
                 raise UsageError(f"model: one change at a time was expected, {self._state.loading} is being loaded; ask again after it")
             if model == self._state.model:
                 return
+            loader = StageThread("loader", partial(self._load, model))
             self._change(loading=model, trouble=None)
-            self._loader = threading.Thread(target=self._load, args=(model,), name="clearway-loader", daemon=True)
-            self._loader.start()
+            try:
+                loader.start()
+            except BaseException as error:
+                self._change(loading=None, trouble=f"{model}: {error}")
+                raise
+            self._loader = loader
 
     def _load(self, model: str) -> None:
         try:
@@ -112,4 +119,4 @@ class LiveModel:
             self._closed = True
             self.restorer.close()
         if self._loader is not None:
-            self._loader.join(_LOADING_S)
+            self._loader.wait(self._loading_s)

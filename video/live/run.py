@@ -9,7 +9,6 @@ slow sink slows nobody. One of these a camera; several share a restorer.
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
 import threading
 import time
@@ -25,12 +24,12 @@ from video.live.capture import Capture, Taken
 from video.live.sinks.sink import LiveSink, Quit, Shown
 from video.live.slot import Ended, Slot
 from video.live.sources.source import LiveSource
+from video.live.stage import StageThread, finish
 from video.live.statistics import Counters, LiveStatistics, Stamps
 from video.live.watch import Patience
 
 _A_WHILE = 0.5  # seconds; on Windows an endless wait cannot be interrupted
 _IDLE_S = 0.05  # how often a sink without frames gets its turn
-_FINISH_S = 10.0  # a sink that takes longer to finish its files hangs
 _READERS_S = 0.5
 
 
@@ -51,16 +50,22 @@ class Live:
         *,
         patience: Patience | None = None,
         say: Callable[[str], None] = lambda message: None,
+        finish_s: float = 10.0,
     ) -> None:
+        """`finish_s` is how long a sink may take to finish its files before it is said to hang."""
         self._source = source
         self._apply = restore
+        self._finish_s = finish_s
         self._counters = Counters()
         self._fresh: Slot[Taken] = Slot()
         self._outs = [_Out(sink, Slot(sink.depth)) for sink in sinks]
         self._capture = Capture(source, self._fresh, self._counters, patience=patience, say=say)
         self._lock = threading.Lock()
         self._error: BaseException | None = None
-        self._stages: list[tuple[str, threading.Event]] = []
+        self._feeds = [self._stage(out.sink.name, partial(self._feed, out)) for out in self._outs]
+        self._restoring = self._stage("restore", self._restore)
+        self._capturing = self._stage("capture", self._capture.run)
+        self._stages = [*self._feeds, self._restoring, self._capturing]
 
     def stop(self) -> None:
         """From any thread. Frames that were taken still reach the sinks."""
@@ -69,9 +74,9 @@ class Live:
     def wait(self, seconds: float | None = None) -> bool:
         """Until the source has ended or a sink has asked to quit, at most so long; whether it has. Raises the first error of all."""
         until = None if seconds is None else time.monotonic() + seconds
-        for _, ended in self._stages:
+        for stage in self._stages:
             # In short waits, so that Ctrl-C lands here.
-            while not ended.wait(_A_WHILE if until is None else min(_A_WHILE, max(0.0, until - time.monotonic()))):
+            while not stage.wait(_A_WHILE if until is None else min(_A_WHILE, max(0.0, until - time.monotonic()))):
                 if until is not None and time.monotonic() >= until:
                     return False
         if self._error is not None:
@@ -141,42 +146,46 @@ class Live:
         finally:
             out.sink.finish()
 
-    def _start(self, name: str, stage: Callable[[], None]) -> None:
-        ended = threading.Event()
-
+    def _stage(self, name: str, work: Callable[[], None]) -> StageThread:
         def guarded() -> None:
             try:
-                stage()
+                work()
             except Quit:
                 self.stop()
             except BaseException as error:  # noqa: BLE001  raised again by wait()
                 with self._lock:
                     self._error = self._error or error
                 self.stop()
-            finally:
-                ended.set()
 
-        threading.Thread(target=guarded, name=f"clearway-{name}", daemon=True).start()
-        self._stages.append((name, ended))
+        return StageThread(name, guarded)
 
     def __enter__(self) -> Live:
-        for out in self._outs:
-            self._start(out.sink.name, partial(self._feed, out))
-        self._start("restore", self._restore)
-        self._start("capture", self._capture.run)
+        try:
+            for stage in self._stages:
+                stage.start()
+        except BaseException:  # Ctrl-C: some have started, and nobody else will end them
+            finish(partial(self._end, time.monotonic() + self._finish_s))
+            raise
         return self
 
     def __exit__(self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None) -> None:
-        self.stop()
-        until = time.monotonic() + _FINISH_S
-        for name, ended in self._stages:
-            while not ended.is_set():
-                if time.monotonic() > until:
-                    raise SinkError(
-                        f"{self._source.name}: its {name} was expected to end within {_FINISH_S:.0f} s, it hangs; is a disk gone?"
-                    )
-                with contextlib.suppress(KeyboardInterrupt, SystemExit):  # a second Ctrl-C: the files are being finished
-                    ended.wait(_A_WHILE)
-        self._capture.join(_READERS_S)
+        finish(partial(self._end, time.monotonic() + self._finish_s))
         if self._error is not None and self._error is not value:
             raise self._error
+
+    def _end(self, until: float) -> None:
+        self.stop()
+        if self._capturing.call_off():
+            self._fresh.end()
+        if self._restoring.call_off():
+            for out in self._outs:
+                out.slot.end()
+        for feed in self._feeds:
+            feed.call_off()
+        for stage in self._stages:
+            while not stage.wait(min(_A_WHILE, self._finish_s)):
+                if time.monotonic() > until:
+                    raise SinkError(
+                        f"{self._source.name}: expected its {stage.name} to end within {self._finish_s:g} s, it hangs; check the disk"
+                    )
+        self._capture.join(_READERS_S)

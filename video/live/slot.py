@@ -22,7 +22,8 @@ class Handover(Generic[_T]):
 
     def __init__(self) -> None:
         self._items: deque[_T] = deque()
-        self._changed = threading.Condition()
+        self._lock = threading.RLock()
+        self._changed = threading.Condition(self._lock)
         self._ended = False
         self._error: BaseException | None = None
 
@@ -38,7 +39,7 @@ class Handover(Generic[_T]):
 
     def end(self, error: BaseException | None = None) -> None:
         """From either side. What waits can still be taken. The first call counts."""
-        with self._changed:
+        with self._lock:  # not the condition, which is written in Python: Ctrl-C in its __exit__ would leave it locked
             if not self._ended:
                 self._ended, self._error = True, error
             self._changed.notify_all()

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import dataclasses
-import threading
 from collections.abc import Sequence
 from types import TracebackType
 
 from runtime.errors import MissingExtra, SinkError
+from video.live.stage import Latch, StageThread, finish
 from video.page.address import Address, listen
 from video.page.camera import Camera
 from video.page.routes import Routes
@@ -29,11 +30,11 @@ class PageServer:
         self._listening = listen(address)
         self.address = dataclasses.replace(address, port=self._listening.getsockname()[1])
         self._routes = Routes(cameras, self.address)
-        self._loop: asyncio.AbstractEventLoop | None = None
         self._stop = asyncio.Event()
-        self._ready = threading.Event()
+        self._ready = Latch()
+        self._loop: asyncio.AbstractEventLoop | None = None
         self._error: BaseException | None = None
-        self._thread = threading.Thread(target=self._run, name="clearway-page", daemon=True)
+        self._serving = StageThread("page", self._run)
 
     def _run(self) -> None:
         try:
@@ -44,11 +45,11 @@ class PageServer:
             self._ready.set()
 
     async def _serve(self) -> None:
-        self._loop = asyncio.get_running_loop()
         runner = web.AppRunner(self._routes.app(), access_log=None, shutdown_timeout=_GRACE_S)
         await runner.setup()
         try:
             await web.SockSite(runner, self._listening).start()
+            self._loop = asyncio.get_running_loop()
             self._ready.set()
             await self._stop.wait()
         finally:
@@ -56,17 +57,28 @@ class PageServer:
             await runner.cleanup()
 
     def __enter__(self) -> PageServer:
-        self._thread.start()
-        self._ready.wait()
+        try:
+            self._serving.start()
+            self._ready.wait()
+        except BaseException:  # Ctrl-C: it has started, and nobody else will end it
+            finish(self._end)
+            raise
         if self._error is not None:
             raise self._error
         return self
 
     def __exit__(self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None) -> None:
-        if self._loop is not None and self._thread.is_alive():
-            self._loop.call_soon_threadsafe(self._stop.set)
-            self._thread.join(_WITHIN_S)
-        if self._thread.is_alive():
-            raise SinkError(f"page {self.address.url}: it was expected to end within {_WITHIN_S:g} s, it hangs")
+        finish(self._end)
         if self._error is not None:
             raise self._error
+
+    def _end(self) -> None:
+        if self._serving.call_off():
+            self._listening.close()
+            return
+        self._ready.wait()
+        if self._loop is not None:
+            with contextlib.suppress(RuntimeError):  # closed: it has ended
+                self._loop.call_soon_threadsafe(self._stop.set)
+        if not self._serving.wait(_WITHIN_S):
+            raise SinkError(f"page {self.address.url}: expected it to end within {_WITHIN_S:g} s, it hangs")

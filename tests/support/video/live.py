@@ -1,8 +1,11 @@
-"""A live model and a live sink for tests: the model adds levels, the sink keeps what it is given."""
+"""Stand-ins for the ends of a live run, and waiting for what other threads do."""
 
 from __future__ import annotations
 
+import sys
 import threading
+import time
+import traceback
 from collections.abc import Callable
 from types import SimpleNamespace
 
@@ -12,10 +15,36 @@ from runtime.picture import Picture
 from runtime.restorer import Restored
 from tests.support.video.servers import ENDS_WITHIN
 from video.live.sinks.sink import Quit, Shown
+from video.live.sources.source import Captured, plain_info
 from video.live.statistics import LiveStatistics
 
 
-class Fake:
+def soon(holds: Callable[[], bool], what: str) -> None:
+    """A hang fails, a slow machine does not."""
+    until = time.monotonic() + ENDS_WITHIN
+    while not holds():
+        if time.monotonic() > until:
+            stacks = "".join("".join(traceback.format_stack(frame)) + "\n" for frame in sys._current_frames().values())
+            raise AssertionError(f"never came: {what}\n{stacks}")
+        time.sleep(0.01)
+
+
+def all_threads_end() -> None:
+    """All of ours but readers that hang. A thread that was never started, or whose work is over, is none."""
+
+    def left() -> list[str]:
+        alive = [thread.name for thread in threading.enumerate() if thread.is_alive()]
+        return [name for name in alive if name.startswith("clearway-") and not name.startswith("clearway-reader")]
+
+    soon(lambda: left() == [], "the end of every thread")
+
+
+def captured(level: int, size: tuple[int, int] = (32, 24)) -> Captured:
+    now = time.monotonic()
+    return Captured(np.full((size[1], size[0], 3), level, np.uint8), None, now, now, plain_info(*size, "test", None))
+
+
+class FakeRestorer:
     """Adds so many levels; `waits` holds it in its first frame."""
 
     def __init__(self, name: str, levels: int, waits: threading.Event | None = None, error: Exception | None = None) -> None:

@@ -17,7 +17,7 @@ import numpy as np
 
 from runtime.picture import Picture
 from runtime.restorer import Restorer
-from tests.support.video.live import Fake
+from tests.support.video.live import FakeRestorer, all_threads_end
 from tests.support.video.servers import ENDS_WITHIN
 from video.frame import Frame
 from video.live.model import LiveModel
@@ -73,7 +73,7 @@ class Page:
 
 def opens(name: str) -> Restorer:
     """ "20" adds 20 levels; "broken" is no model."""
-    return cast("Restorer", Fake(name, int(name)))
+    return cast("Restorer", FakeRestorer(name, int(name)))
 
 
 @contextmanager
@@ -85,14 +85,7 @@ def page(source: LiveSource | None = None, models: Sequence[str] = ("20", "40", 
     patience = Patience(opening=ENDS_WITHIN, hang_least=ENDS_WITHIN, first_delay=0.01, longest_delay=0.02)
     with PageServer(Address(port=0), [camera]) as server, model, Live(source, model, [sink, *others], patience=patience) as live:
         yield Page(server.address.url, camera, live, model)
-    assert [thread.name for thread in threading.enumerate() if thread.name == "clearway-page"] == []
-
-
-def soon(holds: Callable[[], bool], what: str) -> None:
-    until = time.monotonic() + ENDS_WITHIN
-    while not holds():
-        assert time.monotonic() < until, f"never came: {what}"
-        time.sleep(0.01)
+    all_threads_end()
 
 
 def client(story: Callable[[aiohttp.ClientSession], Awaitable[_T]]) -> _T:

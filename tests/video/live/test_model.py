@@ -11,7 +11,7 @@ import pytest
 
 from runtime.errors import BackendError, BundleError, UsageError
 from runtime.restorer import Restorer
-from tests.support.video.live import Fake
+from tests.support.video.live import FakeRestorer, soon
 from tests.support.video.servers import ENDS_WITHIN
 from video.live.model import LiveModel
 
@@ -21,13 +21,13 @@ PICTURE = np.full((24, 32, 3), 100, np.uint8)
 class Shelf:
     """Opens the models that it was given; one that is an error is raised."""
 
-    def __init__(self, **models: Fake | Exception) -> None:
+    def __init__(self, **models: FakeRestorer | Exception) -> None:
         self.models = models
 
-    def model(self, strength: float = 1.0) -> LiveModel:
-        return LiveModel(cast("Callable[[str], Restorer]", self._open), list(self.models), strength)
+    def model(self, strength: float = 1.0, loading_s: float = ENDS_WITHIN) -> LiveModel:
+        return LiveModel(cast("Callable[[str], Restorer]", self._open), list(self.models), strength, loading_s=loading_s)
 
-    def _open(self, name: str) -> Fake:
+    def _open(self, name: str) -> FakeRestorer:
         found = self.models[name]
         if isinstance(found, Exception):
             raise found
@@ -35,9 +35,7 @@ class Shelf:
 
 
 def loaded(model: LiveModel) -> None:
-    assert model._loader is not None
-    model._loader.join(ENDS_WITHIN)
-    assert model.state.loading is None
+    soon(lambda: model.state.loading is None, "the model is loaded")
 
 
 def level(model: LiveModel) -> int:
@@ -45,7 +43,7 @@ def level(model: LiveModel) -> int:
 
 
 def test_it_switches_between_two_frames_and_closes_the_old_one() -> None:
-    a, b = Fake("a", 10), Fake("b", 20)
+    a, b = FakeRestorer("a", 10), FakeRestorer("b", 20)
     with Shelf(a=a, b=b).model() as model:
         assert level(model) == 110
         model.switch("b")
@@ -57,7 +55,7 @@ def test_it_switches_between_two_frames_and_closes_the_old_one() -> None:
 
 def test_the_old_one_runs_until_the_new_one_is_ready() -> None:
     ready = threading.Event()
-    with Shelf(a=Fake("a", 10), b=Fake("b", 20, waits=ready)).model() as model:
+    with Shelf(a=FakeRestorer("a", 10), b=FakeRestorer("b", 20, waits=ready)).model() as model:
         level(model)
         model.switch("b")
         assert [level(model) for _ in range(5)] == [110] * 5
@@ -71,7 +69,7 @@ def test_the_old_one_runs_until_the_new_one_is_ready() -> None:
 
 @pytest.mark.parametrize("error", [BundleError("b: it was changed"), ZeroDivisionError("ours")])
 def test_one_that_does_not_load_leaves_the_old_one_running(error: Exception) -> None:
-    a = Fake("a", 10)
+    a = FakeRestorer("a", 10)
     with Shelf(a=a, b=error).model() as model:
         model.switch("b")
         loaded(model)
@@ -80,8 +78,8 @@ def test_one_that_does_not_load_leaves_the_old_one_running(error: Exception) -> 
 
 
 def test_one_that_does_not_take_the_pictures_is_closed_again() -> None:
-    broken = Fake("b", 0, error=BackendError("too large a picture"))
-    with Shelf(a=Fake("a", 10), b=broken, c=Fake("c", 30)).model() as model:
+    broken = FakeRestorer("b", 0, error=BackendError("too large a picture"))
+    with Shelf(a=FakeRestorer("a", 10), b=broken, c=FakeRestorer("c", 30)).model() as model:
         level(model)
         model.switch("b")
         loaded(model)
@@ -93,8 +91,8 @@ def test_one_that_does_not_take_the_pictures_is_closed_again() -> None:
 
 def test_a_frame_that_is_worked_on_ends_with_the_model_that_began_it() -> None:
     goes_on, came = threading.Event(), list[int]()
-    old = Fake("a", 10, waits=goes_on)
-    with Shelf(a=old, b=Fake("b", 20)).model() as model:
+    old = FakeRestorer("a", 10, waits=goes_on)
+    with Shelf(a=old, b=FakeRestorer("b", 20)).model() as model:
         frame = threading.Thread(target=lambda: came.append(level(model)))
         frame.start()
         model.switch("b")
@@ -108,27 +106,24 @@ def test_a_frame_that_is_worked_on_ends_with_the_model_that_began_it() -> None:
 
 def test_what_is_loaded_too_late_is_closed() -> None:
     ready = threading.Event()
-    late = Fake("b", 20, waits=ready)
-    with Shelf(a=Fake("a", 10), b=late).model() as model:
+    late = FakeRestorer("b", 20, waits=ready)
+    with Shelf(a=FakeRestorer("a", 10), b=late).model(loading_s=0.1) as model:
         level(model)
         model.switch("b")
     ready.set()
-    loaded_late = model._loader
-    assert loaded_late is not None
-    loaded_late.join(ENDS_WITHIN)
-    assert late.closed == 1
+    soon(lambda: late.closed == 1, "the late one is closed")
 
 
 def test_only_what_was_offered() -> None:
-    with Shelf(a=Fake("a", 10)).model() as model:
+    with Shelf(a=FakeRestorer("a", 10)).model() as model:
         with pytest.raises(UsageError, match=r"^model: one of a was expected, '/etc' came; name it with --model$"):
             model.switch("/etc")
         model.switch("a")
-        assert model._loader is None, "it runs already"
+        assert model.state.loading is None, "it runs already"
 
 
 def test_strength() -> None:
-    with Shelf(a=Fake("a", 10)).model(0.5) as model:
+    with Shelf(a=FakeRestorer("a", 10)).model(0.5) as model:
         assert level(model) == 105
         model.set_strength(0)
         assert (level(model), model.processed_by[-10:]) == (100, "strength 0")
@@ -139,4 +134,4 @@ def test_strength() -> None:
         restored = model.restorer(PICTURE)
         model.restorer = cast("Restorer", lambda picture: restored)
         assert model(PICTURE) is restored, "at 1 nothing is done"
-        model.restorer = cast("Restorer", Fake("a", 10))
+        model.restorer = cast("Restorer", FakeRestorer("a", 10))

@@ -16,14 +16,13 @@ from runtime.errors import BackendError, SinkError, SourceError, SourceLost
 from runtime.picture import Picture
 from runtime.restorer import Restorer
 from tests.support.video.clips import STEADY, Clip, read
-from tests.support.video.live import Gather
+from tests.support.video.live import Gather, all_threads_end, captured
 from tests.support.video.restoring import restorer
 from tests.support.video.servers import ENDS_WITHIN, Server, first_all, paced, sends, stream
-from video.live import run as module
 from video.live.run import Live
 from video.live.sinks.sink import LiveSink, NullSink, Quit, Shown
 from video.live.sources.pretend import FileAsLive, Pattern
-from video.live.sources.source import Captured, Dropped, LiveSource, plain_info
+from video.live.sources.source import Captured, Dropped, LiveSource
 from video.live.sources.stream import StreamSource
 from video.live.statistics import LiveStatistics
 from video.live.watch import Patience
@@ -32,11 +31,6 @@ SOON = Patience(opening=ENDS_WITHIN, hang_least=ENDS_WITHIN, first_delay=0.01, l
 HANGS = replace(SOON, opening=1.0, hang_least=1.0, hang_intervals=1.0)
 
 Connection = Callable[[threading.Event], Generator[Captured | Dropped, None, None]]
-
-
-def captured(level: int, size: tuple[int, int] = (32, 24)) -> Captured:
-    now = time.monotonic()
-    return Captured(np.full((size[1], size[0], 3), level, np.uint8), None, now, now, plain_info(*size, "test", None))
 
 
 def gives(*items: Captured | Dropped | SourceError | None) -> Connection:
@@ -90,9 +84,7 @@ def ran(
     live = Live(source, using or restorer(), sinks, patience=patience, say=(said if said is not None else []).append)
     with live:
         assert live.wait(ENDS_WITHIN), "the pipeline hangs"
-    names = [thread.name for thread in threading.enumerate()]
-    left = [name for name in names if name.startswith("clearway-") and not name.startswith("clearway-reader")]
-    assert left == []
+    all_threads_end()
     return live.statistics()
 
 
@@ -320,16 +312,14 @@ def test_ctrl_c_ends_it_with_everything_finished(error: type[BaseException]) -> 
     assert sink.finished == 1, "though the reader hangs"
 
 
-def test_a_sink_that_never_ends_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "_FINISH_S", 0.2)
-
+def test_a_sink_that_never_ends_is_named() -> None:
     class Hangs(Gather):
         def finish(self) -> None:
             _test_is_over.wait(ENDS_WITHIN)
 
     with (
-        pytest.raises(SinkError, match=r"^script: its gather was expected to end within .* it hangs"),
-        Live(Script(gives(captured(1))), restorer(), [Hangs()]),
+        pytest.raises(SinkError, match=r"^script: expected its gather to end within 0.2 s, it hangs; check the disk$"),
+        Live(Script(gives(captured(1))), restorer(), [Hangs()], finish_s=0.2),
     ):
         pass
 

@@ -12,7 +12,8 @@ from selenium.webdriver.support.select import Select
 
 from benchmarks.footage.browser import MISSING, chromium
 from tests.support.video.chromium import Browser
-from tests.support.video.serving import Page, Still, page, soon
+from tests.support.video.live import soon
+from tests.support.video.serving import Page, Still, page
 from video.live.sources.pretend import Pattern
 from video.live.sources.source import LiveSource
 from video.page.views import View

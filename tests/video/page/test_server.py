@@ -17,9 +17,9 @@ import cv2
 import numpy as np
 
 from runtime.files.pictures import left_behind, read_picture
-from tests.support.video.live import Gather
+from tests.support.video.live import Gather, soon
 from tests.support.video.servers import ENDS_WITHIN, Server, refuses
-from tests.support.video.serving import HEIGHT, WIDTH, Page, ask, client, page, soon
+from tests.support.video.serving import HEIGHT, WIDTH, Page, ask, client, page
 from video.live.sources.pretend import Pattern
 from video.live.sources.stream import StreamSource
 from video.page.views import View

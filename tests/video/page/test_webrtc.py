@@ -11,7 +11,8 @@ import pytest
 from aiortc import RTCConfiguration, RTCPeerConnection, RTCRtpSender, RTCSessionDescription
 from av import VideoFrame
 
-from tests.support.video.serving import Page, Still, ask, client, page, soon
+from tests.support.video.live import soon
+from tests.support.video.serving import Page, Still, ask, client, page
 from video.page.views import View
 
 LEVEL, ADDED = 100, 20

@@ -71,13 +71,14 @@ def decoded(name: str, container: InputContainer, stopped: threading.Event) -> G
     receiver = threading.Thread(
         target=_receive, args=(name, container, stream, packets, stopped), name="clearway-reader-receive", daemon=True
     )
-    receiver.start()
     try:
+        receiver.start()
         with contextlib.suppress(Ended):
             yield from _decode(name, stream, packets, stopped)
     finally:
         packets.end()
-        receiver.join()  # at the latest when FFmpeg's own limit is over; a container must not be closed under a read
+        if receiver.is_alive():
+            receiver.join()  # at the latest when FFmpeg's own limit is over; a container must not be closed under a read
 
 
 def _receive(

@@ -44,9 +44,9 @@ class ProgramSource:
         with subprocess.Popen(
             self._command, bufsize=0, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
         ) as process:
-            # A read from a silent pipe cannot be let go of, but the process at its other end can be ended.
-            threading.Thread(target=_kill_when, args=(stopped, ended, process), name="clearway-reader-program", daemon=True).start()
             try:
+                # A read from a silent pipe cannot be let go of, but the process at its other end can be ended.
+                threading.Thread(target=_kill_when, args=(stopped, ended, process), name="clearway-reader-program", daemon=True).start()
                 assert process.stdout is not None
                 yield from self._read(process.stdout, stopped)
             finally:
