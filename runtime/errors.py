@@ -95,6 +95,8 @@ class ParityError(ExportError):
 
 def unusable(module: str, extra: str, error: ImportError | OSError) -> ClearwayError:
     """To raise from an import of `module` that failed: it is not installed, or it is and does not load (a library is missing, …)."""
+    if isinstance(error.__cause__, KeyboardInterrupt | SystemExit):  # Ctrl-C while a library in C++ starts: pybind11 wraps it
+        raise error.__cause__
     if isinstance(error, ModuleNotFoundError) and error.name == module:
         return MissingExtra(module, extra)
     again = f"pip install --force-reinstall 'clearway[{extra}]'"
