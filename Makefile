@@ -2,7 +2,7 @@
 # make test    .venv-test with everything that needs no GPU, then the tests but for those marked slow
 # make test-all   all tests, then every preset in full: exported, typed, verified, every engine built (half an hour on two cores)
 # make bindings   the real bindings of full TensorRT, without its libraries, for the test of the names that are used of them
-# make check   ruff and mypy, as CI runs them
+# make check   ruff, import-linter and mypy, as CI runs them
 PYTHON ?= python3
 # Where the package index holds torch with CUDA only, take the CPU build:
 # make test TORCH='torch==2.13.0 --index-url https://download.pytorch.org/whl/cpu'
@@ -29,6 +29,7 @@ bindings: .venv-test/installed
 
 check: .venv-test/installed
 	.venv-test/bin/ruff check .
+	.venv-test/bin/lint-imports
 	.venv-test/bin/mypy .
 
 .venv/installed: pyproject.toml constraints.txt
