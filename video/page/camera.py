@@ -5,7 +5,8 @@ from __future__ import annotations
 import io
 import re
 import zipfile
-from dataclasses import asdict, dataclass
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -23,14 +24,17 @@ class Camera:
     source: str  # for people; without credentials
     sink: PageSink
     model: LiveModel
+    number: int = 1  # of the cameras that would have one name in addresses
 
     @property
     def name(self) -> str:
         """In addresses."""
-        return re.sub(r"[^a-z0-9]+", "-", self.source.lower()).strip("-")[:_LONGEST] or "camera"
+        name = re.sub(r"[^a-z0-9]+", "-", self.source.lower()).strip("-")[:_LONGEST] or "camera"
+        return name if self.number == 1 else f"{name}-{self.number}"
 
     def facts(self) -> dict[str, Any]:
-        return {"name": self.name, "source": self.source, "models": list(self.model.choices)}
+        views = [{"name": view.name, "title": view.title, "is_pair": view.is_pair} for view in self.sink.views.values()]
+        return {"name": self.name, "source": self.source, "models": list(self.model.choices), "views": views}
 
     def moment(self, since: float) -> dict[str, Any]:
         """All that changes, as JSON has it; rates and latency are those since then, a time.monotonic()."""
@@ -49,3 +53,13 @@ class Camera:
             ):
                 archive.writestr(name, encode_picture(Path(name), picture, words))
         return f"{stem}.zip", packed.getvalue()
+
+
+def name_apart(cameras: Iterable[Camera]) -> dict[str, Camera]:
+    """By their names in addresses. Two channels of one recorder have one source once their addresses are without secrets."""
+    named: dict[str, Camera] = {}
+    for camera in cameras:
+        while camera.name in named:
+            camera = replace(camera, number=camera.number + 1)
+        named[camera.name] = camera
+    return named

@@ -1,9 +1,9 @@
 """Owns the page's addresses: what is asked at each, and what is answered. Knows nothing of threads, sockets or how a run is done.
 
     GET  /                                  the page; /page.js, /page.css, …
-    GET  /cameras                           [{name, source, models}]
+    GET  /cameras                           {cameras: [{name, source, models, views: [{name, title, is_pair}]}], webrtc}
     GET  /cameras/NAME/events               server-sent: the model and the numbers, twice a second
-    GET  /cameras/NAME/VIEW.mjpeg           VIEW: compare (before above after), removed
+    GET  /cameras/NAME/VIEW.mjpeg           VIEW: a name of video/page/views.py
     POST /cameras/NAME/VIEW/offer           {sdp} → {sdp}: the same by WebRTC
     GET  /cameras/NAME/snapshot.zip         before and after as PNG
     POST /cameras/NAME/model                {model}
@@ -19,15 +19,15 @@ import importlib.util
 import json
 import socket
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from runtime.errors import ClearwayError, MissingExtra, UsageError
 from video.page.address import Address, may_change
-from video.page.camera import Camera
-from video.page.views import View
+from video.page.camera import Camera, name_apart
+from video.page.viewers import Channel
 
 try:
     from aiohttp import web
@@ -63,7 +63,7 @@ class Routes:
     """All calls are in one event loop."""
 
     def __init__(self, cameras: Sequence[Camera], address: Address) -> None:
-        self._cameras = {camera.name: camera for camera in cameras}
+        self._cameras = name_apart(cameras)
         self._address = address
         self._peers: Peers | None = None
         if importlib.util.find_spec("aiortc") is not None:
@@ -125,7 +125,7 @@ class Routes:
         return response
 
     async def _mjpeg(self, request: web.Request) -> web.StreamResponse:
-        channel = self._camera(request).sink.jpeg[_view(request)]
+        channel = _channel(request, self._camera(request).sink.jpeg)
         response = web.StreamResponse(headers=_HEADERS | {"Content-Type": "multipart/x-mixed-replace; boundary=frame"})
         _hold_little(request)
         await response.prepare(request)
@@ -137,7 +137,7 @@ class Routes:
         return response
 
     async def _offer(self, request: web.Request) -> web.Response:
-        channel = self._camera(request).sink.h264[_view(request)]
+        channel = _channel(request, self._camera(request).sink.h264)
         offer = await _said(request, "sdp", str)
         if self._peers is None:
             raise MissingExtra("aiortc", "live")
@@ -164,11 +164,11 @@ async def _file(request: web.Request) -> web.Response:
     return web.Response(body=(_STATIC / name).read_bytes(), content_type=kind, charset="utf-8", headers=_HEADERS)
 
 
-def _view(request: web.Request) -> View:
+def _channel(request: web.Request, channels: Mapping[str, Channel]) -> Channel:
     try:
-        return View(request.match_info["view"])
-    except ValueError:
-        raise web.HTTPNotFound(reason=f"one of {', '.join(view.value for view in View)} was expected as a view") from None
+        return channels[request.match_info["view"]]
+    except KeyError:
+        raise web.HTTPNotFound(reason=f"one of {', '.join(channels)} was expected as a view") from None
 
 
 async def _said(request: web.Request, key: str, kind: type | tuple[type, ...]) -> Any:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from runtime.timing import Durations
@@ -11,7 +11,7 @@ from video.live.sinks.sink import Shown
 from video.live.statistics import LiveStatistics
 from video.page.coding import H264Coder, JpegCoder
 from video.page.viewers import Channel
-from video.page.views import View
+from video.page.views import VIEWS, View
 
 _JPEGS = 1
 _H264_FRAMES = 8  # each is needed to show the next: a third of a second for the event loop to come to it
@@ -21,10 +21,11 @@ class PageSink:
     name = "page"
     depth = 1
 
-    def __init__(self) -> None:
+    def __init__(self, views: Mapping[str, View] = VIEWS) -> None:
         self.newest: Shown | None = None
-        self.jpeg = {view: Channel(view, JpegCoder, _JPEGS) for view in View}
-        self.h264 = {view: Channel(view, H264Coder, _H264_FRAMES) for view in View}
+        self.views = views
+        self.jpeg = {name: Channel(view, JpegCoder, _JPEGS) for name, view in views.items()}
+        self.h264 = {name: Channel(view, H264Coder, _H264_FRAMES) for name, view in views.items()}
         self._statistics: Callable[[], LiveStatistics] | None = None
         self._ages: deque[tuple[float, float]] = deque(maxlen=200)  # when a frame was restored, and how long after it had come
 

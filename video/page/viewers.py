@@ -13,7 +13,7 @@ from contextlib import contextmanager
 
 from runtime.restorer import Restored
 from video.page.coding import Coded, Coder
-from video.page.views import View, drawn
+from video.page.views import View
 
 
 class Viewer:
@@ -35,6 +35,11 @@ class Viewer:
     def is_lost(self) -> bool:
         """And waits: one that has stopped fetching asks for nothing."""
         return self._lost and self._waits
+
+    @property
+    def held(self) -> int:
+        """How many items wait to be taken."""
+        return len(self._items)
 
     def put(self, item: Coded) -> None:
         if len(self._items) == self._depth:
@@ -65,25 +70,25 @@ class Channel:
     def __init__(self, view: View, coder: Callable[[], Coder], depth: int) -> None:
         self._view, self._makes, self._depth = view, coder, depth
         self._coder: Coder | None = None
-        self._viewers: tuple[Viewer, ...] = ()  # replaced as a whole, so that the sink's thread may go through it
+        self.viewers: tuple[Viewer, ...] = ()  # replaced as a whole, so that the sink's thread may go through it
 
     @contextmanager
     def viewer(self) -> Iterator[Viewer]:
         """In the event loop."""
         viewer = Viewer(self._depth)
-        self._viewers = (*self._viewers, viewer)
+        self.viewers = (*self.viewers, viewer)
         try:
             yield viewer
         finally:
-            self._viewers = tuple(one for one in self._viewers if one is not viewer)
+            self.viewers = tuple(one for one in self.viewers if one is not viewer)
 
     def write(self, restored: Restored, pts: int) -> None:
         """In the sink's thread."""
-        viewers = self._viewers
+        viewers = self.viewers
         if not any(viewer.wants for viewer in viewers):
             return
         if self._coder is None:
             self._coder = self._makes()
-        coded = self._coder(drawn(restored, self._view), pts, alone=any(viewer.is_lost for viewer in viewers))
+        coded = self._coder(self._view(restored), pts, alone=any(viewer.is_lost for viewer in viewers))
         for viewer in viewers:
             viewer.loop.call_soon_threadsafe(viewer.put, coded)

@@ -6,7 +6,7 @@ import asyncio
 import json
 import threading
 import time
-from collections.abc import Awaitable, Callable, Generator, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from fractions import Fraction
@@ -30,6 +30,7 @@ from video.page.address import Address
 from video.page.camera import Camera
 from video.page.server import PageServer
 from video.page.sink import PageSink
+from video.page.views import VIEWS, View
 
 _T = TypeVar("_T")
 WIDTH, HEIGHT = 96, 64
@@ -77,10 +78,12 @@ def opens(name: str) -> Restorer:
 
 
 @contextmanager
-def page(source: LiveSource | None = None, models: Sequence[str] = ("20", "40", "broken"), *others: LiveSink) -> Iterator[Page]:
+def page(
+    source: LiveSource | None = None, models: Sequence[str] = ("20", "40", "broken"), *others: LiveSink, views: Mapping[str, View] = VIEWS
+) -> Iterator[Page]:
     """Live, as `clearway live --serve` has it, on a free port."""
     source = source or Pattern(WIDTH, HEIGHT, 25)
-    sink, model = PageSink(), LiveModel(opens, models)
+    sink, model = PageSink(views), LiveModel(opens, models)
     camera = Camera(source.name, sink, model)
     patience = Patience(opening=ENDS_WITHIN, hang_least=ENDS_WITHIN, first_delay=0.01, longest_delay=0.02)
     with PageServer(Address(port=0), [camera]) as server, model, Live(source, model, [sink, *others], patience=patience) as live:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+import numpy as np
 import pytest
 from selenium.webdriver.common.action_chains import ActionChains
 from selenium.webdriver.common.by import By
@@ -16,7 +17,7 @@ from tests.support.video.live import soon
 from tests.support.video.serving import Page, Still, page
 from video.live.sources.pretend import Pattern
 from video.live.sources.source import LiveSource
-from video.page.views import View
+from video.page.views import VIEWS, View, table
 
 pytestmark = pytest.mark.skipif(bool(MISSING), reason=MISSING)
 
@@ -74,7 +75,7 @@ def test_the_picture_moves(browser: Browser, moving: Page, by: str) -> None:
         browser.soon(lambda last=last: abs(browser.mean(0, 0.5) - last) > 0.5, "the bar walks")  # type: ignore[misc]
     channels = moving.camera.sink.h264 if by == "WebRTC" else moving.camera.sink.jpeg
     browser.leave()
-    soon(lambda: channels[View.COMPARE]._viewers == (), "who has left is forgotten")
+    soon(lambda: channels["compare"].viewers == (), "who has left is forgotten")
 
 
 @pytest.mark.parametrize("how", ["keys", "pointer"])
@@ -100,7 +101,19 @@ def test_what_was_removed(browser: Browser, served: Page) -> None:
     shows(browser, served)
     browser.run('document.querySelector("[value=removed]").click()')
     browser.soon(lambda: abs(browser.mean() - (128 - ADDED / 2)) < 2, "the removed layer")
-    soon(lambda: served.camera.sink.h264[View.COMPARE]._viewers == (), "the other view is no longer encoded")
+    soon(lambda: served.camera.sink.h264["compare"].viewers == (), "the other view is no longer encoded")
+
+
+def test_a_view_that_is_added_has_a_button(browser: Browser) -> None:
+    """Of the table alone: no line of the page's own names a view."""
+    white = View("white", "All white", lambda before, after: np.full_like(before, 250), is_pair=False)
+    with page(Still(LEVEL, WIDTH, HEIGHT), views=table(*VIEWS.values(), white)) as served:
+        shows(browser, served)
+        browser.driver.find_element(By.XPATH, "//label[span[text()='All white']]").click()
+        browser.soon(lambda: abs(browser.mean() - 250) < 2, "the added view")
+        assert browser.run('return document.querySelector(".title").textContent') == "all white"
+        browser.leave()
+    browser.console()
 
 
 def test_the_numbers_and_charts(browser: Browser, served: Page) -> None:

@@ -22,7 +22,6 @@ from tests.support.video.servers import ENDS_WITHIN, Server, refuses
 from tests.support.video.serving import HEIGHT, WIDTH, Page, ask, client, page
 from video.live.sources.pretend import Pattern
 from video.live.sources.stream import StreamSource
-from video.page.views import View
 
 _T = TypeVar("_T")
 
@@ -62,10 +61,10 @@ def test_the_page_and_all_that_it_names_are_there() -> None:
         script = ask(f"{served.url}page.js")[1]
         for path in named | set(re.findall(rb'from "([^"]+)"', script)):
             assert ask(served.url.rstrip("/") + path.decode())[0] == 200, path
-        assert ask(f"{served.url}cameras") == (
-            200,
-            {"cameras": [{"name": "pattern-96x64-25", "source": "pattern:96x64@25", "models": ["20", "40", "broken"]}], "webrtc": True},
-        )
+        camera = {"name": "pattern-96x64-25", "source": "pattern:96x64@25", "models": ["20", "40", "broken"]}
+        views = [("compare", "Before / after", True), ("removed", "Removed", False)]
+        camera["views"] = [{"name": name, "title": title, "is_pair": is_pair} for name, title, is_pair in views]  # type: ignore[misc]
+        assert ask(f"{served.url}cameras") == (200, {"cameras": [camera], "webrtc": True})
 
 
 def test_what_is_not_there_or_not_so_is_one_line() -> None:
@@ -198,16 +197,16 @@ def test_a_viewer_who_stops_reading_holds_nothing_up() -> None:
         for one in stalled:
             one.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
             one.sendall(f"GET /cameras/{served.camera.name}/compare.mjpeg HTTP/1.1\r\nHost: localhost\r\n\r\n".encode())
-        channel = served.camera.sink.jpeg[View.COMPARE]
-        soon(lambda: len(channel._viewers) == 3, "three viewers")
-        soon(lambda: not any(viewer.wants for viewer in channel._viewers), "they are full")
+        channel = served.camera.sink.jpeg["compare"]
+        soon(lambda: len(channel.viewers) == 3, "three viewers")
+        soon(lambda: not any(viewer.wants for viewer in channel.viewers), "they are full")
         seen = len(sink.shown)
         soon(lambda: len(sink.shown) > seen + 20, "the others go on")
-        assert all(len(viewer._items) == 1 for viewer in channel._viewers)
+        assert all(viewer.held == 1 for viewer in channel.viewers)
         client(lambda session: _looks(session, served, 3))
         for one in stalled:
             one.close()
-        soon(lambda: channel._viewers == (), "those who have gone are forgotten")
+        soon(lambda: channel.viewers == (), "those who have gone are forgotten")
 
 
 async def _looks(session: aiohttp.ClientSession, served: Page, most: int) -> None:

@@ -14,7 +14,7 @@ from tests.support.video.servers import ENDS_WITHIN
 from tests.support.video.serving import picture
 from video.page.coding import Coded
 from video.page.viewers import Channel, Viewer
-from video.page.views import View
+from video.page.views import VIEWS
 
 ONE = Restored(picture(20), picture(10), None, np.zeros(3, np.float32))
 
@@ -45,7 +45,7 @@ def run(depth: int, story: Callable[[Channel, Counting], Awaitable[None]]) -> Co
 
     async def go() -> None:
         async with asyncio.timeout(ENDS_WITHIN):
-            await story(Channel(View.COMPARE, lambda: coder, depth), coder)
+            await story(Channel(VIEWS["compare"], lambda: coder, depth), coder)
 
     asyncio.run(go())
     return coder
@@ -90,7 +90,7 @@ def test_one_who_stops_reading_is_passed_by() -> None:
             await settled()
             assert [await take(goes_on, channel, pts) for pts in range(100)] == list(range(100))
             assert number(await taking) == 0
-            assert len(stops._items) == 1
+            assert stops.held == 1
             assert number(await stops.take()) == 99, "the newest"
 
     run(1, story)
@@ -103,7 +103,7 @@ def test_only_such_that_stopped_cost_nothing() -> None:
             for pts in range(1, 50):
                 channel.write(ONE, pts)
                 await settled()
-            assert len(viewer._items) == 1
+            assert viewer.held == 1
 
     assert [number(item) for item in run(1, story).made] == [0, 1]
 
@@ -116,7 +116,7 @@ def test_in_order_coding_loses_its_place_and_begins_again_with_one_that_stands_a
             assert number(await goes_on.take()) == 1
             for pts in range(2, 40):
                 assert await take(goes_on, channel, pts) == pts
-                assert len(stops._items) <= 4
+                assert stops.held <= 4
             assert await take(stops, channel, 40) == 40
 
     coder = run(4, story)

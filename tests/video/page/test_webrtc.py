@@ -13,7 +13,6 @@ from av import VideoFrame
 
 from tests.support.video.live import soon
 from tests.support.video.serving import Page, Still, ask, client, page
-from video.page.views import View
 
 LEVEL, ADDED = 100, 20
 
@@ -53,7 +52,7 @@ def test_a_client_gets_both_pictures_and_is_forgotten_when_it_goes() -> None:
 
     with page(Still(LEVEL, 96, 64)) as served:
         client(story)
-        soon(lambda: served.camera.sink.h264[View.COMPARE]._viewers == (), "it is forgotten")
+        soon(lambda: served.camera.sink.h264["compare"].viewers == (), "it is forgotten")
 
 
 def test_it_ends_with_a_client_who_stays() -> None:
@@ -73,7 +72,7 @@ def test_it_ends_with_a_client_who_stays() -> None:
 def test_what_is_no_offer(sdp: str) -> None:
     with page(Still(LEVEL, 96, 64)) as served:
         status, said = ask(f"{served.path}/compare/offer", "POST", {"sdp": sdp})
-        assert served.camera.sink.h264[View.COMPARE]._viewers == ()
+        assert served.camera.sink.h264["compare"].viewers == ()
     assert status == 409
     assert said["error"].startswith("page: an offer of H.264 video was expected, this one cannot be answered (")
     assert said["error"].endswith("); take MJPEG")

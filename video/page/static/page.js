@@ -24,9 +24,23 @@ function introduce() {
     if (name === camera.name) link.setAttribute("aria-current", "page");
     $("cameras").append(link);
   }
+  for (const { name, title } of camera.views) {
+    const label = document.createElement("label");
+    const button = Object.assign(document.createElement("input"), { type: "radio", name: "view", value: name });
+    const said = document.createElement("span");
+    said.textContent = title;
+    label.append(button, said);
+    $("views").append(label);
+  }
+  $("controls").elements.view.value = camera.views[0].name;
   $("model").append(...camera.models.map((model) => new Option(model)));
   $("model").disabled = camera.models.length < 2;
   $("snapshot").href = `/cameras/${camera.name}/snapshot.zip`;
+}
+
+function watch() {
+  const chosen = $("controls").elements.view.value;
+  picture.watch(camera.views.find(({ name }) => name === chosen));
 }
 
 function listen() {
@@ -114,7 +128,7 @@ async function ask(what, value) {
 }
 
 function pull(event) {
-  if (picture.view !== "compare") return;
+  if (!picture.view?.is_pair) return;
   const { left, width } = stage.getBoundingClientRect();
   $("wipe").value = ((event.clientX - left) / width) * 100;
   picture.cut((event.clientX - left) / width);
@@ -128,7 +142,7 @@ stage.addEventListener("pointermove", (event) => stage.hasPointerCapture(event.p
 $("wipe").addEventListener("input", () => picture.cut($("wipe").value / 100));
 $("controls").addEventListener("submit", (event) => event.preventDefault());
 $("controls").addEventListener("change", ({ target }) => {
-  if (target.name === "view") picture.watch(target.value);
+  if (target.name === "view") watch();
 });
 $("model").addEventListener("change", async () => {
   choosing = true;
@@ -147,7 +161,7 @@ addEventListener("hashchange", () => location.reload());
 // Nobody looks: nothing is encoded or sent.
 document.addEventListener("visibilitychange", () => {
   if (document.hidden) picture.stop();
-  else picture.watch($("controls").elements.view.value);
+  else watch();
 });
 
 const shown = (value, digits) => (value === null ? "–" : value.toFixed(digits));
@@ -156,4 +170,4 @@ const clock = (seconds) => new Date(seconds * 1000).toISOString().slice(seconds 
 
 introduce();
 listen();
-picture.watch("compare");
+watch();

@@ -12,7 +12,7 @@ export class Picture {
     this.camera = camera;
     this.webrtc = webrtc && "RTCPeerConnection" in window;
     this.told = told;
-    this.view = "compare";
+    this.view = null; // as /cameras has it; the one whose frame is shown
     this.at = 0.5;
     this.frame = null; // what is drawn again when the line moves
     this.run = null; // the one that is wanted: an AbortController
@@ -52,7 +52,7 @@ export class Picture {
       transceiver.receiver.jitterBufferTarget = 0; // the present, not a smooth past
       await peer.setLocalDescription();
       await gathered(peer);
-      const answer = await fetch(`/cameras/${this.camera}/${view}/offer`, {
+      const answer = await fetch(`/cameras/${this.camera}/${view.name}/offer`, {
         method: "POST",
         headers: { "Content-Type": "application/json" },
         body: JSON.stringify({ sdp: peer.localDescription.sdp }),
@@ -78,7 +78,7 @@ export class Picture {
   }
 
   async stream(view, signal) {
-    const answer = await fetch(`/cameras/${this.camera}/${view}.mjpeg`, { signal });
+    const answer = await fetch(`/cameras/${this.camera}/${view.name}.mjpeg`, { signal });
     if (!answer.ok) throw new Error((await answer.json()).error);
     let newest = null;
     let drawing = false;
@@ -106,14 +106,15 @@ export class Picture {
     this.view = view;
     if (this.frame !== picture) this.frame?.close?.(); // a bitmap's memory is not left to the collector
     this.frame = picture;
-    const tall = view === "compare" ? height / 2 : height;
+    const tall = view.is_pair ? height / 2 : height;
     if (this.canvas.width !== width || this.canvas.height !== tall) {
       this.canvas.width = width;
       this.canvas.height = tall;
       this.stage.style.setProperty("--shape", `${width} / ${tall}`);
       this.stage.style.setProperty("--wide", String(width / tall));
     }
-    this.stage.dataset.view = view;
+    this.stage.toggleAttribute("data-pair", view.is_pair);
+    this.stage.querySelector(".title").textContent = view.title.toLowerCase();
     this.stage.classList.add("shown");
     this.draw();
     this.told(by);
@@ -131,7 +132,7 @@ export class Picture {
   draw() {
     const { context, frame, canvas } = this;
     const { width, height } = canvas;
-    if (this.view !== "compare") {
+    if (!this.view.is_pair) {
       context.drawImage(frame, 0, 0, width, height);
       return;
     }
