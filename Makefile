@@ -1,6 +1,7 @@
 # make demo    .venv with what a restoring box needs (no torch), then a rainy clip restored before your eyes
 # make test    .venv-test with everything that needs no GPU, then the tests but for those marked slow
 # make test-all   all tests, then every preset in full: exported, typed, verified, every engine built (half an hour on two cores)
+# make coverage   the tests of make test, and which lines of the product they do not run
 # make bindings   the real bindings of full TensorRT, without its libraries, for the test of the names that are used of them
 # make check   ruff, import-linter and mypy, as CI runs them
 PYTHON ?= python3
@@ -8,7 +9,7 @@ PYTHON ?= python3
 # make test TORCH='torch==2.13.0 --index-url https://download.pytorch.org/whl/cpu'
 TORCH ?= torch==2.13.0
 
-.PHONY: demo test test-all bindings check clean
+.PHONY: demo test test-all coverage bindings check clean
 
 demo: .venv/installed
 	.venv/bin/clearway demo --out demo
@@ -21,6 +22,9 @@ test: .venv-test/installed
 test-all: bindings
 	$(PYTEST)
 	.venv-test/bin/python -m benchmarks.measure.exports
+
+coverage: .venv-test/installed
+	$(PYTEST) -m "not slow" --cov --cov-report=term-missing:skip-covered
 
 # The oldest and the newest version that is supported: tests/export/engines/test_tensorrt_names.py.
 bindings: .venv-test/installed
