@@ -9,7 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from runtime.errors import MissingExtra, UsageError
+from runtime.errors import UsageError, needs_extra
 
 if TYPE_CHECKING:
     from benchmarks.demo.demo import DemoReport, Scores
@@ -17,12 +17,8 @@ if TYPE_CHECKING:
 
 
 def run(word: str, arguments: list[str]) -> int:
-    try:
+    with needs_extra("cpu"):
         return _WORDS[word](arguments)
-    except ModuleNotFoundError as error:
-        if error.name in {"cv2", "av"}:
-            raise MissingExtra(error.name, "cpu") from error
-        raise
 
 
 def _demo(arguments: list[str]) -> int:
@@ -117,10 +113,8 @@ def _bench(arguments: list[str]) -> int:
 
 
 def _bench_presets(names: list[str], height: int, width: int, seconds: float, say: Callable[[str], None]) -> Record:
-    try:
+    with needs_extra("export"):
         from benchmarks.measure.presets import measure_presets
-    except ModuleNotFoundError as error:
-        raise MissingExtra(str(error.name), "export") from error
     return measure_presets([] if names == ["all"] else names, height, width, seconds, say)
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from export.engines.cli import build_word, progress_line
 from export.onnx.precision_words import precision_lines
 from export.verify.cli import table, verify_word
-from runtime.errors import MissingExtra
+from runtime.errors import needs_extra
 from runtime.model.manifest import ModelManifest
 
 
@@ -25,10 +25,8 @@ def _export(arguments: list[str]) -> int:
     parser.add_argument("--scores", type=Path, metavar="FILE", help="scores to carry over: a JSON list, or an earlier manifest.json")
     options = parser.parse_args(arguments)
 
-    try:  # torch and onnx: only when this word is said
+    with needs_extra("export"):  # torch and onnx: only when this word is said
         from export.bundle_writer import ExportOptions, export_checkpoint, read_scores
-    except ModuleNotFoundError as error:
-        raise MissingExtra(str(error.name), "export") from error
 
     scores = read_scores(options.scores) if options.scores else ()
     with progress_line("exporting", quiet=options.json) as say:
@@ -56,12 +54,10 @@ def _import(arguments: list[str]) -> int:
     _add_writing(parser)
     options = parser.parse_args(_joined(arguments))
 
-    try:  # torch and onnx: only when this word is said
+    with needs_extra("export"):  # torch and onnx: only when this word is said
         from export.bundle_writer import ExportOptions
         from export.foreign.importer import Said, import_onnx
         from export.foreign.network import read_trained
-    except ModuleNotFoundError as error:
-        raise MissingExtra(str(error.name), "export") from error
 
     said = Said(read_trained(options.range, options.order), options.stride, options.task, options.summary, options.licence)
     with progress_line("importing", quiet=options.json) as say:

@@ -1,4 +1,4 @@
-"""Owns every error that Clearway raises on purpose; knows nothing of what raises them.
+"""Every error that Clearway raises on purpose. Does not know what raises them.
 
     ClearwayError                 exit code 1
     ├── UsageError                exit code 2: the arguments contradict each other or name something unknown
@@ -17,11 +17,14 @@
     └── ExportError
         └── ParityError           two ways to one picture that do not agree
 
-A message is one line: what was expected, what came, what to do, with the path or the tensor's name in it. Errors of
-other packages are translated where they enter (`raise SourceError(...) from error`).
+A message is one line in the order *expected X, got Y; do Z*, with the path or the tensor's name in it. Errors of other packages are
+translated where they enter (`raise SourceError(...) from error`).
 """
 
 from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 
 class ClearwayError(Exception):
@@ -93,8 +96,37 @@ class ParityError(ExportError):
     pass
 
 
+# What is imported of each extra's packages. `clearway doctor` looks further; tests/runtime/test_errors.py holds it to pyproject.toml.
+_PICTURES = {"cv2", "av"}
+_TRAINING = {"torch", "lightning_fabric", "safetensors", "matplotlib", "tensorboard", *_PICTURES}
+MODULES: dict[str, set[str]] = {
+    "cpu": {"onnxruntime", "openvino", *_PICTURES},
+    "gpu": {"onnxruntime", "tensorrt", "pycuda", "cuda", *_PICTURES},
+    "rtx": {"tensorrt_rtx"},
+    "live": {"aiohttp", "aiortc", *_PICTURES},
+    "train": _TRAINING,
+    "export": {"onnx", "onnx_ir", "onnxscript", *_TRAINING},
+    "dev": {"skimage", "selenium", "cuda"},
+}
+
+
+@contextmanager
+def needs_extra(extra: str) -> Iterator[None]:
+    """Around imports: a package of that extra that is not installed, or does not load, becomes an error that says what to install.
+
+    Every other ImportError comes out unchanged: it is a mistake of ours, and its traceback is wanted.
+    """
+    try:
+        yield
+    except ImportError as error:
+        missing = isinstance(error, ModuleNotFoundError)
+        if error.name not in MODULES[extra] or not (missing or (error.path or "").endswith(".so")):
+            raise
+        raise unusable(error.name, extra, error) from error
+
+
 def unusable(module: str, extra: str, error: ImportError | OSError) -> ClearwayError:
-    """To raise from an import of `module` that failed: it is not installed, or it is and does not load (a library is missing, …)."""
+    """What to raise where `module` cannot be imported: it is not installed, or it is and does not load, since a library is missing."""
     if isinstance(error.__cause__, KeyboardInterrupt | SystemExit):  # Ctrl-C while a library in C++ starts: pybind11 wraps it
         raise error.__cause__
     if isinstance(error, ModuleNotFoundError) and error.name == module:

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from runtime.errors import MissingExtra, UsageError
+from runtime.errors import UsageError, needs_extra
 
 if TYPE_CHECKING:
     from training.data.batches import TrainingPictures
@@ -18,16 +18,11 @@ if TYPE_CHECKING:
 _DATA = "a folder of pictures in a layout that docs/data.md lists, or drawn[:N] for N pictures drawn in code; repeatable"
 _LOADING_STEPS = 40
 _GIB = 2**30
-_FROM_THE_EXTRA = {"torch", "lightning_fabric", "safetensors", "cv2", "av", "matplotlib", "tensorboard"}
 
 
 def run(word: str, arguments: list[str]) -> int:
-    try:
+    with needs_extra("train"):
         return {"train": _train, "evaluate": _evaluate, "figures": _figures}[word](arguments)
-    except ModuleNotFoundError as error:
-        if error.name is None or error.name.partition(".")[0] not in _FROM_THE_EXTRA:
-            raise
-        raise MissingExtra(error.name, "train") from error
 
 
 def _train(arguments: list[str]) -> int:

@@ -6,14 +6,12 @@ import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from runtime.errors import ClearwayError, MissingExtra
+from runtime.errors import ClearwayError, needs_extra
 
-try:
+with needs_extra("dev"):
     from selenium import webdriver
     from selenium.common.exceptions import WebDriverException
     from selenium.webdriver.chrome.service import Service
-except ImportError as error:
-    raise MissingExtra("selenium", "dev") from error
 
 _BINARY, _DRIVER = shutil.which("chromium"), shutil.which("chromedriver")
 MISSING = "" if _BINARY and _DRIVER else "chromium is not installed: apt-get install chromium chromium-driver"

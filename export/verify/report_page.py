@@ -13,14 +13,12 @@ import numpy as np
 
 from export.parity.compare import Verdict, Worst
 from export.verify.verify import Report
-from runtime.errors import ExportError, MissingExtra, UsageError
+from runtime.errors import ExportError, UsageError, needs_extra
 from runtime.files.atomic import written
 from runtime.picture import Picture
 
-try:
+with needs_extra("cpu"):  # `clearway verify` on a box without anything comes by here
     import cv2
-except ModuleNotFoundError as error:  # `clearway verify` on a box without anything comes by here
-    raise MissingExtra("cv2", "cpu") from error
 
 _COLOURS = cv2.COLORMAP_INFERNO  # from black over red to pale yellow: its lightness rises all the way, so that it reads in grey too
 _TINY = 96  # pixels: narrower pictures are enlarged in squares instead of blurred

@@ -16,7 +16,7 @@ from export.parity.compare import Case, Comparison, Verdict, Way
 from export.verify.engine_parity import EngineCheck, engine_checks
 from runtime.backends.choose import PREFERENCE, open_backend
 from runtime.engines.record import TARGETS
-from runtime.errors import BackendError, ExportError, MissingExtra
+from runtime.errors import BackendError, ExportError, MissingExtra, needs_extra
 from runtime.model.bundle import PROOF, WEIGHTS, Bundle, open_bundle
 
 NODE_BY_NODE = "node-by-node"  # a way of running for verdicts only, not for video
@@ -61,11 +61,11 @@ def _new_cases(bundle: Bundle, pictures: Path | None) -> tuple[Iterable[Case], s
             raise ExportError(f"{why}; leave --pictures out to check its proof")
         return (), "", why
     try:
-        from export.verify.answers import new_cases
-    except ModuleNotFoundError as error:
-        missing = MissingExtra(str(error.name), "export")
+        with needs_extra("export"):
+            from export.verify.answers import new_cases
+    except MissingExtra as missing:
         if pictures is not None:
-            raise missing from error
+            raise
         return (), "", str(missing)
     cases, described = new_cases(bundle, pictures)
     return cases, f", {described}", ""
@@ -96,10 +96,8 @@ def _open(
 
 def _node_by_node(bundle: Bundle) -> Way:
     """The FP16 graph itself: a CPU's engines would compute it in FP32."""
-    try:
+    with needs_extra("export"):
         import onnx
 
         from export.onnx.arithmetic import NodeByNode
-    except ModuleNotFoundError as error:
-        raise MissingExtra(str(error.name), "export") from error
     return NodeByNode(onnx.load_model(bundle.fp16_path))

@@ -19,15 +19,13 @@ from typing import IO
 import numpy as np
 from numpy.typing import NDArray
 
-from runtime.errors import MissingExtra, PictureError
+from runtime.errors import PictureError, needs_extra
 from runtime.files.atomic import written
 from runtime.model.manifest import MINIMUM_SIDE
 from runtime.picture import Picture
 
-try:
+with needs_extra("cpu"):
     import cv2
-except ImportError as error:
-    raise MissingExtra("cv2", "cpu") from error
 
 PICTURE_SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".bmp", ".webp", ".tif", ".tiff"})
 DESCRIBED_SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".webp"})  # those in which OpenCV writes words

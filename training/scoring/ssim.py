@@ -15,12 +15,10 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from runtime.errors import DataError, MissingExtra
+from runtime.errors import DataError, needs_extra
 
-try:
+with needs_extra("cpu"):  # `clearway verify` on a box without anything comes by here
     import cv2
-except ModuleNotFoundError as error:  # `clearway verify` on a box without anything comes by here
-    raise MissingExtra("cv2", "cpu") from error
 
 Planes = NDArray[np.float64]  # [H, W, C], 0..255
 Window = Literal["gaussian", "uniform", "volume"]

@@ -6,19 +6,17 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Protocol
 
-from runtime.errors import MissingExtra, SinkError
+from runtime.errors import SinkError, needs_extra
 from runtime.picture import Picture
 from video.color import PictureToFrame, assumed_tags
 from video.live.sources.source import TICK
 
-try:
+with needs_extra("live"):
     import av
     import cv2
     from av.error import FFmpegError
     from av.video.codeccontext import VideoCodecContext
     from av.video.frame import PictureType
-except ImportError as error:
-    raise MissingExtra(error.name or "av", "live") from error
 
 _JPEG = [cv2.IMWRITE_JPEG_QUALITY, 85]
 # One picture in, one out, and none much above 100 kB, so that its burst of packets fits a browser's socket (about 90). A keyframe every

@@ -24,15 +24,13 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from runtime.errors import ClearwayError, MissingExtra, UsageError
+from runtime.errors import ClearwayError, MissingExtra, UsageError, needs_extra
 from video.page.address import Address, may_change
 from video.page.camera import Camera, name_apart
 from video.page.viewers import Channel
 
-try:
+with needs_extra("live"):
     from aiohttp import web
-except ImportError as error:
-    raise MissingExtra("aiohttp", "live") from error
 
 if TYPE_CHECKING:
     from video.page.webrtc import Peers  # imported below where aiortc is installed

@@ -8,16 +8,14 @@ import dataclasses
 from collections.abc import Sequence
 from types import TracebackType
 
-from runtime.errors import MissingExtra, SinkError
+from runtime.errors import SinkError, needs_extra
 from video.live.stage import Latch, StageThread, finish
 from video.page.address import Address, listen
 from video.page.camera import Camera
 from video.page.routes import Routes
 
-try:
+with needs_extra("live"):
     from aiohttp import web
-except ImportError as error:
-    raise MissingExtra("aiohttp", "live") from error
 
 _GRACE_S = 0.1  # for answers that are on their way; streams end with it
 _WITHIN_S = 1.5  # for its end

@@ -11,14 +11,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from runtime.errors import MissingExtra
+from runtime.errors import needs_extra
 from runtime.picture import Picture
 from runtime.restorer import Restored
 
-try:
+with needs_extra("live"):
     import cv2
-except ImportError as error:
-    raise MissingExtra("cv2", "live") from error
 
 WIDEST = 1280  # pixels; before and after of 1080p would cost the encoder 45 ms a frame in place of 20
 

@@ -9,18 +9,16 @@ import asyncio
 import time
 from contextlib import ExitStack
 
-from runtime.errors import MissingExtra, SinkError
+from runtime.errors import SinkError, needs_extra
 from video.live.sources.source import TICK
 from video.page.viewers import Channel, Viewer
 
-try:
+with needs_extra("live"):
     from aiortc import RTCConfiguration, RTCPeerConnection, RTCRtpSender, RTCSessionDescription
     from aiortc.mediastreams import MediaStreamTrack
     from aiortc.rtcrtpparameters import RTCRtpCodecCapability
     from av import Packet
     from av.stream import Stream
-except ImportError as error:
-    raise MissingExtra(error.name or "aiortc", "live") from error
 
 _OVER = frozenset({"failed", "closed"})
 _MOST = 16  # browsers; who asks and never comes is forgotten only after a minute
