@@ -1,32 +1,31 @@
-"""Owns changes to a frozen recipe by name: `--set NAME=VALUE`, ablations, another degradation; knows nothing of what they mean.
+"""Changes to a frozen recipe by name: `--set NAME=VALUE`, ablations, another degradation. Does not know what they mean.
 
     steps=100              a field of the recipe
     method.beta=0          a field of its method
     network.channels=48    a field of its network's config
     network=fdrnet-edge    another preset
 
-A name that does not exist is an error that lists the ones that do; a value is read as the type that the field is declared with.
+An unknown name is an error that lists the known ones; a value is read as the type that the field is declared with.
 """
 
 from __future__ import annotations
 
 import dataclasses
 import difflib
-import types
 import typing
 from collections.abc import Sequence
 from typing import Any
 
 from runtime.errors import UsageError
 from runtime.model.manifest import ModelCard
-from training.degradations.description import Described
+from training.degradations.description import MixtureText
 from training.networks import PRESETS, Preset, find_preset
 from training.recipes import find_recipe
 from training.recipes.recipe import Recipe
+from training.text_values import is_readable, read_value
 
 ABLATION, DEGRADE = "ablation ", "degrade "
-_TRUTH = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
-_FIXED = ("name", "task", "summary", "weaknesses", "ablations", "enlarges")  # what a recipe is and says of itself is no setting
+_FIXED = ("name", "task", "summary", "weaknesses", "ablations", "enlarges")  # what describes a recipe cannot be set
 
 
 def changed(recipe: Recipe, changes: Sequence[str]) -> Recipe:
@@ -39,7 +38,7 @@ def changed(recipe: Recipe, changes: Sequence[str]) -> Recipe:
         if change.startswith(ABLATION):
             recipe = with_ablation(recipe, change.removeprefix(ABLATION))
         elif change.startswith(DEGRADE):
-            described = Described(change.removeprefix(DEGRADE))
+            described = MixtureText(change.removeprefix(DEGRADE))
             recipe = dataclasses.replace(recipe, degradation=described, trials=((described.text, described.unseen),), enlarges=1)
         else:
             recipe = with_settings(recipe, [change])
@@ -56,7 +55,7 @@ def with_settings(recipe: Recipe, settings: Sequence[str]) -> Recipe:
     for setting in settings:
         name, equals, text = (part.strip() for part in setting.partition("="))
         if not equals:
-            raise UsageError(f"--set wants NAME=VALUE, {setting!r} came; the names: {', '.join(names_of(recipe))}")
+            raise UsageError(f"--set: expected NAME=VALUE, got {setting!r}; the names: {', '.join(names_of(recipe))}")
         recipe = _replaced(recipe, name.split("."), text, setting)
     return recipe
 
@@ -64,7 +63,7 @@ def with_settings(recipe: Recipe, settings: Sequence[str]) -> Recipe:
 def with_ablation(recipe: Recipe, ablation: str) -> Recipe:
     if ablation not in recipe.ablations:
         there = ", ".join(recipe.ablations) or "none"
-        raise UsageError(f"the recipe {recipe.name} has no ablation called {ablation!r}; there are: {there}")
+        raise UsageError(f"--ablation: expected an ablation of the recipe {recipe.name}, got {ablation!r}; there are: {there}")
     return with_settings(recipe, recipe.ablations[ablation])
 
 
@@ -98,21 +97,8 @@ def _settable(node: Any) -> dict[str, Any]:
     return {
         name: hints[name]
         for name in (field.name for field in dataclasses.fields(node))
-        if name not in _FIXED and (dataclasses.is_dataclass(getattr(node, name)) or _readable(hints[name]))
+        if name not in _FIXED and (dataclasses.is_dataclass(getattr(node, name)) or is_readable(hints[name]))
     }
-
-
-def _readable(hint: Any) -> bool:
-    if hint in (bool, int, float, str):
-        return True
-    if typing.get_origin(hint) is types.UnionType:
-        return type(None) in typing.get_args(hint) and _readable(_without_none(hint))
-    return typing.get_origin(hint) is tuple and all(_readable(part) for part in typing.get_args(hint) if part is not Ellipsis)
-
-
-def _without_none(hint: Any) -> Any:
-    """The other side of `X | None`."""
-    return next(part for part in typing.get_args(hint) if part is not type(None))
 
 
 def _replaced(node: Any, path: Sequence[str], text: str, setting: str) -> Any:
@@ -123,13 +109,13 @@ def _replaced(node: Any, path: Sequence[str], text: str, setting: str) -> Any:
     if name not in fields:
         meant = difflib.get_close_matches(name, fields, n=1)
         guess = f"; did you mean {meant[0]}?" if meant else ""
-        raise UsageError(f"--set {setting}: no field is called {name!r} there{guess}; there are: {', '.join(fields) or 'none'}")
+        raise UsageError(f"--set {setting}: expected a field, got {name!r}{guess}; the fields there: {', '.join(fields) or 'none'}")
     value = _replaced(getattr(node, name), inner, text, setting) if inner else _read(fields[name], text, setting)
     return dataclasses.replace(node, **{name: value})
 
 
 def _renamed(preset: Preset) -> Preset:
-    """A changed preset is none: its name says by what it differs."""
+    """A changed preset is named after the preset and what differs from it."""
     base = PRESETS[preset.name.partition(" ")[0]]
     before, after = dataclasses.asdict(base.config), dataclasses.asdict(preset.config)
     differences = [f"{name}={value}" for name, value in after.items() if value != before[name]]
@@ -139,23 +125,9 @@ def _renamed(preset: Preset) -> Preset:
 def _read(hint: Any, text: str, setting: str) -> Any:
     if hint is Preset:
         return find_preset(text)
-    if not _readable(hint):
-        raise UsageError(f"--set {setting}: that has fields of its own, and they are set one by one: NAME.FIELD=VALUE")
-    if hint is str:
-        return text
-    if typing.get_origin(hint) is types.UnionType:
-        return None if text.lower() == "none" else _read(_without_none(hint), text, setting)
-    if typing.get_origin(hint) is tuple:
-        kinds = [kind for kind in typing.get_args(hint) if kind is not Ellipsis]
-        parts = [part.strip() for part in text.split(",") if part.strip()]
-        kinds = kinds * len(parts) if len(kinds) == 1 else kinds
-        if len(kinds) != len(parts):
-            raise UsageError(f"--set {setting}: {len(kinds)} values with commas between were expected, {len(parts)} came")
-        return tuple(_read(kind, part, setting) for kind, part in zip(kinds, parts, strict=True))
+    if not is_readable(hint):
+        raise UsageError(f"--set {setting}: expected one of its fields; set them one by one, as NAME.FIELD=VALUE")
     try:
-        if hint is bool:
-            return _TRUTH[text.lower()]
-        return {int: int, float: float}[hint](text)
-    except (KeyError, ValueError):
-        wanted = {bool: "true or false", int: "a whole number", float: "a number"}[hint]
-        raise UsageError(f"--set {setting}: {wanted} was expected, {text!r} came") from None
+        return read_value(hint, text)
+    except ValueError as error:
+        raise UsageError(f"--set {setting}: {error}") from None

@@ -9,7 +9,7 @@ import torch
 
 from runtime.errors import UsageError
 from runtime.model.manifest import ModelCard
-from training.degradations.description import Described
+from training.degradations.description import MixtureText
 from training.networks import PRESETS
 from training.recipes import RECIPES, find_recipe
 from training.recipes.recipe import Recipe
@@ -46,14 +46,14 @@ def test_a_changed_preset_no_longer_bears_its_plain_name(recipe: Recipe) -> None
         ("steps=many", "a whole number"),
         ("method.beta=x", "a number"),
         ("network.auxiliary=maybe", "true or false"),
-        ("degradation=rain", "no field"),
-        ("name=mine", "no field"),
-        ("enlarges=2", "no field"),
+        ("degradation=rain", "expected a field"),
+        ("name=mine", "expected a field"),
+        ("enlarges=2", "expected a field"),
         ("steps=0", "above zero"),
         ("learning_rate=inf", "above zero"),
         ("ema=2", "below 1"),
         ("seed=-1", "0 or more"),
-        ("weaknesses=", "no field"),
+        ("weaknesses=", "expected a field"),
         ("method=gan", "one by one"),
         ("network.channels=0", "1 or more"),
     ],
@@ -73,7 +73,7 @@ def test_every_ablation_of_every_recipe_can_be_applied_and_built(name: str) -> N
 
 
 def test_an_unknown_ablation_is_refused(recipe: Recipe) -> None:
-    with pytest.raises(UsageError, match="no ablation called 'without-everything'"):
+    with pytest.raises(UsageError, match="expected an ablation of the recipe derain, got 'without-everything'"):
         with_ablation(recipe, "without-everything")
 
 
@@ -86,7 +86,7 @@ def test_a_model_card_tells_the_recipe_that_trained_it() -> None:
     changes = ("ablation without-svdo", "steps=7", "network=fdrnet-edge", "network.channels=16", "degrade noise(read=20)")
     card = ModelCard("fdrnet-hybrid", 1, 7, (), "", (), changes)
     recipe = recipe_of(card)
-    assert (recipe.steps, recipe.network.name, recipe.degradation) == (7, "fdrnet-edge channels=16", Described("noise(read=20)"))
+    assert (recipe.steps, recipe.network.name, recipe.degradation) == (7, "fdrnet-edge channels=16", MixtureText("noise(read=20)"))
     assert [name for name, _ in recipe.trials] == ["noise(read=20)"]  # what it is validated and scored on
     assert with_settings(find_recipe("fdrnet-hybrid"), ["method.beta=0"]).method == recipe.method
     assert recipe_of(ModelCard("derain", 1, 7, (), "", ())) == find_recipe("derain")

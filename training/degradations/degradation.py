@@ -1,4 +1,4 @@
-"""Owns what every degradation takes and gives back; knows no physics.
+"""What every degradation takes and gives back. Does not know physics.
 
 A degradation is a frozen dataclass whose fields are the ranges that it draws from, called with a clean picture and a random
 generator. Everything random comes from that generator: the same seed makes the same picture on every machine.
@@ -20,12 +20,12 @@ from runtime.errors import DataError, UsageError
 from runtime.picture import Picture
 
 Light = NDArray[np.float32]  # [H, W, 3] BGR or [H, W], 1.0 is white; may leave 0..1 until it is rounded
-Range = tuple[float, float]  # drawn from evenly; both ends equal means a constant
+Range = tuple[float, float]  # drawn from uniformly; equal ends mean a constant
 
 
 @dataclass(frozen=True)
-class Within:
-    """The bounds of a field, written on its type: `Annotated[Range, Within(0, 1)]`. Whoever reads fields from text reads these too."""
+class Bounds:
+    """The bounds of a field, written on its type: `Annotated[Range, Bounds(0, 1)]`. `check` enforces them."""
 
     low: float
     high: float
@@ -35,19 +35,19 @@ class Within:
         return f"{self.low:g} and {self.high:g}"
 
 
-Share = Annotated[Range, Within(0, 1)]
-Amount = Annotated[Range, Within(0, 10)]  # of light, or of how thick a medium is
-Levels = Annotated[Range, Within(0, 255)]  # grey levels
-Pixels = Annotated[Range, Within(0, 100)]
+Share = Annotated[Range, Bounds(0, 1)]
+Amount = Annotated[Range, Bounds(0, 10)]  # of light, or of how thick a medium is
+Levels = Annotated[Range, Bounds(0, 255)]  # grey levels
+Pixels = Annotated[Range, Bounds(0, 100)]
 
 
 @dataclass(frozen=True)
 class Degraded:
-    """What came of one picture. `clean` is the target: a degradation may change it (a crop, say), most hand it on."""
+    """The result for one picture. `clean` is the target: a degradation may change it (by a crop, say), most pass it on."""
 
     picture: Light
     clean: Light
-    layers: Mapping[str, Light] = field(default_factory=dict)  # what was laid over the picture, by name
+    layers: Mapping[str, Light] = field(default_factory=dict)  # what was added to the picture, by name
     parameters: Mapping[str, float] = field(default_factory=dict)  # what was drawn, by name
 
 
@@ -67,7 +67,7 @@ class Degradation(Protocol):
 
 @runtime_checkable
 class KnowsDepth(Protocol):
-    """A degradation that makes up the scene's depth, and does better where it is measured."""
+    """A degradation that invents the scene's depth, and uses a measured one where it is known."""
 
     def with_depth(self, depth: Light) -> Degradation: ...
 
@@ -91,25 +91,25 @@ def to_picture(light: Light) -> Picture:
 
 
 def check(degradation: Any) -> None:
-    """That every field with bounds keeps them: called when a degradation is made, so that no training runs into it."""
+    """Refuses fields outside their bounds. Called when a degradation is made, so that no training fails half-way."""
     kind: type = type(degradation)
     for name, bounds in _bounds(kind).items():
         value = getattr(degradation, name)
         ends = value if isinstance(value, tuple) else (value, value)
         if not (len(ends) == 2 and bounds.low <= ends[0] <= ends[1] <= bounds.high):
             what = "a low and a high end" if isinstance(value, tuple) else "a number"
-            raise UsageError(f"{kind.__name__}: {name} is {what} between {bounds}; {value} came")
+            raise UsageError(f"{kind.__name__}: {name}: expected {what} between {bounds}, got {value}")
         if bounds.whole and math.ceil(ends[0]) > math.floor(ends[1]):
-            raise UsageError(f"{kind.__name__}: {name} is drawn from the whole numbers of its range, and there is none in {value}")
+            raise UsageError(f"{kind.__name__}: {name}: expected a range with a whole number in it, got {value}")
 
 
 @functools.cache
-def _bounds(kind: type) -> Mapping[str, Within]:
+def _bounds(kind: type) -> Mapping[str, Bounds]:
     hints = typing.get_type_hints(kind, include_extras=True)
-    found = {name: [extra for extra in getattr(hint, "__metadata__", ()) if isinstance(extra, Within)] for name, hint in hints.items()}
+    found = {name: [bound for bound in getattr(hint, "__metadata__", ()) if isinstance(bound, Bounds)] for name, hint in hints.items()}
     return {name: extras[0] for name, extras in found.items() if extras}
 
 
 def check_depth(depth: Light | None, height: int, width: int) -> None:
     if depth is not None and depth.shape != (height, width):
-        raise DataError(f"a depth of {height}×{width}, as the picture has it, was expected; one of {depth.shape} came")
+        raise DataError(f"expected a depth of {height}×{width}, as the picture has, got {depth.shape}")

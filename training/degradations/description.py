@@ -1,12 +1,12 @@
-"""Owns mixtures as one line of text, both ways; knows no physics, and of each degradation only its fields.
+"""Mixtures as one line of text, read and written. Does not know physics, and of each degradation only its fields.
 
     rain(strength=0.1..1, veil=0)@0.97 + noise(read=0..4) + jpeg(quality=50..95)@0.3 | untouched=0.15
 
-Parts are applied from left to right. In brackets are fields of the degradation, each a number or a range to draw from; what is
-not named keeps its default. `@0.3` is the chance that a part is applied, 1 if it is not said; behind the bar stands the share
+Parts are applied from left to right. In brackets are fields of the degradation, each a number or a range to draw from; a field
+that is not named keeps its default. `@0.3` is the chance that a part is applied, 1 by default; after the bar comes the share
 of pictures that stay as they are. A part that comes twice needs a name of its own, as in `grain: noise(read=2)`.
 
-One part without a chance is that degradation itself, not a mixture of one. What is wrong is said together with what exists.
+One part without a chance is that degradation itself, not a mixture of one. Error messages list what exists.
 """
 
 from __future__ import annotations
@@ -24,8 +24,9 @@ from runtime.errors import UsageError
 from training.degradations.degradation import Degradation, Pair
 from training.degradations.mixture import Mixture
 from training.degradations.weather.rain import StreakBank, layers_of
+from training.text_values import read_value
 
-# What it is called → the module of this folder and the class. A module is loaded when it is asked for: one of them needs PyAV.
+# Name → module in this folder, class. A module is imported when its degradation is used: one of them needs PyAV.
 KINDS: dict[str, tuple[str, str]] = {
     "rain": ("weather.rain", "Rain"),
     "downpour": ("weather.downpour", "Downpour"),
@@ -61,35 +62,37 @@ def parse_mixture(text: str, bank: StreakBank | None = None) -> Degradation:
     mixed = tuple((name, 1.0 if chance is None else chance, degradation) for name, chance, degradation, _ in parts)
     names = [name for name, _, _ in mixed]
     if twice := [name for name in names if names.count(name) > 1]:
-        raise UsageError(f"{twice[0]} comes twice in {text!r}; give one of them a name of its own, as in: other: {twice[0]}(…)")
+        rename = f"give one of them its own name, as in: other: {twice[0]}(…)"
+        raise UsageError(f"expected {twice[0]} once, got it twice in {text!r}; {rename}")
     return Mixture(mixed, _parse_untouched(rest) if bar else 0.0)
 
 
 def describe(degradation: Degradation, *, defaults: bool = False) -> str:
-    """The line that `parse_mixture` makes this of, but for stocks and depths; with `defaults` every field is said."""
+    """The line that `parse_mixture` makes this of, but for stocks and depths; with `defaults` every field is written."""
     if not isinstance(degradation, Mixture):
-        return _described(degradation, defaults)
+        return _describe_one(degradation, defaults)
     parts = []
     for name, chance, part in degradation.parts:
-        label = "" if name == _called(part) else f"{name}: "
-        parts.append(f"{label}{_described(part, defaults)}" + (f"@{_number(chance)}" if chance < 1 or len(degradation.parts) == 1 else ""))
+        label = "" if name == _kind_name(part) else f"{name}: "
+        share = f"@{_number(chance)}" if chance < 1 or len(degradation.parts) == 1 else ""
+        parts.append(f"{label}{_describe_one(part, defaults)}{share}")
     return " + ".join(parts) + (f" | untouched={_number(degradation.untouched)}" if degradation.untouched else "")
 
 
 @dataclass(frozen=True)
-class Described:
-    """A recipe's degradation in words; `Recipe.degradation` is called as this is. Rain shows the streaks of the pairs as well."""
+class MixtureText:
+    """A recipe's degradation as text, called as `Recipe.degradation` is. Rain uses the streaks of the pairs too."""
 
     text: str
 
     def __post_init__(self) -> None:
-        parse_mixture(self.text)  # what is misspelt is said now, not after the pictures are loaded
+        parse_mixture(self.text)  # a spelling mistake is reported now, not after the pictures are loaded
 
     def __call__(self, seed: int, pairs: Sequence[Pair] = ()) -> Degradation:
         return parse_mixture(self.text, StreakBank(seed, foreign=layers_of(pairs)))
 
     def unseen(self, seed: int) -> Degradation:
-        """For scores: what falls here fell in no training."""
+        """For scores: streaks that no training used."""
         return parse_mixture(self.text, StreakBank(seed, count=64))
 
 
@@ -99,10 +102,10 @@ def kind_of(name: str) -> type:
 
 
 def _parse_part(text: str, bank: StreakBank) -> tuple[str, float | None, Degradation, str]:
-    """Name, chance if one was said, the degradation, and what it is called when it has no name of its own."""
+    """Name, chance if one was given, the degradation, and the name of its kind."""
     found = _PART.fullmatch(text)
     if found is None:
-        raise UsageError(f"a part such as {_FORM} was expected, {text!r} came; parts are joined by +")
+        raise UsageError(f"expected a part such as {_FORM}, got {text!r}; join parts by +")
     called, chance = found["kind"], found["chance"]
     kind = kind_of(called)
     types = dict(_fields(kind))
@@ -110,10 +113,10 @@ def _parse_part(text: str, bank: StreakBank) -> tuple[str, float | None, Degrada
     for setting in (piece.strip() for piece in (found["fields"] or "").split(",") if piece.strip()):
         field, equals, value = (piece.strip() for piece in setting.partition("="))
         if not equals:
-            raise UsageError(f"{text}: FIELD=VALUE was expected, {setting!r} came; the fields of {called}: {', '.join(types)}")
+            raise UsageError(f"{text}: expected FIELD=VALUE, got {setting!r}; the fields of {called}: {', '.join(types)}")
         field = _known(field, types, f"field of {called}")
         if field in values:
-            raise UsageError(f"{text}: {field} was given twice")
+            raise UsageError(f"{text}: expected {field} once, got it twice")
         values[field] = _value(types[field], value, f"{text}: {field}")
     if "bank" in (field.name for field in dataclasses.fields(kind)):
         values["bank"] = bank
@@ -121,65 +124,65 @@ def _parse_part(text: str, bank: StreakBank) -> tuple[str, float | None, Degrada
         made = kind(**values)
     except UsageError as error:
         raise UsageError(f"{text}: {error}") from error
-    return found["name"] or called, None if chance is None else _chance(chance, f"{text}: the chance behind @"), made, called
+    return found["name"] or called, None if chance is None else _chance(chance, f"{text}: the chance after @"), made, called
 
 
 def _parse_untouched(text: str) -> float:
     name, equals, value = (piece.strip() for piece in text.partition("="))
     if name != "untouched" or not equals:
-        raise UsageError(f"behind | the share of pictures that stay as they are was expected, as in untouched=0.15; {text.strip()!r} came")
+        raise UsageError(f"expected the share of pictures that stay as they are after |, as in untouched=0.15, got {text.strip()!r}")
     return _chance(value, "untouched")
 
 
 def _chance(text: str, what: str) -> float:
     chance = _value(float, text, what)
     if not 0 <= chance <= 1:
-        raise UsageError(f"{what} is between 0 and 1; {text} came")
+        raise UsageError(f"{what}: expected a number between 0 and 1, got {text}")
     return float(chance)
 
 
-def _known(name: str, there: Collection[str], what: str) -> str:
-    if name not in there:
-        meant = difflib.get_close_matches(name, there, n=1)
+def _known(name: str, known: Collection[str], what: str) -> str:
+    if name not in known:
+        meant = difflib.get_close_matches(name, known, n=1)
         guess = f" (did you mean {meant[0]}?)" if meant else ""
-        raise UsageError(f"no {what} is called {name!r}{guess}; there are: {', '.join(there)}")
+        raise UsageError(f"expected a {what}, got {name!r}{guess}; there are: {', '.join(known)}")
     return name
 
 
 def _fields(kind: Any) -> Iterator[tuple[str, Any]]:
-    """The fields that text can give, with their types; not a stock of streaks, nor the depth of one scene."""
+    """The fields that text can give, with their types; not the stock of streaks, nor the depth of one scene."""
     hints = typing.get_type_hints(kind)
     return ((field.name, hints[field.name]) for field in dataclasses.fields(kind) if field.compare and field.name != "bank")
 
 
 def _value(hint: Any, text: str, what: str) -> Any:
+    """A number, or for a range its two ends; one number alone is both."""
+    is_range = typing.get_origin(hint) is tuple
     ends = text.split("..")
     try:
-        if typing.get_origin(hint) is tuple and len(ends) <= 2:
-            return float(ends[0]), float(ends[-1])
-        return {int: int, float: float}[hint](text)
-    except (KeyError, ValueError):
-        wanted = {int: "a whole number", float: "a number"}.get(hint, "a number or a range such as 0.5..2")
-        raise UsageError(f"{what} is {wanted}; {text!r} came") from None
+        return read_value(hint, ",".join(ends * 2 if len(ends) == 1 else ends) if is_range else text)
+    except ValueError as error:
+        expected = f"expected a number or a range such as 0.5..2, got {text!r}" if is_range else error
+        raise UsageError(f"{what}: {expected}") from None
 
 
-def _called(degradation: Degradation) -> str:
+def _kind_name(degradation: Degradation) -> str:
     here = type(degradation).__module__.removeprefix("training.degradations."), type(degradation).__name__
-    for name, there in KINDS.items():
-        if here == there:
+    for name, place in KINDS.items():
+        if here == place:
             return name
-    raise UsageError(f"a {here[1]} has no description; there are those of: {', '.join(KINDS)}")
+    raise UsageError(f"expected a degradation that text can describe, got {here[1]}; there are: {', '.join(KINDS)}")
 
 
-def _described(degradation: Any, defaults: bool) -> str:
-    called = _called(degradation)
+def _describe_one(degradation: Any, defaults: bool) -> str:
+    called = _kind_name(degradation)
     initial = {field.name: field.default for field in dataclasses.fields(degradation)}
     values = {name: getattr(degradation, name) for name, _ in _fields(type(degradation))}
-    said = [f"{name}={_said(value)}" for name, value in values.items() if defaults or value != initial[name]]
-    return called + (f"({', '.join(said)})" if said else "")
+    written = [f"{name}={_write(value)}" for name, value in values.items() if defaults or value != initial[name]]
+    return called + (f"({', '.join(written)})" if written else "")
 
 
-def _said(value: Any) -> str:
+def _write(value: Any) -> str:
     if isinstance(value, tuple):
         return _number(value[0]) if value[0] == value[1] else "..".join(map(_number, value))
     return _number(value)

@@ -1,4 +1,4 @@
-"""Owns mixtures: degradations one after the other, each with its chance; knows no physics."""
+"""Mixtures: degradations one after the other, each with its chance. Does not know physics."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ class Mixture:
     def __post_init__(self) -> None:
         names = [name for name, _, _ in self.parts]
         if twice := sorted({name for name in names if names.count(name) > 1}):
-            raise UsageError(f"each part of a mixture has a name of its own, since its layers are called by it; {twice[0]!r} came twice")
+            raise UsageError(f"expected a different name for each part of a mixture, got {twice[0]!r} twice; its layers are called by it")
         for name, chance in (*((name, chance) for name, chance, _ in self.parts), ("untouched", self.untouched)):
             if not 0 <= chance <= 1:
-                raise UsageError(f"{name}: a chance between 0 and 1 was expected, {chance} came")
+                raise UsageError(f"{name}: expected a chance between 0 and 1, got {chance}")
 
     def with_depth(self, depth: Light) -> Mixture:
         """The same mixture over a scene whose depth [H, W] is known: every part that asks for depth gets it."""
@@ -40,11 +40,11 @@ class Mixture:
             for name, chance, degradation in self.parts:
                 if rng.random() >= chance:
                     continue
-                came = degradation(picture, rng)
-                target = target if came.clean is picture else came.clean
-                picture = came.picture
-                layers |= {f"{name}.{key}": layer for key, layer in came.layers.items()}
-                parameters |= {f"{name}.{key}": value for key, value in came.parameters.items()}
+                degraded = degradation(picture, rng)
+                target = target if degraded.clean is picture else degraded.clean
+                picture = degraded.picture
+                layers |= {f"{name}.{key}": layer for key, layer in degraded.layers.items()}
+                parameters |= {f"{name}.{key}": value for key, value in degraded.parameters.items()}
         return Degraded(picture, target, layers, parameters)
 
 

@@ -146,12 +146,12 @@ def _results_plan(parsed: argparse.Namespace) -> _Plan:
 
 
 def _trials(degrade: str | None, pictures: TrainingPictures, recipe: Recipe, protocol: str) -> list[Trial]:
-    from training.degradations.description import Described
+    from training.degradations.description import MixtureText
     from training.scoring.trials import SEED, mixture_trial, trials_of
 
     if degrade is None:
         return trials_of(recipe, pictures, protocol)
-    return [mixture_trial(degrade, Described(degrade).unseen(SEED), pictures, protocol)]
+    return [mixture_trial(degrade, MixtureText(degrade).unseen(SEED), pictures, protocol)]
 
 
 def protocol_for(asked: str | None, pictures: TrainingPictures, recipe: Recipe | None) -> str:

@@ -23,7 +23,7 @@ from runtime.model.manifest import ModelCard, ModelManifest
 from runtime.restorer import load
 from tests.support.export.toys import a_checkpoint
 from training.checkpoint import Checkpoint, save_checkpoint
-from training.degradations.description import Described
+from training.degradations.description import MixtureText
 from training.networks.physicsgan import PhysicsGAN, PhysicsGANConfig
 from training.settings import recipe_of
 
@@ -107,7 +107,7 @@ def test_a_recipe_that_enlarges_nothing_is_exported_as_it_is() -> None:
 def test_trained_on_other_weather_it_keeps_the_size() -> None:
     other = trained(_sr4("degrade noise(read=9)"))
     assert other.enlarges == traits_of(other.network).scale == 1
-    assert other.degrade == Described("noise(read=9)")(1)
+    assert other.degrade == MixtureText("noise(read=9)")(1)
 
 
 @pytest.mark.parametrize("times", [1, 2, 4])

@@ -123,13 +123,13 @@ def test_a_build_time_is_in_utc(built: str) -> None:
     [
         (("schema",), ENGINE_SCHEMA + 1, "newer"),
         (("schema",), 0, "older"),
-        (("colour",), "blue", "sidecar: colour is unknown"),
-        (("plan_bytes",), "4", "sidecar.plan_bytes: int was expected"),
-        (("layers",), {"fp16": "all"}, "sidecar.layers[fp16]: int was expected"),
-        (("key", "profiles", 0, "most"), [1, 2], "sidecar.key.profiles[0].most: batch, height, width were expected"),
+        (("colour",), "blue", "sidecar: expected only fields that this Clearway knows, got colour"),
+        (("plan_bytes",), "4", "sidecar.plan_bytes: expected int"),
+        (("layers",), {"fp16": "all"}, "sidecar.layers[fp16]: expected int"),
+        (("key", "profiles", 0, "most"), [1, 2], "sidecar.key.profiles[0].most: expected batch, height, width"),
         (("key", "target"), "cuda", "a sound target"),
-        (("attention", 0, "fused"), 1, "sidecar.attention[0].fused: bool was expected"),
-        (("parity", 0, "found", "max_levels"), None, "sidecar.parity[0].found.max_levels: int was expected"),
+        (("attention", 0, "fused"), 1, "sidecar.attention[0].fused: expected bool"),
+        (("parity", 0, "found", "max_levels"), None, "sidecar.parity[0].found.max_levels: expected int"),
     ],
 )
 def test_what_does_not_fit_is_named(path: tuple[Any, ...], value: Any, said: str) -> None:
@@ -148,5 +148,5 @@ def test_what_does_not_fit_is_named(path: tuple[Any, ...], value: Any, said: str
 def test_every_field_is_needed(field: str) -> None:
     raw = json.loads(RECORD.to_json())
     del raw[field]
-    with pytest.raises(ValueError, match=f"{field} is missing"):
+    with pytest.raises(ValueError, match=f"expected {field}, got an object without it"):
         EngineRecord.from_json(json.dumps(raw))

@@ -15,11 +15,17 @@ from runtime.model.manifest import (
     SCHEMA,
     ModelManifest,
 )
+from runtime.model.zoo import find
 from tests.support.runtime.manifests import MANIFEST
 
 
 def test_json_and_back() -> None:
     assert ModelManifest.from_json(MANIFEST.to_json()) == MANIFEST
+
+
+def test_the_shipped_manifest_is_written_back_byte_for_byte() -> None:
+    text = (find("derain") / "manifest.json").read_text(encoding="utf-8")
+    assert ModelManifest.from_json(text).to_json() == text
 
 
 def test_a_whole_number_will_do_for_a_float() -> None:
@@ -45,17 +51,17 @@ def _set(*path: str | int) -> Callable[[Any, Any], None]:
         (_set("graph", "contract"), GRAPH_CONTRACT + 1, "graph contract"),
         (_set("graph", "outputs"), ["restored"], "'health'"),
         (_set("graph", "scale"), 0, "at least 1"),
-        (_set("graph", "stride"), True, "manifest.graph.stride: int was expected, bool came"),
-        (_set("graph", "receptive_field"), "all", "manifest.graph.receptive_field: int was expected, str came"),
+        (_set("graph", "stride"), True, "manifest.graph.stride: expected int, got bool"),
+        (_set("graph", "receptive_field"), "all", "manifest.graph.receptive_field: expected int, got str"),
         (_set("graph", "receptive_field"), 9, "unless the whole picture is seen, the manifest says 9"),
         (_set("graph", "sees_whole_picture"), False, "unless the whole picture is seen, the manifest says None"),
         (_set("graph", "bytes_a_pixel"), 0, "bytes_a_pixel is at least 1, the manifest says 0"),
-        (_set("colour"), "blue", "manifest: colour is unknown"),
-        (_set("card", "licence"), 3, "manifest.card.licence: str was expected, int came"),
-        (_set("card", "data"), "photographs", "manifest.card.data: a list was expected, str came"),
-        (_set("scores", 0, "psnr_db"), None, "manifest.scores[0].psnr_db: float was expected"),
-        (_set("network"), [], "manifest.network: an object was expected, list came"),
-        (_set("files"), {"model.onnx": 7}, "manifest.files[model.onnx]: str was expected, int came"),
+        (_set("colour"), "blue", "manifest: expected only fields that this Clearway knows, got colour"),
+        (_set("card", "licence"), 3, "manifest.card.licence: expected str, got int"),
+        (_set("card", "data"), "photographs", "manifest.card.data: expected a list, got str"),
+        (_set("scores", 0, "psnr_db"), None, "manifest.scores[0].psnr_db: expected float"),
+        (_set("network"), [], "manifest.network: expected an object, got list"),
+        (_set("files"), {"model.onnx": 7}, "manifest.files[model.onnx]: expected str, got int"),
         (_set("name"), "a/b", "plain word"),
         (_set("name"), "", "plain word"),
     ],
@@ -79,7 +85,7 @@ def test_a_newer_schema_is_said_before_its_unknown_fields() -> None:
 def test_every_field_is_needed(field: str) -> None:
     raw = json.loads(MANIFEST.to_json())
     del raw[field]
-    with pytest.raises(BundleError, match=f"{field} is missing"):
+    with pytest.raises(BundleError, match=f"expected {field}, got an object without it"):
         ModelManifest.from_json(json.dumps(raw))
 
 

@@ -1,4 +1,4 @@
-"""What the manifest's tests do not reach: NamedTuples, and numbers that JSON does not have."""
+"""NamedTuples and numbers that JSON does not have; test_manifest.py covers the rest."""
 
 from __future__ import annotations
 
@@ -27,16 +27,16 @@ def test_there_and_back() -> None:
 
 
 @pytest.mark.parametrize(
-    ("place", "said"),
+    ("place", "message"),
     [
-        ([3], "holder.place: row, name were expected, 1 values came"),
-        ([3, "c", "d"], "3 values came"),
-        ([True, "c"], "holder.place.row: int was expected, bool came"),
-        ({"row": 3}, "holder.place: a list was expected, dict came"),
+        ([3], "holder.place: expected row, name, got 1 values"),
+        ([3, "c", "d"], "got 3 values"),
+        ([True, "c"], "holder.place.row: expected int, got bool"),
+        ({"row": 3}, "holder.place: expected a list, got dict"),
     ],
 )
-def test_a_named_tuple_is_as_strict(place: Any, said: str) -> None:
-    with pytest.raises(ValueError, match=said):
+def test_a_named_tuple_is_as_strict(place: Any, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
         decode(Holder, {"place": place, "share": 1.0}, "holder")
 
 
@@ -44,10 +44,10 @@ def test_a_named_tuple_is_as_strict(place: Any, said: str) -> None:
 def test_numbers_that_json_does_not_have_go_in_neither_direction(number: str) -> None:
     with pytest.raises(ValueError, match="JSON"):
         encode(Holder(Place(1, "a"), float(number)))
-    with pytest.raises(ValueError, match="is no number in JSON"):
+    with pytest.raises(ValueError, match="expected a number that JSON has"):
         parse({"nan": "NaN", "inf": "Infinity", "-inf": "-Infinity"}[number])
 
 
-def test_what_no_parser_goes_through_is_a_value_error() -> None:
-    with pytest.raises(ValueError, match="nested"):
+def test_a_text_nested_too_deeply_is_a_value_error() -> None:
+    with pytest.raises(ValueError, match="levels of brackets"):
         parse("[" * 100_000)

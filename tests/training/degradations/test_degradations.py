@@ -125,7 +125,7 @@ def test_a_range_the_wrong_way_round_is_refused_when_it_is_made(name: str) -> No
     kind: Callable[..., Degradation] = kind_of(name)
     first = next(key for key, value in vars(ALL[name]).items() if isinstance(value, tuple))
     bank = {"bank": BANK} if "bank" in vars(ALL[name]) else {}
-    with pytest.raises(UsageError, match=f"{first} is a low and a high end between"):
+    with pytest.raises(UsageError, match=f"{first}: expected a low and a high end between"):
         kind(**bank, **{first: (0.9, 0.2)})
 
 
@@ -155,11 +155,11 @@ def test_a_mixture_names_what_it_did() -> None:
 
 
 def test_a_mixture_refuses_two_parts_of_one_name_and_a_chance_above_one() -> None:
-    with pytest.raises(UsageError, match="'noise' came twice"):
+    with pytest.raises(UsageError, match="got 'noise' twice"):
         Mixture((("noise", 1.0, Noise()), ("noise", 1.0, Noise())))
-    with pytest.raises(UsageError, match=r"noise: a chance between 0 and 1 was expected, 1\.5 came"):
+    with pytest.raises(UsageError, match=r"noise: expected a chance between 0 and 1, got 1\.5"):
         Mixture((("noise", 1.5, Noise()),))
-    with pytest.raises(UsageError, match="untouched: a chance"):
+    with pytest.raises(UsageError, match="untouched: expected a chance"):
         Mixture((), untouched=-0.1)
 
 

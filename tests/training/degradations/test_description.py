@@ -10,7 +10,7 @@ import pytest
 from runtime.errors import UsageError
 from tests.support.training.scenes import SCENE
 from training.degradations.degradation import Degradation, Degraded, Light, Pair, to_picture
-from training.degradations.description import KINDS, Described, describe, kind_of, parse_mixture
+from training.degradations.description import KINDS, MixtureText, describe, kind_of, parse_mixture
 from training.degradations.mixture import Mixture
 from training.degradations.sensor.compression import Jpeg
 from training.degradations.sensor.noise import Noise
@@ -77,43 +77,43 @@ def test_space_does_not_matter() -> None:
 
 
 @pytest.mark.parametrize(
-    ("line", "said"),
+    ("line", "message"),
     [
-        ("hazze", "no degradation is called 'hazze' (did you mean haze?); there are: rain, downpour"),
-        ("qqq", "no degradation is called 'qqq'; there are: rain, downpour"),
-        ("haze(densty=1)", "no field of haze is called 'densty' (did you mean density?); there are: density, airlight"),
-        ("haze(depth=1)", "no field of haze is called 'depth'"),
-        ("rain(bank=1)", "no field of rain is called 'bank'"),
-        ("haze(density)", "FIELD=VALUE was expected, 'density' came; the fields of haze: density"),
-        ("haze(density=thick)", "haze(density=thick): density is a number or a range such as 0.5..2; 'thick' came"),
-        ("haze(density=1..2..3)", "density is a number or a range"),
-        ("haze(density=)", "density is a number or a range"),
-        ("haze(density=nan)", "density is a low and a high end between 0 and 10; (nan, nan) came"),
-        ("haze(density=2..1)", "density is a low and a high end between 0 and 10; (2.0, 1.0) came"),
-        ("haze(airlight=0.5..1.5)", "airlight is a low and a high end between 0 and 1"),
-        ("haze(unevenness=0..1)", "unevenness is a number; '0..1' came"),
-        ("haze(unevenness=2)", "unevenness is a number between 0 and 1; 2.0 came"),
-        ("rain(most_layers=1.5)", "most_layers is a whole number; '1.5' came"),
-        ("low-resolution(scale=2.2..2.8)", "scale is drawn from the whole numbers of its range, and there is none in (2.2, 2.8)"),
-        ("glare(cars=1.2..1.8)", "cars is drawn from the whole numbers of its range"),
-        ("downpour(distances=2.1..2.9)", "distances is drawn from the whole numbers of its range"),
-        ("shake(pauses=1000)", "pauses is a number between 0 and 5; 1000.0 came"),
-        ("haze(density=1, density=2)", "density was given twice"),
-        ("haze@2", "the chance behind @ is between 0 and 1; 2 came"),
-        ("haze@often", "the chance behind @ is a number; 'often' came"),
-        ("haze | clean=0.1", "untouched=0.15; 'clean=0.1' came"),
-        ("haze | untouched=7", "untouched is between 0 and 1; 7 came"),
-        ("noise + noise", "noise comes twice in 'noise + noise'; give one of them a name of its own, as in: other: noise(…)"),
+        ("hazze", "expected a degradation, got 'hazze' (did you mean haze?); there are: rain, downpour"),
+        ("qqq", "expected a degradation, got 'qqq'; there are: rain, downpour"),
+        ("haze(densty=1)", "expected a field of haze, got 'densty' (did you mean density?); there are: density, airlight"),
+        ("haze(depth=1)", "expected a field of haze, got 'depth'"),
+        ("rain(bank=1)", "expected a field of rain, got 'bank'"),
+        ("haze(density)", "expected FIELD=VALUE, got 'density'; the fields of haze: density"),
+        ("haze(density=thick)", "haze(density=thick): density: expected a number or a range such as 0.5..2, got 'thick'"),
+        ("haze(density=1..2..3)", "density: expected a number or a range"),
+        ("haze(density=)", "density: expected a number or a range"),
+        ("haze(density=nan)", "density: expected a low and a high end between 0 and 10, got (nan, nan)"),
+        ("haze(density=2..1)", "density: expected a low and a high end between 0 and 10, got (2.0, 1.0)"),
+        ("haze(airlight=0.5..1.5)", "airlight: expected a low and a high end between 0 and 1"),
+        ("haze(unevenness=0..1)", "unevenness: expected a number, got '0..1'"),
+        ("haze(unevenness=2)", "unevenness: expected a number between 0 and 1, got 2.0"),
+        ("rain(most_layers=1.5)", "most_layers: expected a whole number, got '1.5'"),
+        ("low-resolution(scale=2.2..2.8)", "scale: expected a range with a whole number in it, got (2.2, 2.8)"),
+        ("glare(cars=1.2..1.8)", "cars: expected a range with a whole number in it"),
+        ("downpour(distances=2.1..2.9)", "distances: expected a range with a whole number in it"),
+        ("shake(pauses=1000)", "pauses: expected a number between 0 and 5, got 1000.0"),
+        ("haze(density=1, density=2)", "expected density once, got it twice"),
+        ("haze@2", "the chance after @: expected a number between 0 and 1, got 2"),
+        ("haze@often", "the chance after @: expected a number, got 'often'"),
+        ("haze | clean=0.1", "untouched=0.15, got 'clean=0.1'"),
+        ("haze | untouched=7", "untouched: expected a number between 0 and 1, got 7"),
+        ("noise + noise", "expected noise once, got it twice in 'noise + noise'; give one of them its own name, as in: other: noise(…)"),
         ("haze + ", "a part such as NAME"),
         ("", "a part such as NAME"),
         ("haze(density=1", "a part such as NAME"),
-        ("haze, noise", "parts are joined by +"),
+        ("haze, noise", "join parts by +"),
     ],
 )
-def test_a_slip_is_said_together_with_what_was_expected(line: str, said: str) -> None:
+def test_a_mistake_is_reported_with_what_was_expected(line: str, message: str) -> None:
     with pytest.raises(UsageError) as error:
         parse_mixture(line)
-    assert said in str(error.value)
+    assert message in str(error.value)
     assert "\n" not in str(error.value)
 
 
@@ -121,20 +121,20 @@ def test_a_degradation_without_a_name_cannot_be_described() -> None:
     def own(clean: Light, rng: np.random.Generator) -> Degraded:
         return Degraded(clean, clean)
 
-    with pytest.raises(UsageError, match="no description; there are those of: rain"):
+    with pytest.raises(UsageError, match="that text can describe, got function; there are: rain"):
         describe(own)
 
 
 def test_a_recipe_may_be_given_its_degradation_in_words() -> None:
     pair = Pair("one", to_picture(np.clip(SCENE * 0.5 + 0.3, 0, 1)), to_picture(SCENE * 0.5))
-    degradation = Described("rain(veil=0)@1 + noise")(7, [pair])
+    degradation = MixtureText("rain(veil=0)@1 + noise")(7, [pair])
     assert isinstance(degradation, Mixture)
     rain = degradation.parts[0][2]
     assert isinstance(rain, Rain)
     assert rain.bank != StreakBank(7)  # the streaks of the pair are in it
-    assert Described("rain")(7) == Rain(StreakBank(7))
-    with pytest.raises(UsageError, match="no degradation"):
-        Described("rian")
+    assert MixtureText("rain")(7) == Rain(StreakBank(7))
+    with pytest.raises(UsageError, match="expected a degradation, got 'rian'"):
+        MixtureText("rian")
 
 
 def test_only_those_who_ask_for_video_need_pyav(monkeypatch: pytest.MonkeyPatch) -> None:

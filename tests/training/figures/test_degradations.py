@@ -61,7 +61,7 @@ def test_a_sheet_of_a_mixture_is_drawn_on_a_picture_of_ones_own(tmp_path: Path) 
 
 
 def test_what_cannot_be_drawn_is_said(tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match="no degradation is called 'fogg'"):
+    with pytest.raises(UsageError, match="expected a degradation, got 'fogg'"):
         _draw(tmp_path / "sheet.png", "--mixture", "fogg")
     with pytest.raises(UsageError, match="--seed is a whole number from 0"):
         _draw(tmp_path / "sheet.png", "--seed", "-1")

@@ -13,7 +13,7 @@ from typing import Annotated
 import cv2
 import numpy as np
 
-from training.degradations.degradation import Degraded, Light, Pixels, Range, Share, Within, check, draw
+from training.degradations.degradation import Bounds, Degraded, Light, Pixels, Range, Share, check, draw
 from training.degradations.optics.blur import disc_kernel
 
 _SIZES = 3  # of specks
@@ -23,11 +23,11 @@ _BROWN = np.array([0.7, 0.85, 1.0], np.float32)  # BGR
 @dataclass(frozen=True)
 class Dirt:
     specks: Share = (0.1, 0.7)  # the opacity of the densest
-    number: Annotated[Range, Within(0, 500)] = (5.0, 60.0)  # of specks of each size on 100×100 pixels
+    number: Annotated[Range, Bounds(0, 500)] = (5.0, 60.0)  # of specks of each size on 100×100 pixels
     radius: Pixels = (1.0, 4.0)  # of the smallest specks; the largest are four times as wide
     smears: Share = (0.0, 0.3)
     film: Share = (0.0, 0.15)
-    light: Annotated[Range, Within(0, 2)] = (0.3, 1.0)  # of the dirt beside the scene's mean
+    light: Annotated[Range, Bounds(0, 2)] = (0.3, 1.0)  # of the dirt beside the scene's mean
 
     def __post_init__(self) -> None:
         check(self)

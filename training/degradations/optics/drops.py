@@ -15,7 +15,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from training.degradations.degradation import Degraded, Light, Range, Share, Within, check, draw
+from training.degradations.degradation import Bounds, Degraded, Light, Range, Share, check, draw
 
 _MOST = 400  # drops: a large picture is covered by larger ones, and a budget is kept
 _WIDE = 3.0  # how many of its own radii a drop looks to each side at its rim; at its very rim it is more
@@ -26,9 +26,9 @@ _WAVES = np.arange(2, 5)[:, None, None]  # of an outline
 @dataclass(frozen=True)
 class Drops:
     cover: Share = (0.03, 0.25)  # of the picture
-    radius: Annotated[Range, Within(1, 200)] = (4.0, 14.0)  # pixels
-    blur: Annotated[Range, Within(0, 20)] = (0.5, 2.5)  # σ in pixels
-    shape: Annotated[float, Within(0, 0.5)] = 0.12  # how far an outline strays from an ellipse
+    radius: Annotated[Range, Bounds(1, 200)] = (4.0, 14.0)  # pixels
+    blur: Annotated[Range, Bounds(0, 20)] = (0.5, 2.5)  # σ in pixels
+    shape: Annotated[float, Bounds(0, 0.5)] = 0.12  # how far an outline strays from an ellipse
 
     def __post_init__(self) -> None:
         check(self)

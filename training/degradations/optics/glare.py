@@ -13,7 +13,7 @@ from typing import Annotated
 
 import numpy as np
 
-from training.degradations.degradation import Amount, Degraded, Light, Range, Share, Within, check, draw, draw_whole
+from training.degradations.degradation import Amount, Bounds, Degraded, Light, Range, Share, check, draw, draw_whole
 
 _FLAT = 0.06  # of the picture's longer side: where a halo of average width has fallen to half
 _THIN = 0.006  # of it: how wide a ray is
@@ -21,7 +21,7 @@ _THIN = 0.006  # of it: how wide a ray is
 
 @dataclass(frozen=True)
 class Glare:
-    cars: Annotated[Range, Within(1, 10, whole=True)] = (1, 3)  # whole numbers
+    cars: Annotated[Range, Bounds(1, 10, whole=True)] = (1, 3)  # whole numbers
     strength: Amount = (0.2, 1.2)
     rays: Share = (0.0, 0.6)
     veil: Share = (0.0, 0.1)  # evenly over the picture, at full strength

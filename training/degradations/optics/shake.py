@@ -8,7 +8,7 @@ from typing import Annotated
 import numpy as np
 from numpy.typing import NDArray
 
-from training.degradations.degradation import Amount, Degraded, Light, Pixels, Within, check, draw
+from training.degradations.degradation import Amount, Bounds, Degraded, Light, Pixels, check, draw
 from training.degradations.optics.blur import blurred
 
 _STEPS = 256
@@ -24,7 +24,7 @@ class Shake:
 
     length: Pixels = (2.0, 24.0)
     restlessness: Amount = (0.5, 4.0)
-    pauses: Annotated[float, Within(0, 5)] = 0.6  # how uneven the pace is: a hand that stops leaves a bright point
+    pauses: Annotated[float, Bounds(0, 5)] = 0.6  # how uneven the pace is: a hand that stops leaves a bright point
 
     def __post_init__(self) -> None:
         check(self)

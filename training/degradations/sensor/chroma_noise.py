@@ -8,7 +8,7 @@ from typing import Annotated
 import cv2
 import numpy as np
 
-from training.degradations.degradation import Degraded, Levels, Light, Range, Within, check, draw
+from training.degradations.degradation import Bounds, Degraded, Levels, Light, Range, check, draw
 
 # Blue-difference and red-difference to BGR by BT.601: neither changes the luma.
 _TO_COLOUR = np.array([[1.772, -0.344, 0.0], [0.0, -0.714, 1.402]], np.float32)
@@ -18,7 +18,7 @@ _ROOM = 3  # coarse cells around the picture, for the cubic
 @dataclass(frozen=True)
 class ChromaNoise:
     strength: Levels = (2.0, 12.0)  # σ of both colour differences
-    size: Annotated[Range, Within(1, 64)] = (2.0, 10.0)  # of a blotch, in pixels
+    size: Annotated[Range, Bounds(1, 64)] = (2.0, 10.0)  # of a blotch, in pixels
 
     def __post_init__(self) -> None:
         check(self)

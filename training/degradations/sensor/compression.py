@@ -8,12 +8,12 @@ from typing import Annotated
 import cv2
 import numpy as np
 
-from training.degradations.degradation import Degraded, Light, Range, Within, check, draw, to_light, to_picture
+from training.degradations.degradation import Bounds, Degraded, Light, Range, check, draw, to_light, to_picture
 
 
 @dataclass(frozen=True)
 class Jpeg:
-    quality: Annotated[Range, Within(1, 100)] = (30.0, 95.0)
+    quality: Annotated[Range, Bounds(1, 100)] = (30.0, 95.0)
 
     def __post_init__(self) -> None:
         check(self)

@@ -14,12 +14,12 @@ import numpy as np
 
 from runtime.bicubic import bicubic
 from runtime.errors import UsageError
-from training.degradations.degradation import Degraded, Light, Range, Within, check, draw_whole
+from training.degradations.degradation import Bounds, Degraded, Light, Range, check, draw_whole
 
 
 @dataclass(frozen=True)
 class LowResolution:
-    scale: Annotated[Range, Within(1, 16, whole=True)] = (2, 4)  # whole numbers out of this range
+    scale: Annotated[Range, Bounds(1, 16, whole=True)] = (2, 4)  # whole numbers out of this range
 
     def __post_init__(self) -> None:
         check(self)

@@ -12,7 +12,7 @@ from typing import Annotated
 
 import numpy as np
 
-from training.degradations.degradation import Amount, Degraded, Light, Range, Within, check, draw
+from training.degradations.degradation import Amount, Bounds, Degraded, Light, Range, check, draw
 
 _TONE = 2.2
 _SODIUM = np.array([0.35, 0.75, 1.0], np.float32)  # linear BGR of an old street lamp, of a cold night sky, and of the car's own lights
@@ -22,9 +22,9 @@ _HEADLIGHTS = np.array([0.8, 0.95, 1.0], np.float32)
 
 @dataclass(frozen=True)
 class Night:
-    light: Annotated[Range, Within(0, 1)] = (0.01, 0.15)  # of that of the day, in linear light
+    light: Annotated[Range, Bounds(0, 1)] = (0.01, 0.15)  # of that of the day, in linear light
     headlights: Amount = (0.0, 0.5)  # at the middle of their pool, in the same measure
-    lamps: Annotated[Range, Within(0, 1)] = (0.0, 1.0)  # the colour: from the sky's to that of street lamps
+    lamps: Annotated[Range, Bounds(0, 1)] = (0.0, 1.0)  # the colour: from the sky's to that of street lamps
 
     def __post_init__(self) -> None:
         check(self)

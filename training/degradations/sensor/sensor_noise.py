@@ -14,7 +14,7 @@ from typing import Annotated
 import cv2
 import numpy as np
 
-from training.degradations.degradation import Degraded, Light, Range, Within, check, draw
+from training.degradations.degradation import Bounds, Degraded, Light, Range, check, draw
 
 _TONE = 2.2
 _DARKEST = 1e-6  # the tone curve is infinitely steep at zero
@@ -24,9 +24,9 @@ _OTHERS = np.array([[1, 2, 1], [2, 4, 2], [1, 2, 1]], np.float32) / 4
 
 @dataclass(frozen=True)
 class SensorNoise:
-    photons: Annotated[Range, Within(5, 1e6)] = (50.0, 2000.0)  # that fill a pixel; evenly in how many times more
-    read: Annotated[Range, Within(0, 1e3)] = (1.0, 6.0)  # σ of the read-out, in photons
-    gain: Annotated[Range, Within(1, 4)] = (1.2, 2.4)  # of red and blue over green: they are filtered stronger, and amplified again
+    photons: Annotated[Range, Bounds(5, 1e6)] = (50.0, 2000.0)  # that fill a pixel; evenly in how many times more
+    read: Annotated[Range, Bounds(0, 1e3)] = (1.0, 6.0)  # σ of the read-out, in photons
+    gain: Annotated[Range, Bounds(1, 4)] = (1.2, 2.4)  # of red and blue over green: they are filtered stronger, and amplified again
 
     def __post_init__(self) -> None:
         check(self)

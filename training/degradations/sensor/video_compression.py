@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from runtime.errors import DataError
 from runtime.picture import Picture
-from training.degradations.degradation import Degraded, Light, Pixels, Range, Within, check, draw, to_light, to_picture
+from training.degradations.degradation import Bounds, Degraded, Light, Pixels, Range, check, draw, to_light, to_picture
 
 _SMALLEST = 64  # sides that both encoders take; smaller pictures are mirrored on
 
@@ -29,8 +29,8 @@ _SMALLEST = 64  # sides that both encoders take; smaller pictures are mirrored o
 class H264:
     """`quality` is the encoder's constant rate factor: 18 is hard to tell from the original, 51 is the worst there is."""
 
-    quality: Annotated[Range, Within(0, 51)] = (23.0, 38.0)
-    frames: Annotated[int, Within(1, 30)] = 3  # of the clip; the first is coded by itself, the others from the one before
+    quality: Annotated[Range, Bounds(0, 51)] = (23.0, 38.0)
+    frames: Annotated[int, Bounds(1, 30)] = 3  # of the clip; the first is coded by itself, the others from the one before
     pan: Pixels = (0.0, 6.0)  # from frame to frame
 
     encoder: ClassVar[tuple[str, str]] = ("libx264", "h264")
@@ -53,7 +53,7 @@ class H264:
 class H265(H264):
     """The same quality is reached at a rate factor about five higher than that of H.264."""
 
-    quality: Annotated[Range, Within(0, 51)] = (26.0, 42.0)
+    quality: Annotated[Range, Bounds(0, 51)] = (26.0, 42.0)
 
     encoder: ClassVar[tuple[str, str]] = ("libx265", "hevc")
     options: ClassVar[dict[str, str]] = {

@@ -17,7 +17,7 @@ from typing import Annotated
 import cv2
 import numpy as np
 
-from training.degradations.degradation import Amount, Degraded, Light, Range, Share, Within, check, check_depth, draw, draw_whole
+from training.degradations.degradation import Amount, Bounds, Degraded, Light, Range, Share, check, check_depth, draw, draw_whole
 from training.degradations.weather.haze import road_depth
 from training.degradations.weather.rain import StreakBank
 from training.degradations.weather.splash import Splash
@@ -30,7 +30,7 @@ _SOFT = 4.0  # how sharply a distance hides what is behind it; depth is never kn
 class Downpour:
     bank: StreakBank
     strength: Amount = (0.2, 0.7)
-    distances: Annotated[Range, Within(1, 6, whole=True)] = (2, 4)  # how many layers, a whole number
+    distances: Annotated[Range, Bounds(1, 6, whole=True)] = (2, 4)  # how many layers, a whole number
     accumulation: Amount = (0.2, 1.5)  # β: light falls to exp(−β) at the farthest
     airlight: Share = (0.4, 0.9)
     splash: Amount = (0.0, 0.6)

@@ -13,16 +13,16 @@ from typing import Annotated
 import cv2
 import numpy as np
 
-from training.degradations.degradation import Amount, Degraded, Light, Share, Within, check, check_depth, draw
+from training.degradations.degradation import Amount, Bounds, Degraded, Light, Share, check, check_depth, draw
 
 
 @dataclass(frozen=True)
 class Haze:
     density: Amount = (0.2, 2.0)  # β: light falls to exp(−β) at depth 1, which is the horizon where no depth is known
     airlight: Share = (0.6, 1.0)
-    unevenness: Annotated[float, Within(0, 1)] = 0.15  # of the depth
-    tint: Annotated[float, Within(0, 0.5)] = 0.0  # how far the airlight's colour strays from grey
-    glow: Annotated[float, Within(0, 1)] = 0.0  # how much brighter or darker the airlight may be at one side: the sun behind haze
+    unevenness: Annotated[float, Bounds(0, 1)] = 0.15  # of the depth
+    tint: Annotated[float, Bounds(0, 0.5)] = 0.0  # how far the airlight's colour strays from grey
+    glow: Annotated[float, Bounds(0, 1)] = 0.0  # how much brighter or darker the airlight may be at one side: the sun behind haze
     depth: Light | None = field(default=None, repr=False, compare=False)
 
     def __post_init__(self) -> None:

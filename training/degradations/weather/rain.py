@@ -21,7 +21,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from training.degradations.degradation import Amount, Degraded, Light, Pair, Share, Within, check, draw, to_light
+from training.degradations.degradation import Amount, Bounds, Degraded, Light, Pair, Share, check, draw, to_light
 
 Places = NDArray[np.float64]
 
@@ -141,9 +141,9 @@ class Rain:
 
     bank: StreakBank
     strength: Amount = (0.05, 1.0)
-    most_layers: Annotated[int, Within(1, 10)] = 3
+    most_layers: Annotated[int, Bounds(1, 10)] = 3
     veil: Share = (0.0, 0.1)
-    tint: Annotated[float, Within(0, 0.5)] = 0.04  # how far a streak's colour strays from grey
+    tint: Annotated[float, Bounds(0, 0.5)] = 0.04  # how far a streak's colour strays from grey
 
     def __post_init__(self) -> None:
         check(self)

@@ -17,7 +17,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from training.degradations.degradation import Amount, Degraded, Light, Range, Share, Within, check, draw
+from training.degradations.degradation import Amount, Bounds, Degraded, Light, Range, Share, check, draw
 from training.degradations.weather.rain import strokes
 
 _BLOCK = 96  # pixels: the sheet is drawn by blocks, each out of its own seed, so that it has no end and no memory
@@ -31,11 +31,11 @@ _ROOM = 4  # pixels, for the blur
 @dataclass(frozen=True)
 class RainFilm:
     strength: Amount = (0.2, 0.9)
-    distances: Annotated[int, Within(1, 8)] = 4
-    length: Annotated[Range, Within(2, 400)] = (30.0, 80.0)  # pixels, of the nearest streaks
-    thickness: Annotated[Range, Within(0.5, 20)] = (1.5, 3.0)  # pixels, of the nearest
-    lean: Annotated[Range, Within(-60, 60)] = (-20.0, 20.0)  # degrees from upright
-    shutter: Annotated[Range, Within(0.05, 1)] = (0.3, 0.8)  # for how much of the time from frame to frame it is open
+    distances: Annotated[int, Bounds(1, 8)] = 4
+    length: Annotated[Range, Bounds(2, 400)] = (30.0, 80.0)  # pixels, of the nearest streaks
+    thickness: Annotated[Range, Bounds(0.5, 20)] = (1.5, 3.0)  # pixels, of the nearest
+    lean: Annotated[Range, Bounds(-60, 60)] = (-20.0, 20.0)  # degrees from upright
+    shutter: Annotated[Range, Bounds(0.05, 1)] = (0.3, 0.8)  # for how much of the time from frame to frame it is open
     cover: Share = (0.02, 0.12)  # of each sheet by streaks
     veil: Share = (0.0, 0.1)
 

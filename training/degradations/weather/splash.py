@@ -14,7 +14,7 @@ from typing import Annotated
 import cv2
 import numpy as np
 
-from training.degradations.degradation import Amount, Degraded, Light, Range, Share, Within, check, draw
+from training.degradations.degradation import Amount, Bounds, Degraded, Light, Range, Share, check, draw
 from training.degradations.weather.rain import strokes
 
 _FAN = 7  # strokes a crown
@@ -24,8 +24,8 @@ _SUBPIXEL = 4
 @dataclass(frozen=True)
 class Splash:
     strength: Amount = (0.15, 0.6)
-    density: Annotated[Range, Within(0, 100)] = (5.0, 40.0)  # crowns on 100×100 pixels of road
-    size: Annotated[Range, Within(0.5, 40)] = (3.0, 10.0)  # pixels from the point to a tip, at the lower edge of the picture
+    density: Annotated[Range, Bounds(0, 100)] = (5.0, 40.0)  # crowns on 100×100 pixels of road
+    size: Annotated[Range, Bounds(0.5, 40)] = (3.0, 10.0)  # pixels from the point to a tip, at the lower edge of the picture
     horizon: Share = (0.2, 0.6)  # of the height; 0 is the upper edge
 
     def __post_init__(self) -> None:
