@@ -37,14 +37,22 @@ class Capture:
     """Puts the frames of `source` into `slot` until stop(), its end, or a fatal error, and then ends the slot. run() is for a thread."""
 
     def __init__(
-        self, source: LiveSource, slot: Slot[Taken], counters: Counters, *, patience: Patience | None, say: Callable[[str], None]
+        self,
+        source: LiveSource,
+        slot: Slot[Taken],
+        counters: Counters,
+        *,
+        patience: Patience | None,
+        say: Callable[[str], None],
+        clock: Callable[[], float],
     ) -> None:
         self._source = source
         self._slot = slot
         self._counters = counters
         self._say = say
+        self._now = clock  # what the watch goes by; frames carry the stamps of their source
         patience = _ENDLESS if source.ends else patience
-        self.watch = Watch(source.name, time.monotonic(), random.random, patience)  # to be read under `lock`
+        self.watch = Watch(source.name, clock(), random.random, patience)  # to be read under `lock`
         self.lock = threading.RLock()
         self.clock = LiveClock()
         self._changed = threading.Condition(self.lock)
@@ -55,13 +63,13 @@ class Capture:
     def run(self) -> None:
         with self._changed:
             try:
-                while (step := self.watch.step(time.monotonic())) is not Step.END:
+                while (step := self.watch.step(self._now())) is not Step.END:
                     if step is Step.OPEN:
                         self._open()
                     elif step is Step.LET_GO:
                         self._lost()
                     else:
-                        self._changed.wait(min(_A_WHILE, self.watch.seconds_left(time.monotonic())))
+                        self._changed.wait(min(_A_WHILE, self.watch.seconds_left(self._now())))
             finally:  # also where no thread can be started
                 self._let_go()
                 self._slot.end(self._fault or self.watch.fatal)
@@ -94,7 +102,7 @@ class Capture:
     def _lost(self) -> None:
         self._let_go()
         if self.watch.fatal is None:
-            self._say(f"{self.watch.trouble}; trying again in {max(0.0, self.watch.retry_at - time.monotonic()):.1f} s")
+            self._say(f"{self.watch.trouble}; trying again in {max(0.0, self.watch.retry_at - self._now()):.1f} s")
 
     def _read(self, connection: threading.Event) -> None:
         """One connection, in a thread of its own."""
@@ -116,7 +124,7 @@ class Capture:
         with self._changed:
             if connection is not self._connection:
                 return False
-            away = self.watch.arrived(time.monotonic())
+            away = self.watch.arrived(self._now())
             if away is not None:
                 self._say(f"{self._source.name}: back after {away:.1f} s")
             if isinstance(item, Dropped):
@@ -138,6 +146,6 @@ class Capture:
     def _failed(self, connection: threading.Event, error: SourceError) -> None:
         with self._changed:
             if connection is self._connection:
-                self.watch.lost(time.monotonic(), error)
+                self.watch.lost(self._now(), error)
                 self._lost()
                 self._changed.notify_all()

@@ -51,15 +51,16 @@ class Live:
         patience: Patience | None = None,
         say: Callable[[str], None] = lambda message: None,
         finish_s: float = 10.0,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        """`finish_s` is how long a sink may take to finish its files before it is said to hang."""
+        """A sink that takes more than `finish_s` to finish its files hangs. By `clock` a source hangs and is tried again."""
         self._source = source
         self._apply = restore
         self._finish_s = finish_s
         self._counters = Counters()
         self._fresh: Slot[Taken] = Slot()
         self._outs = [_Out(sink, Slot(sink.depth)) for sink in sinks]
-        self._capture = Capture(source, self._fresh, self._counters, patience=patience, say=say)
+        self._capture = Capture(source, self._fresh, self._counters, patience=patience, say=say, clock=clock)
         self._lock = threading.Lock()
         self._error: BaseException | None = None
         self._feeds = [self._stage(out.sink.name, partial(self._feed, out)) for out in self._outs]

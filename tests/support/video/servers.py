@@ -6,7 +6,7 @@ import contextlib
 import io
 import socket
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable
 from fractions import Fraction
 from types import TracebackType
 
@@ -105,8 +105,8 @@ def silent(client: socket.socket, over: threading.Event) -> None:
 class Server:
     """Gives each connection the next answer; after the last one connections are refused. Use it as a context manager."""
 
-    def __init__(self, answers: Sequence[Answer]) -> None:
-        self._answers = list(answers)
+    def __init__(self, answers: Iterable[Answer]) -> None:
+        self._answers = answers
         self._socket = socket.create_server(("127.0.0.1", 0))
         self._over = threading.Event()
         self._threads = [threading.Thread(target=self._accept, daemon=True)]

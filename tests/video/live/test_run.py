@@ -28,19 +28,34 @@ from video.live.statistics import LiveStatistics
 from video.live.watch import Patience
 
 SOON = Patience(opening=ENDS_WITHIN, hang_least=ENDS_WITHIN, first_delay=0.01, longest_delay=0.02)
-HANGS = replace(SOON, opening=1.0, hang_least=1.0, hang_intervals=1.0)
+
+AT_ONCE = replace(SOON, first_delay=0.0)  # for a clock that stands still
 
 Connection = Callable[[threading.Event], Generator[Captured | Dropped, None, None]]
 
 
+class HandClock:
+    """Stands still until a source hangs."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+_clock = HandClock()
+
+
 def gives(*items: Captured | Dropped | SourceError | None) -> Connection:
-    """Gives these; raises an error; hangs at None, deaf to being stopped until the test is over."""
+    """Gives these; raises an error; at None it hangs longer than any patience, deaf to being stopped until the test is over."""
 
     def frames(stopped: threading.Event) -> Generator[Captured | Dropped, None, None]:
         for item in items:
             if isinstance(item, SourceError):
                 raise item
             if item is None:
+                _clock.now += 10 * ENDS_WITHIN
                 _test_is_over.wait(ENDS_WITHIN)
             else:
                 yield item
@@ -78,10 +93,15 @@ class Script:
 
 
 def ran(
-    source: LiveSource, *sinks: LiveSink, using: Restorer | None = None, patience: Patience = SOON, said: list[str] | None = None
+    source: LiveSource,
+    *sinks: LiveSink,
+    using: Restorer | None = None,
+    patience: Patience = SOON,
+    said: list[str] | None = None,
+    clock: Callable[[], float] = time.monotonic,
 ) -> LiveStatistics:
     """To its end; a pipeline that hangs fails the test."""
-    live = Live(source, using or restorer(), sinks, patience=patience, say=(said if said is not None else []).append)
+    live = Live(source, using or restorer(), sinks, patience=patience, say=(said if said is not None else []).append, clock=clock)
     with live:
         assert live.wait(ENDS_WITHIN), "the pipeline hangs"
     all_threads_end()
@@ -174,7 +194,7 @@ def test_it_comes_back_after_a_loss() -> None:
 def test_a_reader_that_hangs_is_left_behind() -> None:
     sink = Gather()
     script = Script(gives(captured(1), captured(2), None, captured(99)), gives(captured(3)), sink=sink)
-    numbers = ran(script, sink, patience=HANGS)
+    numbers = ran(script, sink, patience=AT_ONCE, clock=_clock)
     assert sink.levels == [1, 2, 3]
     assert numbers.losses == 1
     assert "none came for" in (numbers.trouble or "")
@@ -185,6 +205,7 @@ def test_what_a_reader_left_behind_still_gives_is_refused() -> None:
 
     def deaf(stopped: threading.Event) -> Generator[Captured, None, None]:
         yield captured(1)
+        _clock.now += 10 * ENDS_WITHIN
         late.wait(ENDS_WITHIN)
         yield captured(99)
         raise AssertionError("nobody asks for more")
@@ -198,14 +219,14 @@ def test_what_a_reader_left_behind_still_gives_is_refused() -> None:
         yield captured(3)
 
     sink = Gather()
-    ran(Script(deaf, second), sink, patience=HANGS)
+    ran(Script(deaf, second), sink, patience=AT_ONCE, clock=_clock)
     assert sink.levels[-1] == 3
     assert 99 not in sink.levels
 
 
 def test_a_source_that_never_opens_is_tried_again() -> None:
     sink = Gather()
-    numbers = ran(Script(gives(None), gives(captured(5))), sink, patience=HANGS)
+    numbers = ran(Script(gives(None), gives(captured(5))), sink, patience=AT_ONCE, clock=_clock)
     assert sink.levels == [5]
     assert (numbers.failed_attempts, numbers.losses) == (1, 0)
 

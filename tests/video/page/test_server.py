@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import itertools
 import json
 import re
 import socket
@@ -183,7 +184,7 @@ def test_a_snapshot_is_of_one_moment_and_says_what_was_done(tmp_path: Any) -> No
 
 
 def test_there_is_no_snapshot_before_there_is_a_picture() -> None:
-    with Server([refuses("503 Busy")] * 50) as away, page(StreamSource(f"http://{away.address}")) as served:
+    with Server(itertools.repeat(refuses("503 Busy"))) as away, page(StreamSource(f"http://{away.address}")) as served:
         status, said = ask(f"{served.path}/snapshot.zip")
     assert (status, said["error"][-66:]) == (409, "was expected, none has come yet; try again when there is a picture")
 
@@ -232,7 +233,7 @@ def test_credentials_are_nowhere() -> None:
     """The camera refuses them: its error is told on the page, too."""
     secrets = (b"hunter2", b"token-77")
     with ExitStack() as stack:
-        camera = stack.enter_context(Server([refuses("503 Busy")] * 50))
+        camera = stack.enter_context(Server(itertools.repeat(refuses("503 Busy"))))
         served = stack.enter_context(page(StreamSource(f"http://me:hunter2@{camera.address}/live?key=token-77")))
         event = told(served, lambda event: event["numbers"] is not None and event["numbers"]["trouble"] is not None)
         answers = [json.dumps(event).encode()]

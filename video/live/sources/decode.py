@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 import threading
 import time
-from collections.abc import Generator, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
 from fractions import Fraction
 
@@ -64,17 +64,19 @@ def translated(name: str) -> Iterator[None]:
         raise SourceLost(f"{name}: a stream was expected: {error.strerror}") from None
 
 
-def decoded(name: str, container: InputContainer, stopped: threading.Event) -> Generator[Captured | Dropped, None, None]:
+def decoded(
+    name: str, container: InputContainer, stopped: threading.Event, clock: Callable[[], float] = time.monotonic
+) -> Generator[Captured | Dropped, None, None]:
     """Until it fails, ends (which is a failure too) or is stopped. The container stays the caller's, and is free again afterwards."""
     stream = _video_of(name, container)
     packets: Packets[Packet[VideoStream]] = Packets()
     receiver = threading.Thread(
-        target=_receive, args=(name, container, stream, packets, stopped), name="clearway-reader-receive", daemon=True
+        target=_receive, args=(name, container, stream, packets, stopped, clock), name="clearway-reader-receive", daemon=True
     )
     try:
         receiver.start()
         with contextlib.suppress(Ended):
-            yield from _decode(name, stream, packets, stopped)
+            yield from _decode(name, stream, packets, stopped, clock)
     finally:
         packets.end()
         if receiver.is_alive():
@@ -82,7 +84,12 @@ def decoded(name: str, container: InputContainer, stopped: threading.Event) -> G
 
 
 def _receive(
-    name: str, container: InputContainer, stream: VideoStream, packets: Packets[Packet[VideoStream]], stopped: threading.Event
+    name: str,
+    container: InputContainer,
+    stream: VideoStream,
+    packets: Packets[Packet[VideoStream]],
+    stopped: threading.Event,
+    clock: Callable[[], float],
 ) -> None:
     """In a thread of its own."""
     received = demuxed(container, stream)
@@ -92,7 +99,7 @@ def _receive(
                 packet = next(received, None)
             if packet is None:
                 raise SourceLost(f"{name}: a stream without end was expected, it ended")
-            if not packets.put(packet, time.monotonic(), keyframe=packet.is_keyframe):
+            if not packets.put(packet, clock(), keyframe=packet.is_keyframe):
                 return
         packets.end()
     except BaseException as error:  # noqa: BLE001  raised again where the packets are taken
@@ -100,9 +107,9 @@ def _receive(
 
 
 def _decode(
-    name: str, stream: VideoStream, packets: Packets[Packet[VideoStream]], stopped: threading.Event
+    name: str, stream: VideoStream, packets: Packets[Packet[VideoStream]], stopped: threading.Event, clock: Callable[[], float]
 ) -> Generator[Captured | Dropped, None, None]:
-    held, pictures = _Held(), _Pictures(name, stream)
+    held, pictures = _Held(), _Pictures(name, stream, clock)
     while not stopped.is_set():
         if (received := packets.take(_A_WHILE)) is None:
             continue
@@ -178,7 +185,8 @@ class _Held:
 class _Pictures:
     """Decoded frames → what is handed on. Size, format and colour may change on the way."""
 
-    def __init__(self, name: str, stream: VideoStream) -> None:
+    def __init__(self, name: str, stream: VideoStream, clock: Callable[[], float]) -> None:
+        self._clock = clock
         self._name = name
         self._stream = stream
         self._kind: tuple[object, ...] | None = None
@@ -190,7 +198,7 @@ class _Pictures:
             self._picture = FrameToPicture(self._info.color)
         image = self._picture(frame)
         own = None if frame.pts is None or frame.time_base is None else frame.pts * frame.time_base
-        return Captured(image, own, arrived, time.monotonic(), self._info)
+        return Captured(image, own, arrived, self._clock(), self._info)
 
     def _describe(self, frame: av.VideoFrame) -> VideoInfo:
         try:

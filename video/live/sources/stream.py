@@ -6,7 +6,8 @@ Knows nothing of when it is opened again. The address may hold a password: only 
 from __future__ import annotations
 
 import threading
-from collections.abc import Generator
+import time
+from collections.abc import Callable, Generator
 
 from runtime.errors import MissingExtra, SourceError
 from video.live.sources.decode import decoded, translated
@@ -17,20 +18,19 @@ try:
 except ImportError as error:
     raise MissingExtra("av", "live") from error
 
-_PATIENCE = "5000000"  # microseconds that FFmpeg itself waits for one answer or one read
-_WAITS = {"timeout": _PATIENCE, "rw_timeout": _PATIENCE}
+# What each scheme calls the time that FFmpeg itself waits for one answer or one read.
 # Not `timeout` for RTMP: there it means "wait for a caller".
-_OPTIONS: dict[str, dict[str, str]] = {
-    "rtsp": {"rtsp_transport": "tcp", "timeout": _PATIENCE},
-    "rtsps": {"rtsp_transport": "tcp", "timeout": _PATIENCE},
-    "rtmp": {"rw_timeout": _PATIENCE},
-    "rtmps": {"rw_timeout": _PATIENCE},
-    "http": _WAITS,
-    "https": _WAITS,
-    "tcp": _WAITS,
-    "udp": {"timeout": _PATIENCE},
+_TIMEOUTS: dict[str, tuple[str, ...]] = {
+    "rtsp": ("timeout",),
+    "rtsps": ("timeout",),
+    "rtmp": ("rw_timeout",),
+    "rtmps": ("rw_timeout",),
+    "http": ("timeout", "rw_timeout"),
+    "https": ("timeout", "rw_timeout"),
+    "tcp": ("timeout", "rw_timeout"),
+    "udp": ("timeout",),
 }
-SCHEMES = tuple(_OPTIONS)
+SCHEMES = tuple(_TIMEOUTS)
 # Not fflags=nobuffer: it throws away the frames that were read to find out what the stream is.
 # fpsprobesize: a first frame after 0.17 s instead of 0.9 s, for a frame rate that nothing here needs.
 SOON = {"analyzeduration": "1000000", "probesize": "1000000", "fpsprobesize": "0"}
@@ -41,19 +41,22 @@ class StreamSource:
 
     ends = False
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, *, timeout_s: float = 5.0, clock: Callable[[], float] = time.monotonic) -> None:
+        """`timeout_s` is for one answer or one read."""
         scheme = url.partition("://")[0].lower()
-        if scheme not in _OPTIONS:
+        if scheme not in _TIMEOUTS:
             raise SourceError(f"{redacted(url)}: an address that begins with {'://, '.join(SCHEMES)}:// was expected; check it")
         self.name = redacted(url)
         self._url = url
-        self._options = {**SOON, **_OPTIONS[scheme]}
+        self._clock = clock
+        transport = {"rtsp_transport": "tcp"} if scheme.startswith("rtsp") else {}
+        self._options = SOON | transport | dict.fromkeys(_TIMEOUTS[scheme], str(round(timeout_s * 1e6)))
 
     def frames(self, stopped: threading.Event) -> Generator[Captured | Dropped, None, None]:
         with translated(self.name):
             container = av.open(self._url, options=self._options, metadata_errors="replace")
         with container:
-            yield from decoded(self.name, container, stopped)
+            yield from decoded(self.name, container, stopped, self._clock)
 
 
 def redacted(url: str) -> str:
