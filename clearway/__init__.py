@@ -89,8 +89,8 @@ def restore_video(
 ) -> VideoReport:
     """Restores a video and keeps its timestamps, sound and colour tags. An existing file is replaced only with `overwrite`.
 
-    The options are those of `clearway restore`: docs/video.md. `resume` continues where an earlier call was interrupted; the result is the
-    same as that of an undisturbed run. `progress` is called with the frames done and the frames in all, which is None where it is unknown.
+    The options are those of `clearway restore`: docs/restore.md. `resume` continues where an earlier call was interrupted; the result is
+    the same as that of an undisturbed run. `progress` is called with the frames done and the frames in all, None where that is unknown.
     """
     from runtime.restorer import load
     from video.restore.video import check_file, engine_threads

@@ -1,4 +1,4 @@
-"""Owns what docs/video.md shows of records: file figures, and what a killed run leaves; measures nothing."""
+"""Owns what docs/restore.md shows of records: file figures, and what a killed run leaves; measures nothing."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Owns the table of docs/steady.md, from a record of benchmarks/footage/flicker.py; measures nothing."""
+"""Owns the table of docs/flicker.md, from a record of benchmarks/footage/flicker.py; measures nothing."""
 
 from __future__ import annotations
 

@@ -40,9 +40,9 @@ def pages() -> dict[Path, str]:
     tables_of: dict[Path, dict[str, str]] = {
         ROOT / "README.md": {"bench": tables(_newest("bench-derain"))},
         docs / "systems.md": {"presets": costs(_newest("bench-presets"))},
-        docs / "derain.md": {"model": facts(open_bundle(find("derain")).manifest)},
+        docs / "models.md": {"model": facts(open_bundle(find("derain")).manifest)},
         docs / "bundle.md": {"limits": limits()},
-        docs / "steady.md": {"steady": steady_table(_newest("steady"))},
+        docs / "flicker.md": {"flicker": steady_table(_newest("steady"))},
         docs / "runtime.md": {
             "runtime": report_runtime.runtime(_newest("runtime")),
             "sharing": report_runtime.sharing(_newest("sharing")),
@@ -50,7 +50,7 @@ def pages() -> dict[Path, str]:
             "suspicion": report_runtime.suspicion(_newest("suspicion")),
         },
         docs / "live.md": {"live": report_live.live(_newest("live")), "page": report_live.page(_newest("page"))},
-        docs / "video.md": {
+        docs / "restore.md": {
             "crash": report_files.crash(_newest("crash")),
             "segmented": report_files.segmented(files),
             "qualities": report_files.qualities(files),

@@ -12,7 +12,7 @@ from fractions import Fraction
 
 from video.frame import Frame
 
-LENGTH = 1  # seconds; what opening an encoder for each costs is in docs/video.md
+LENGTH = 1  # seconds; what opening an encoder for each costs is in docs/restore.md
 _LEAST = 8  # frames: an encoder that is opened anew for one or two makes keyframes only, and x264 other decoding times
 
 

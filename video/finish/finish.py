@@ -15,7 +15,7 @@ from video.finish.strength import at_strength, check_strength
 @dataclass(frozen=True)
 class FinishOptions:
     strength: float = 1.0  # of the restored picture: video/finish/strength.py
-    steady: bool = False  # lowers PSNR where a camera drives in dry weather: docs/steady.md
+    steady: bool = False  # lowers PSNR where a camera drives in dry weather: docs/flicker.md
     flicker: bool = False  # measure it; that takes twice as long as steadying
 
     def __post_init__(self) -> None:

@@ -2,7 +2,7 @@
 
 A frame is blended with the steadied one before it, moved to where things are now, as far as the two agree. What is blended is the
 restored picture. Blending the layer that was removed brings back the noise that the network took out, and flickers more than before
-(docs/steady.md has the figures).
+(docs/flicker.md has the figures).
 
     steadied(n) = restored(n) + trust · (moved(steadied(n − 1)) − restored(n))
 """

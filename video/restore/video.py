@@ -41,7 +41,7 @@ def engine_threads() -> int | None:
     """What an engine of the CPU may have beside a decoder and an encoder: a quarter of the cores is left to them, from four on.
 
     Of two cores it gets both (None): there, decoding, the model and encoding reach the bound that no division of cores can beat
-    (docs/performance.md). More cores were not to be had for a measurement.
+    (docs/benchmarks.md). More cores were not to be had for a measurement.
     """
     cores = usable_cores()
     return None if cores < 4 else cores - cores // 4
