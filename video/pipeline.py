@@ -1,10 +1,10 @@
-"""Owns overlapping three stages on three threads and ending them cleanly; knows nothing of videos, networks or files.
+"""Overlaps three stages on three threads and ends them cleanly. Does not know videos, networks or files.
 
     source ──queue──> work ──queue──> sink
     thread            workers         thread
 
 The first error wins: it is raised from `run_pipeline`, in the caller's thread, after all threads have ended. The caller's thread waits for
-the workers, so that Ctrl-C lands here and not in a thread that cannot hear it.
+the workers, so Ctrl-C arrives here and not in a thread that cannot receive it.
 """
 
 from __future__ import annotations
@@ -29,10 +29,9 @@ class _Cancelled(Exception):
 
 
 class _Queue(Generic[_T]):
-    """A bounded queue that can end, and that lets go of everyone who waits when it is cancelled.
+    """A bounded queue that can end, and that releases everyone who waits when it is cancelled.
 
-    queue.Queue has no end and no cancel (shutdown() came with Python 3.13): a stage that waits on a neighbour that has died
-    would wait for ever.
+    queue.Queue has neither (shutdown() came with Python 3.13): a stage that waits for a neighbour that has failed would wait for ever.
     """
 
     def __init__(self, depth: int) -> None:
@@ -76,7 +75,7 @@ class _Queue(Generic[_T]):
             yield item
 
 
-_A_WHILE = 0.5  # seconds; nobody needs waking by it, but on Windows an endless wait cannot be interrupted
+_A_WHILE = 0.5  # seconds; a signal that another thread raises is noticed at the next waking
 
 
 class _Failure:
@@ -90,8 +89,58 @@ class _Failure:
     def set(self, error: BaseException) -> None:
         with self._lock:
             self.error = self.error or error
+        self.stop()
+
+    def stop(self) -> None:
         for queue in self._queues:
             queue.cancel()
+
+
+class _Stage:
+    """A stage on a thread of its own.
+
+    A signal may interrupt the caller anywhere in start(), also before the new thread runs. So a thread that has not begun when join() is
+    called never begins. An Event says that it has ended: a join() that Ctrl-C interrupts calls a running thread dead (Python 3.11).
+    """
+
+    def __init__(self, name: str, work: Callable[[], None], failure: _Failure) -> None:
+        self._work, self._failure = work, failure
+        self._lock = threading.Lock()
+        self._begun = self._given_up = False
+        self._ended = threading.Event()
+        self._thread = threading.Thread(target=self._run, name=f"clearway-{name}", daemon=True)
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def _run(self) -> None:
+        with self._lock:
+            if self._given_up:
+                return
+            self._begun = True
+        try:
+            self._work()
+        except _Cancelled:
+            pass
+        except BaseException as error:  # noqa: BLE001  handed on to the caller's thread
+            self._failure.set(error)
+        finally:
+            self._ended.set()
+
+    def wait(self) -> None:
+        while not self._ended.wait(_A_WHILE):
+            pass
+
+    def join(self) -> None:
+        """Returns only when the thread is out of `work`, however often the user presses Ctrl-C."""
+        while True:
+            with contextlib.suppress(KeyboardInterrupt, SystemExit):  # SystemExit: SIGTERM, see the front door
+                with self._lock:
+                    self._given_up = True
+                if self._begun:
+                    self._failure.stop()
+                    self.wait()
+                return
 
 
 def run_pipeline(
@@ -105,13 +154,13 @@ def run_pipeline(
     times: StageTimes,
     progress: Callable[[int], None] | None = None,
 ) -> None:
-    """Sends every frame of `source` through `work` to `sink`, in order, at most `depth` waiting between two stages.
+    """Sends every frame of `source` through `work` to `sink`, in order, with at most `depth` waiting between two stages.
 
-    `work` is called by so many `workers` at once: an engine that moves one frame while it computes another wants two. `after` gets what
-    they made in its order, one by one, in the caller's thread, beside the work on the next frames.
+    `workers` threads call `work` at once: an engine that moves one frame while it computes another wants two. `after` gets their results
+    in order, one by one, in the caller's thread, while the next frames are being worked on.
 
-    Stage times are taken as "decode", "restore" and "encode": what each took for a frame, without waiting for the others.
-    `progress` hears the number of frames done, in the sink's thread.
+    Stage times are recorded as "decode", "restore" and "encode": what each took for a frame, without waiting for the others.
+    `progress` gets the number of frames done, in the sink's thread.
     """
     fresh: _Queue[Frame] = _Queue(depth)
     done: _Queue[_Result] = _Queue(depth)
@@ -121,21 +170,25 @@ def run_pipeline(
         with times.stage("restore"):
             return work(frame)
 
-    threads = [
-        _start("read", failure, lambda: _read(source, fresh, times)),
-        _start("write", failure, lambda: _write(done, sink, times, progress)),
+    stages = [
+        _Stage("read", lambda: _read(source, fresh, times), failure),
+        _Stage("write", lambda: _write(done, sink, times, progress), failure),
     ]
     try:
+        for stage in stages:
+            stage.start()
         for restored in in_order(timed, fresh, workers):
             done.put(restored if after is None else after(restored))
         done.end()
-        for _, ended in threads:
-            _wait(ended)
+        for stage in stages:
+            stage.wait()
     except _Cancelled:
         pass
     except BaseException as error:  # noqa: BLE001  Ctrl-C too: both are raised again below, once the threads have ended
         failure.set(error)
-    _join(threads)  # whoever called closes the files next, which no thread may still be using: a second Ctrl-C has to wait too
+    finally:  # the caller closes the files next, which no thread may still be using
+        for stage in stages:
+            stage.join()
     if failure.error is not None:
         raise failure.error
 
@@ -155,35 +208,3 @@ def _write(done: _Queue[_Result], sink: Callable[[_Result], None], times: StageT
             sink(result)
         if progress is not None:
             progress(count)
-
-
-def _start(name: str, failure: _Failure, stage: Callable[[], None]) -> tuple[threading.Thread, threading.Event]:
-    """The thread, and what says that its stage has ended: a join() that Ctrl-C interrupts calls a running thread dead (Python 3.11)."""
-    ended = threading.Event()
-
-    def guarded() -> None:
-        try:
-            stage()
-        except _Cancelled:
-            pass
-        except BaseException as error:  # noqa: BLE001  handed on to the caller's thread
-            failure.set(error)
-        finally:
-            ended.set()
-
-    thread = threading.Thread(target=guarded, name=f"clearway-{name}", daemon=True)
-    thread.start()
-    return thread, ended
-
-
-def _wait(ended: threading.Event) -> None:
-    while not ended.wait(_A_WHILE):
-        pass
-
-
-def _join(threads: list[tuple[threading.Thread, threading.Event]]) -> None:
-    for thread, ended in threads:
-        while not ended.is_set():
-            with contextlib.suppress(KeyboardInterrupt, SystemExit):  # SystemExit: SIGTERM, see clearway/command.py
-                _wait(ended)
-        thread.join()
