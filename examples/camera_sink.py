@@ -5,9 +5,9 @@ import argparse
 import numpy as np
 
 import clearway
-from video.live.run import Live
-from video.live.sinks.sink import NullSink, Shown
-from video.live.sources.which import live_source
+from video.live.run import LiveRun
+from video.live.sinks.sink import NullSink, RestoredFrame
+from video.live.sources.which import make_live_source
 
 parser = argparse.ArgumentParser(description=__doc__)
 parser.add_argument("source", nargs="?", default="pattern:640x360@25", help="a camera, a stream or a file (default: %(default)s)")
@@ -24,12 +24,12 @@ class RainMeter(NullSink):
     def __init__(self) -> None:
         self.levels: list[float] = []
 
-    def write(self, shown: Shown) -> None:
+    def write(self, shown: RestoredFrame) -> None:
         self.levels.append(float(np.abs(shown.restored.removed.astype(np.int16) - 128).mean()))
 
 
 meter = RainMeter()
-with clearway.load(options.model) as restore, Live(live_source(options.source), restore, [meter]) as live:
+with clearway.load(options.model) as restore, LiveRun(make_live_source(options.source), restore, [meter]) as live:
     live.wait(options.seconds)
     statistics = live.statistics()
 print(f"{statistics.captured} frames came, {len(meter.levels)} were measured: {np.mean(meter.levels):.2f} grey levels of rain")

@@ -27,9 +27,6 @@ SHARED_CLASS_NAMES: set[str] = {
     "runtime: TensorRT",
     "training: _Cut",
     "training: _Shown",
-    "video: Coder",
-    "video: State",
-    "video: View",
 }
 OLD_WORDS: set[str] = {
     "benchmarks/demo/street/layout.py",
@@ -57,8 +54,6 @@ OLD_WORDS: set[str] = {
     "video/files/sinks/untimed.py",
     "video/finish/finish.py",
     "video/finish/flicker_reduction.py",
-    "video/live/watch.py",
-    "video/page/coding.py",
     "video/restore/report.py",
 }  # files
 

@@ -20,10 +20,10 @@ from runtime.errors import UsageError
 from runtime.model.zoo import shipped
 from runtime.restorer import load
 from video.live.model import LiveModel
-from video.live.run import Live
+from video.live.run import LiveRun
 from video.live.sinks.recorder import Recorder
 from video.live.sinks.sink import LiveSink, NullSink
-from video.live.sources.which import NAMES, live_source
+from video.live.sources.which import NAMES, make_live_source
 from video.live.statistics import LiveStatistics
 from video.page.address import PORT, parse_address
 
@@ -35,7 +35,7 @@ _LINE_EVERY_S = 1.0
 
 def run(word: str, arguments: list[str]) -> int:
     args = _parser(word).parse_args(arguments)
-    source = live_source(args.source)
+    source = make_live_source(args.source)
     model = LiveModel(partial(load, backend=args.backend), _models(args), args.strength)
     sinks, recorder = _sinks(args, model)
     page = contextlib.nullcontext() if args.serve is None else _page(args, source.name, model, sinks)
@@ -43,7 +43,7 @@ def run(word: str, arguments: list[str]) -> int:
         restorer = model.restorer
         if not args.quiet:
             print(f"{restorer.manifest.name} on {restorer.choice.describe()}", file=sys.stderr, flush=True)
-        live = Live(source, model, sinks or [NullSink()], say=_say(args.quiet))
+        live = LiveRun(source, model, sinks or [NullSink()], say=_say(args.quiet))
         with contextlib.suppress(KeyboardInterrupt), live:
             _watch(live, quiet=args.quiet)
     report, restorer = live.statistics(), model.restorer
@@ -100,9 +100,9 @@ def _sinks(args: argparse.Namespace, model: LiveModel) -> tuple[list[LiveSink], 
         recorder = Recorder(args.record, _minutes(args.segment), comment=lambda: model.processed_by)
         sinks.append(recorder)
     if args.window:
-        from video.live.sinks.window import Window  # an OpenCV without windows is enough for everything else
+        from video.live.sinks.window import WindowSink  # an OpenCV without windows is enough for everything else
 
-        sinks.append(Window(args.snapshots))
+        sinks.append(WindowSink(args.snapshots))
     return sinks, recorder
 
 
@@ -127,7 +127,7 @@ def _minutes(said: str) -> Fraction:
         raise UsageError(f"--segment: minutes were expected, such as 10 or 0.5, {said!r} came") from None
 
 
-def _watch(live: Live, *, quiet: bool) -> None:
+def _watch(live: LiveRun, *, quiet: bool) -> None:
     shown = sys.stderr.isatty() and not quiet
     while not live.wait(_LINE_EVERY_S if shown else None):
         print("\r\033[K" + line(live.statistics()), end="", file=sys.stderr, flush=True)

@@ -30,8 +30,8 @@ from runtime.restorer import Restorer, load
 from runtime.timing import StageTimes
 from video.color import PictureToFrame
 from video.files.sources.file import open_video
-from video.live.run import Live
-from video.live.sinks.sink import Shown
+from video.live.run import LiveRun
+from video.live.sinks.sink import RestoredFrame
 from video.live.sources.stream import StreamSource
 from video.live.statistics import LiveStatistics
 
@@ -50,7 +50,7 @@ class Minutes:
     def begin(self, statistics: Callable[[], LiveStatistics]) -> None:
         pass
 
-    def write(self, shown: Shown) -> None:
+    def write(self, shown: RestoredFrame) -> None:
         minute = int((shown.stamps.restored - self._began) / 60) + 1
         self.times.add(f"minute {minute}", shown.stamps.restored - shown.stamps.arrived)
 
@@ -133,7 +133,7 @@ def measure(restorer: Restorer, seconds: float, clip: ClipOptions) -> dict[str, 
 
 def _run(restorer: Restorer, address: str, seconds: float) -> tuple[LiveStatistics, dict[str, dict[str, float]]]:
     sink = Minutes()
-    with Live(StreamSource(address), restorer, [sink]) as live:
+    with LiveRun(StreamSource(address), restorer, [sink]) as live:
         live.wait(seconds)
         return live.statistics(), sink.times.as_dict()
 

@@ -35,8 +35,8 @@ from runtime.errors import ClearwayError
 from runtime.restorer import load
 from runtime.timing import Durations
 from video.live.model import LiveModel
-from video.live.run import Live
-from video.live.sources.source import Captured, Dropped
+from video.live.run import LiveRun
+from video.live.sources.source import CapturedPicture, DroppedFrame
 from video.live.sources.stream import StreamSource
 from video.page.address import Address
 from video.page.camera import Camera
@@ -78,10 +78,10 @@ class Noted:
         self.arrivals: defaultdict[int, list[float]] = defaultdict(list)  # number → seconds of time.time(), rising
         self._source = source
 
-    def frames(self, stopped: threading.Event) -> Generator[Captured | Dropped, None, None]:
+    def frames(self, stopped: threading.Event) -> Generator[CapturedPicture | DroppedFrame, None, None]:
         with closing(self._source.frames(stopped)) as items:
             for item in items:
-                if isinstance(item, Captured) and (number := bars.read(item.image)) is not None:
+                if isinstance(item, CapturedPicture) and (number := bars.read(item.image)) is not None:
                     self.arrivals[number].append(time.time() - (time.monotonic() - item.arrived))
                 yield item
 
@@ -104,7 +104,7 @@ def measure_one(driver: webdriver.Chrome, address: str, model: str, way: str, se
         live_model = LiveModel(load, [model])
         server = stack.enter_context(PageServer(Address(port=0), [Camera(source.name, sink, live_model)]))
         restorer = stack.enter_context(live_model).restorer
-        live = stack.enter_context(Live(source, live_model, [sink]))
+        live = stack.enter_context(LiveRun(source, live_model, [sink]))
         stack.enter_context(told_first(driver, _READ + ("" if way == "WebRTC" else "delete window.RTCPeerConnection;")))
         driver.get(server.address.url)
         stack.callback(driver.get, "about:blank")

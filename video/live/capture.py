@@ -17,20 +17,20 @@ from dataclasses import dataclass
 from runtime.errors import SourceError, SourceLost
 from video.frame import Frame
 from video.live.slot import Slot
-from video.live.sources.source import TICK, Captured, Dropped, LiveClock, LiveSource
-from video.live.statistics import Counters
-from video.live.watch import Patience, Step, Watch
+from video.live.sources.source import TICK, CapturedPicture, DroppedFrame, LiveClock, LiveSource
+from video.live.statistics import LiveCounters
+from video.live.watch import RetryPolicy, SourceWatch, WatchStep
 
 _A_WHILE = 0.5  # seconds
-_ENDLESS = Patience(opening=math.inf, hang_least=math.inf)  # a file may show one picture for an hour
+_ENDLESS = RetryPolicy(opening=math.inf, hang_least=math.inf)  # a file may show one picture for an hour
 
 
 @dataclass(frozen=True)
-class Taken:
+class CapturedFrame:
     """A frame with a time that rises for as long as the run lasts, whatever the source's own times do."""
 
     frame: Frame
-    captured: Captured
+    captured: CapturedPicture
 
 
 class Capture:
@@ -39,10 +39,10 @@ class Capture:
     def __init__(
         self,
         source: LiveSource,
-        slot: Slot[Taken],
-        counters: Counters,
+        slot: Slot[CapturedFrame],
+        counters: LiveCounters,
         *,
-        patience: Patience | None,
+        patience: RetryPolicy | None,
         say: Callable[[str], None],
         clock: Callable[[], float],
     ) -> None:
@@ -52,7 +52,7 @@ class Capture:
         self._say = say
         self._now = clock  # what the watch goes by; frames carry the stamps of their source
         patience = _ENDLESS if source.ends else patience
-        self.watch = Watch(source.name, clock(), random.random, patience)  # to be read under `lock`
+        self.watch = SourceWatch(source.name, clock(), random.random, patience)  # to be read under `lock`
         self.lock = threading.RLock()
         self.clock = LiveClock()
         self._changed = threading.Condition(self.lock)
@@ -63,10 +63,10 @@ class Capture:
     def run(self) -> None:
         with self._changed:
             try:
-                while (step := self.watch.step(self._now())) is not Step.END:
-                    if step is Step.OPEN:
+                while (step := self.watch.step(self._now())) is not WatchStep.END:
+                    if step is WatchStep.OPEN:
                         self._open()
-                    elif step is Step.LET_GO:
+                    elif step is WatchStep.LET_GO:
                         self._lost()
                     else:
                         self._changed.wait(min(_A_WHILE, self.watch.seconds_left(self._now())))
@@ -77,7 +77,7 @@ class Capture:
     def stop(self) -> None:
         """From any thread."""
         with self.lock:  # not the condition, which is written in Python: Ctrl-C in its __exit__ would leave it locked
-            self.watch.over()
+            self.watch.end()
             self._changed.notify_all()
 
     def join(self, seconds: float) -> None:
@@ -89,7 +89,7 @@ class Capture:
     def _open(self) -> None:
         self._readers = [reader for reader in self._readers if reader.is_alive()]
         connection = self._connection = threading.Event()
-        self.clock.reconnected()
+        self.clock.restart()
         reader = threading.Thread(target=self._read, args=(connection,), name="clearway-reader", daemon=True)
         self._readers.append(reader)
         reader.start()
@@ -119,20 +119,20 @@ class Capture:
                 self._fault = self._fault or error
                 self.stop()
 
-    def _arrived(self, connection: threading.Event, item: Captured | Dropped) -> bool:
+    def _arrived(self, connection: threading.Event, item: CapturedPicture | DroppedFrame) -> bool:
         """Whether the connection is still wanted."""
         with self._changed:
             if connection is not self._connection:
                 return False
-            away = self.watch.arrived(self._now())
+            away = self.watch.record_frame(self._now())
             if away is not None:
                 self._say(f"{self._source.name}: back after {away:.1f} s")
-            if isinstance(item, Dropped):
+            if isinstance(item, DroppedFrame):
                 self._counters.drop(item.reason)
                 return True
             frame = Frame(self._counters.captured, self.clock(item.time, item.arrived), TICK, item.image)
             self._counters.capture(item.arrived, item.decoded)
-            self._slot.put(Taken(frame, item))
+            self._slot.put(CapturedFrame(frame, item))
             return True
 
     def _ended(self, connection: threading.Event) -> None:
@@ -146,6 +146,6 @@ class Capture:
     def _failed(self, connection: threading.Event, error: SourceError) -> None:
         with self._changed:
             if connection is self._connection:
-                self.watch.lost(self._now(), error)
+                self.watch.record_loss(self._now(), error)
                 self._lost()
                 self._changed.notify_all()

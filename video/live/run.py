@@ -20,13 +20,13 @@ from types import TracebackType
 from runtime.errors import BackendError, PictureError, SinkError
 from runtime.picture import Picture
 from runtime.restorer import Restored
-from video.live.capture import Capture, Taken
-from video.live.sinks.sink import LiveSink, Quit, Shown
-from video.live.slot import Ended, Slot
+from video.live.capture import Capture, CapturedFrame
+from video.live.sinks.sink import LiveSink, QuitRequested, RestoredFrame
+from video.live.slot import HandoverEnded, Slot
 from video.live.sources.source import LiveSource
 from video.live.stage import StageThread, finish
-from video.live.statistics import Counters, LiveStatistics, Stamps
-from video.live.watch import Patience
+from video.live.statistics import FrameStamps, LiveCounters, LiveStatistics
+from video.live.watch import RetryPolicy
 
 _A_WHILE = 0.5  # seconds; on Windows an endless wait cannot be interrupted
 _IDLE_S = 0.05  # how often a sink without frames gets its turn
@@ -34,12 +34,12 @@ _READERS_S = 0.5
 
 
 @dataclass(frozen=True)
-class _Out:
+class _SinkFeed:
     sink: LiveSink
-    slot: Slot[Shown]
+    slot: Slot[RestoredFrame]
 
 
-class Live:
+class LiveRun:
     """Runs from entering to leaving it as a context manager; wait() in between. Leaving it ends the sinks, whatever has happened."""
 
     def __init__(
@@ -48,7 +48,7 @@ class Live:
         restore: Callable[[Picture], Restored],
         sinks: Sequence[LiveSink],
         *,
-        patience: Patience | None = None,
+        patience: RetryPolicy | None = None,
         say: Callable[[str], None] = lambda message: None,
         finish_s: float = 10.0,
         clock: Callable[[], float] = time.monotonic,
@@ -57,9 +57,9 @@ class Live:
         self._source = source
         self._apply = restore
         self._finish_s = finish_s
-        self._counters = Counters()
-        self._fresh: Slot[Taken] = Slot()
-        self._outs = [_Out(sink, Slot(sink.depth)) for sink in sinks]
+        self._counters = LiveCounters()
+        self._fresh: Slot[CapturedFrame] = Slot()
+        self._outs = [_SinkFeed(sink, Slot(sink.depth)) for sink in sinks]
         self._capture = Capture(source, self._fresh, self._counters, patience=patience, say=say, clock=clock)
         self._lock = threading.Lock()
         self._error: BaseException | None = None
@@ -115,24 +115,24 @@ class Live:
                     shown = self._restored(taken)
                     for out in self._outs:
                         out.slot.put(shown)
-        except Ended:
+        except HandoverEnded:
             pass
         finally:
             for out in self._outs:
                 out.slot.end()
 
-    def _restored(self, taken: Taken) -> Shown:
+    def _restored(self, taken: CapturedFrame) -> RestoredFrame:
         frame, captured, began = taken.frame, taken.captured, time.monotonic()
         try:
             restored = self._apply(frame.image)
         except (BackendError, PictureError) as error:
             raise type(error)(f"{self._source.name}, frame {frame.index}: {error}") from error
-        stamps = Stamps(captured.arrived, captured.decoded, began, time.monotonic())
+        stamps = FrameStamps(captured.arrived, captured.decoded, began, time.monotonic())
         self._counters.restore(stamps)
         height, width = restored.image.shape[:2]
-        return Shown(frame, restored, dataclasses.replace(captured.info, width=width, height=height), stamps)
+        return RestoredFrame(frame, restored, dataclasses.replace(captured.info, width=width, height=height), stamps)
 
-    def _feed(self, out: _Out) -> None:
+    def _feed(self, out: _SinkFeed) -> None:
         out.sink.begin(self.statistics)
         try:
             while True:
@@ -142,7 +142,7 @@ class Live:
                 else:
                     out.sink.write(shown)
                     self._counters.times.add(f"to {out.sink.name}", time.monotonic() - shown.stamps.arrived)
-        except Ended:
+        except HandoverEnded:
             pass
         finally:
             out.sink.finish()
@@ -151,7 +151,7 @@ class Live:
         def guarded() -> None:
             try:
                 work()
-            except Quit:
+            except QuitRequested:
                 self.stop()
             except BaseException as error:  # noqa: BLE001  raised again by wait()
                 with self._lock:
@@ -160,7 +160,7 @@ class Live:
 
         return StageThread(name, guarded)
 
-    def __enter__(self) -> Live:
+    def __enter__(self) -> LiveRun:
         try:
             for stage in self._stages:
                 stage.start()

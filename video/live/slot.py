@@ -13,7 +13,7 @@ from typing import Generic, TypeVar
 _T = TypeVar("_T")
 
 
-class Ended(Exception):
+class HandoverEnded(Exception):
     """Nothing will come any more."""
 
 
@@ -35,7 +35,7 @@ class Handover(Generic[_T]):
                 return self._items.popleft()
             if not self._ended:
                 return None
-            raise Ended if self._error is None else self._error
+            raise HandoverEnded if self._error is None else self._error
 
     def end(self, error: BaseException | None = None) -> None:
         """From either side. What waits can still be taken. The first call counts."""

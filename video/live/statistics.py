@@ -36,7 +36,7 @@ class LiveStatistics:
 
 
 @dataclass(frozen=True)
-class Stamps:
+class FrameStamps:
     """When a frame was where: seconds of time.monotonic()."""
 
     arrived: float  # its packet was there
@@ -45,7 +45,7 @@ class Stamps:
     restored: float
 
 
-class Rate:
+class RateMeter:
     """Frames a second of late. One thread writes; others may read."""
 
     def __init__(self) -> None:
@@ -59,14 +59,14 @@ class Rate:
         return (len(stamps) - 1) / (stamps[-1] - stamps[0]) if len(stamps) > 1 and stamps[-1] > stamps[0] else None
 
 
-class Counters:
+class LiveCounters:
     """What the stages count; the slots and the watch keep their own numbers."""
 
     def __init__(self) -> None:
         self.started = time.monotonic()
         self.times = StageTimes()
         self.captured = self.restored = 0  # each written by one thread only
-        self.captured_rate, self.restored_rate = Rate(), Rate()
+        self.captured_rate, self.restored_rate = RateMeter(), RateMeter()
         self._dropped: Counter[str] = Counter()
         self._lock = threading.Lock()
 
@@ -75,7 +75,7 @@ class Counters:
         self.captured_rate.add(arrived)
         self.times.add("decode", decoded - arrived)
 
-    def restore(self, stamps: Stamps) -> None:
+    def restore(self, stamps: FrameStamps) -> None:
         self.restored += 1
         self.restored_rate.add(stamps.restored)
         self.times.add("wait", stamps.taken - stamps.decoded)

@@ -4,7 +4,7 @@
        ^                         │                    │
        └────── lost, or nothing came for too long ────┘        a fatal error, an end or stop(): OVER
 
-Every call is told what time it is (seconds of any steady clock), so that a test needs neither a thread nor patience.
+Every call is told what time it is (seconds of any clock that rises), so that a test needs neither a thread nor patience.
 """
 
 from __future__ import annotations
@@ -17,14 +17,14 @@ from enum import Enum
 from runtime.errors import SourceError, SourceLost
 
 
-class State(Enum):
+class SourceState(Enum):
     WAITING = "waiting"
     OPENING = "opening"
     RUNNING = "running"
     OVER = "over"
 
 
-class Step(Enum):
+class WatchStep(Enum):
     """What whoever runs the source has to do now."""
 
     NOTHING = "nothing"
@@ -34,7 +34,7 @@ class Step(Enum):
 
 
 @dataclass(frozen=True)
-class Patience:
+class RetryPolicy:
     """All in seconds, but for `hang_intervals`."""
 
     opening: float = 10.0  # until the first frame; a camera's keyframes may be four seconds apart
@@ -42,17 +42,17 @@ class Patience:
     hang_least: float = 2.0  # a network's pauses are no hang, however fast the frames follow each other
     first_delay: float = 0.5
     longest_delay: float = 30.0
-    steady: float = 5.0  # a connection that lived so long is a success: the next delay starts from the first again
+    stable_after: float = 5.0  # a connection that lived so long is a success: the next delay starts from the first again
 
 
 _SMOOTHING = 0.1  # the weight of the newest interval
 
 
-class Watch:
+class SourceWatch:
     """One source's fate. `jitter` gives numbers in 0 … 1: cameras that a power cut took away together do not come back together."""
 
-    def __init__(self, name: str, now: float, jitter: Callable[[], float], patience: Patience | None = None) -> None:
-        self.state = State.WAITING
+    def __init__(self, name: str, now: float, jitter: Callable[[], float], patience: RetryPolicy | None = None) -> None:
+        self.state = SourceState.WAITING
         self.connections = 0  # that gave at least one frame
         self.losses = 0  # of connections that had given a frame
         self.failures = 0  # attempts that never gave one
@@ -62,73 +62,73 @@ class Watch:
         self.fatal: SourceError | None = None  # why it is over, where it did not end by itself
         self.retry_at = now
         self._name = name
-        self._patience = patience or Patience()
+        self._patience = patience or RetryPolicy()
         self._jitter = jitter
         self._delay = self._patience.first_delay
         self._opened = now
         self._first = self._last = now  # frames of this connection
         self._missing_since: float | None = None
 
-    def step(self, now: float) -> Step:
+    def step(self, now: float) -> WatchStep:
         """Moves on by the clock alone."""
-        if self.state is State.OVER:
-            return Step.END
-        if self.state is State.WAITING and now >= self.retry_at:
-            self.state, self._opened = State.OPENING, now
-            return Step.OPEN
-        if self.state in (State.OPENING, State.RUNNING) and now >= self._deadline():
-            since = now - (self._opened if self.state is State.OPENING else self._last)
-            self.lost(now, SourceLost(f"{self._name}: a frame was expected, none came for {since:.1f} s"))
-            return Step.LET_GO
-        return Step.NOTHING
+        if self.state is SourceState.OVER:
+            return WatchStep.END
+        if self.state is SourceState.WAITING and now >= self.retry_at:
+            self.state, self._opened = SourceState.OPENING, now
+            return WatchStep.OPEN
+        if self.state in (SourceState.OPENING, SourceState.RUNNING) and now >= self._deadline():
+            since = now - (self._opened if self.state is SourceState.OPENING else self._last)
+            self.record_loss(now, SourceLost(f"{self._name}: a frame was expected, none came for {since:.1f} s"))
+            return WatchStep.LET_GO
+        return WatchStep.NOTHING
 
     def seconds_left(self, now: float) -> float:
         """Until the clock alone changes something."""
-        if self.state is State.OVER:
+        if self.state is SourceState.OVER:
             return 0.0
-        return max(0.0, (self.retry_at if self.state is State.WAITING else self._deadline()) - now)
+        return max(0.0, (self.retry_at if self.state is SourceState.WAITING else self._deadline()) - now)
 
-    def arrived(self, now: float) -> float | None:
+    def record_frame(self, now: float) -> float | None:
         """A frame came, whole or damaged: the source lives. How long it was away, where this one ends a loss."""
         away = None
-        if self.state is State.OPENING:
-            self.state, self._first = State.RUNNING, now
+        if self.state is SourceState.OPENING:
+            self.state, self._first = SourceState.RUNNING, now
             self.connections += 1
             if self._missing_since is not None:
                 away = now - self._missing_since
                 self.recoveries.append(away)
                 self._missing_since = None
-        elif self.state is State.RUNNING:
+        elif self.state is SourceState.RUNNING:
             gap = now - self._last
             self.interval = gap if self.interval is None else self.interval + _SMOOTHING * (gap - self.interval)
         self._last = now
         return away
 
-    def lost(self, now: float, error: SourceError) -> None:
+    def record_loss(self, now: float, error: SourceError) -> None:
         """The connection failed. Anything but a SourceLost is fatal: trying again with a wrong password locks accounts."""
-        if self.state in (State.WAITING, State.OVER):
+        if self.state in (SourceState.WAITING, SourceState.OVER):
             return
         self.trouble = error
         if not isinstance(error, SourceLost):
-            self.state, self.fatal = State.OVER, error
+            self.state, self.fatal = SourceState.OVER, error
             return
-        if self.state is State.RUNNING:
+        if self.state is SourceState.RUNNING:
             self.losses += 1
             self._missing_since = self._last
-            if now - self._first >= self._patience.steady:
+            if now - self._first >= self._patience.stable_after:
                 self._delay = self._patience.first_delay
         else:
             self.failures += 1
-        self.state = State.WAITING
+        self.state = SourceState.WAITING
         self.retry_at = now + self._delay * (0.5 + self._jitter() / 2)
         self._delay = min(self._delay * 2, self._patience.longest_delay)
 
-    def over(self) -> None:
+    def end(self) -> None:
         """Stopped by hand, or a source whose end is its end."""
-        self.state = State.OVER
+        self.state = SourceState.OVER
 
     def _deadline(self) -> float:
-        if self.state is State.OPENING:
+        if self.state is SourceState.OPENING:
             return self._opened + self._patience.opening
         if self.interval is None:  # one frame alone says nothing of the rate
             return self._last + self._patience.opening

@@ -27,13 +27,13 @@ from typing import TYPE_CHECKING, Any
 from runtime.errors import ClearwayError, MissingExtra, UsageError, needs_extra
 from video.page.address import Address, may_change
 from video.page.camera import Camera, name_apart
-from video.page.viewers import Channel
+from video.page.viewers import ViewChannel
 
 with needs_extra("live"):
     from aiohttp import web
 
 if TYPE_CHECKING:
-    from video.page.webrtc import Peers  # imported below where aiortc is installed
+    from video.page.webrtc import WebRtcPeers  # imported below where aiortc is installed
 
 _STATIC = Path(__file__).parent / "static"
 _FILES = {
@@ -57,17 +57,17 @@ _HEADERS = {
 _Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
-class Routes:
+class PageRoutes:
     """All calls are in one event loop."""
 
     def __init__(self, cameras: Sequence[Camera], address: Address) -> None:
         self._cameras = name_apart(cameras)
         self._address = address
-        self._peers: Peers | None = None
+        self._peers: WebRtcPeers | None = None
         if importlib.util.find_spec("aiortc") is not None:
-            from video.page.webrtc import Peers
+            from video.page.webrtc import WebRtcPeers
 
-            self._peers = Peers()
+            self._peers = WebRtcPeers()
 
     def app(self) -> web.Application:
         app = web.Application(middlewares=[self._guard], client_max_size=1 << 16)
@@ -162,7 +162,7 @@ async def _file(request: web.Request) -> web.Response:
     return web.Response(body=(_STATIC / name).read_bytes(), content_type=kind, charset="utf-8", headers=_HEADERS)
 
 
-def _channel(request: web.Request, channels: Mapping[str, Channel]) -> Channel:
+def _channel(request: web.Request, channels: Mapping[str, ViewChannel]) -> ViewChannel:
     try:
         return channels[request.match_info["view"]]
     except KeyError:

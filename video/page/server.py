@@ -12,7 +12,7 @@ from runtime.errors import SinkError, needs_extra
 from video.live.stage import Latch, StageThread, finish
 from video.page.address import Address, listen
 from video.page.camera import Camera
-from video.page.routes import Routes
+from video.page.routes import PageRoutes
 
 with needs_extra("live"):
     from aiohttp import web
@@ -27,7 +27,7 @@ class PageServer:
     def __init__(self, address: Address, cameras: Sequence[Camera]) -> None:
         self._listening = listen(address)
         self.address = dataclasses.replace(address, port=self._listening.getsockname()[1])
-        self._routes = Routes(cameras, self.address)
+        self._routes = PageRoutes(cameras, self.address)
         self._stop = asyncio.Event()
         self._ready = Latch()
         self._loop: asyncio.AbstractEventLoop | None = None

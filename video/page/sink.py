@@ -7,10 +7,10 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from runtime.timing import Durations
-from video.live.sinks.sink import Shown
+from video.live.sinks.sink import RestoredFrame
 from video.live.statistics import LiveStatistics
-from video.page.coding import H264Coder, JpegCoder
-from video.page.viewers import Channel
+from video.page.encoders import H264Encoder, JpegEncoder
+from video.page.viewers import ViewChannel
 from video.page.views import VIEWS, View
 
 _JPEGS = 1
@@ -22,17 +22,17 @@ class PageSink:
     depth = 1
 
     def __init__(self, views: Mapping[str, View] = VIEWS) -> None:
-        self.newest: Shown | None = None
+        self.newest: RestoredFrame | None = None
         self.views = views
-        self.jpeg = {name: Channel(view, JpegCoder, _JPEGS) for name, view in views.items()}
-        self.h264 = {name: Channel(view, H264Coder, _H264_FRAMES) for name, view in views.items()}
+        self.jpeg = {name: ViewChannel(view, JpegEncoder, _JPEGS) for name, view in views.items()}
+        self.h264 = {name: ViewChannel(view, H264Encoder, _H264_FRAMES) for name, view in views.items()}
         self._statistics: Callable[[], LiveStatistics] | None = None
         self._ages: deque[tuple[float, float]] = deque(maxlen=200)  # when a frame was restored, and how long after it had come
 
     def begin(self, statistics: Callable[[], LiveStatistics]) -> None:
         self._statistics = statistics
 
-    def write(self, shown: Shown) -> None:
+    def write(self, shown: RestoredFrame) -> None:
         self.newest = shown
         self._ages.append((shown.stamps.restored, shown.stamps.restored - shown.stamps.arrived))
         for channel in (*self.jpeg.values(), *self.h264.values()):

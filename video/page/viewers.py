@@ -12,47 +12,47 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from runtime.restorer import Restored
-from video.page.coding import Coded, Coder
+from video.page.encoders import EncodedPicture, PictureEncoder
 from video.page.views import View
 
 
 class Viewer:
-    """One who looks: all but reading `wants` and `is_lost` happens in the event loop."""
+    """One who looks: all but reading `wants` and `needs_keyframe` happens in the event loop."""
 
     def __init__(self, depth: int) -> None:
         self.loop = asyncio.get_running_loop()
-        self._items: deque[Coded] = deque()
+        self._items: deque[EncodedPicture] = deque()
         self._depth = depth
         self._came = asyncio.Event()
         self._waits = False
-        self._lost = True  # nothing can be shown until one comes that stands alone
+        self._is_behind = True  # nothing can be shown until a keyframe comes
 
     @property
     def wants(self) -> bool:
-        return self._waits or (not self._lost and len(self._items) < self._depth)
+        return self._waits or (not self._is_behind and len(self._items) < self._depth)
 
     @property
-    def is_lost(self) -> bool:
-        """And waits: one that has stopped fetching asks for nothing."""
-        return self._lost and self._waits
+    def needs_keyframe(self) -> bool:
+        """Whether it waits for one. A viewer that has stopped reading asks for nothing."""
+        return self._is_behind and self._waits
 
     @property
     def held(self) -> int:
         """How many items wait to be taken."""
         return len(self._items)
 
-    def put(self, item: Coded) -> None:
+    def put(self, item: EncodedPicture) -> None:
         if len(self._items) == self._depth:
             self._items.clear()
             self._came.clear()
-            self._lost = True
-        if self._lost and not item.alone:
+            self._is_behind = True
+        if self._is_behind and not item.is_keyframe:
             return
-        self._lost = False
+        self._is_behind = False
         self._items.append(item)
         self._came.set()
 
-    async def take(self) -> Coded:
+    async def take(self) -> EncodedPicture:
         self._waits = True
         try:
             await self._came.wait()
@@ -64,12 +64,12 @@ class Viewer:
         return item
 
 
-class Channel:
+class ViewChannel:
     """One view in one coding."""
 
-    def __init__(self, view: View, coder: Callable[[], Coder], depth: int) -> None:
-        self._view, self._makes, self._depth = view, coder, depth
-        self._coder: Coder | None = None
+    def __init__(self, view: View, encoder: Callable[[], PictureEncoder], depth: int) -> None:
+        self._view, self._make_encoder, self._depth = view, encoder, depth
+        self._encoder: PictureEncoder | None = None
         self.viewers: tuple[Viewer, ...] = ()  # replaced as a whole, so that the sink's thread may go through it
 
     @contextmanager
@@ -87,8 +87,8 @@ class Channel:
         viewers = self.viewers
         if not any(viewer.wants for viewer in viewers):
             return
-        if self._coder is None:
-            self._coder = self._makes()
-        coded = self._coder(self._view(restored), pts, alone=any(viewer.is_lost for viewer in viewers))
+        if self._encoder is None:
+            self._encoder = self._make_encoder()
+        coded = self._encoder(self._view(restored), pts, keyframe=any(viewer.needs_keyframe for viewer in viewers))
         for viewer in viewers:
             viewer.loop.call_soon_threadsafe(viewer.put, coded)

@@ -11,7 +11,7 @@ from contextlib import ExitStack
 
 from runtime.errors import SinkError, needs_extra
 from video.live.sources.source import TICK
-from video.page.viewers import Channel, Viewer
+from video.page.viewers import ViewChannel, Viewer
 
 with needs_extra("live"):
     from aiortc import RTCConfiguration, RTCPeerConnection, RTCRtpSender, RTCSessionDescription
@@ -21,7 +21,6 @@ with needs_extra("live"):
     from av.stream import Stream
 
 _OVER = frozenset({"failed", "closed"})
-_MOST = 16  # browsers; who asks and never comes is forgotten only after a minute
 
 
 class _Track(MediaStreamTrack):
@@ -38,16 +37,18 @@ class _Track(MediaStreamTrack):
         return packet
 
 
-class Peers:
+class WebRtcPeers:
     """The browsers that are connected, all in one event loop."""
 
-    def __init__(self) -> None:
+    def __init__(self, most: int = 16) -> None:
+        """`most` at once: one that asks and never comes is forgotten only after a minute."""
+        self._most = most
         self._open: dict[RTCPeerConnection, ExitStack] = {}
 
-    async def answer(self, offer: str, channel: Channel) -> str:
+    async def answer(self, offer: str, channel: ViewChannel) -> str:
         """SDP for SDP; from then on the browser has the channel until it goes."""
-        if len(self._open) >= _MOST:
-            raise SinkError(f"page: at most {_MOST} viewers by WebRTC were expected, another one came; take MJPEG")
+        if len(self._open) >= self._most:
+            raise SinkError(f"page: expected at most {self._most} viewers by WebRTC, got one more; take MJPEG")
         peer, ends = RTCPeerConnection(RTCConfiguration(iceServers=[])), ExitStack()
         self._open[peer] = ends
 

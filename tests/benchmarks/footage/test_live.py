@@ -12,7 +12,7 @@ import numpy as np
 from benchmarks.demo.clip import ClipOptions, RainyClip
 from benchmarks.footage.live import camera, encode_as_a_camera
 from benchmarks.reports.live import live as table
-from video.live.sources.source import Captured
+from video.live.sources.source import CapturedPicture
 from video.live.sources.stream import StreamSource
 
 FRAMES = 15
@@ -26,7 +26,7 @@ def test_the_camera_goes_on_without_a_seam(tmp_path: Path) -> None:
         frames = StreamSource(f"tcp://127.0.0.1:{listening.getsockname()[1]}").frames(threading.Event())
         came = [next(frames) for _ in range(2 * FRAMES + 3)]
         frames.close()
-    whole = [item for item in came if isinstance(item, Captured)]
+    whole = [item for item in came if isinstance(item, CapturedPicture)]
     assert len(whole) == len(came), "nothing is damaged or held back"
     times = np.array([item.time for item in whole])
     assert set(np.diff(times)) == {Fraction(1, 25)}

@@ -14,8 +14,8 @@ import numpy as np
 from runtime.picture import Picture
 from runtime.restorer import Restored
 from tests.support.video.servers import ENDS_WITHIN
-from video.live.sinks.sink import Quit, Shown
-from video.live.sources.source import Captured, plain_info
+from video.live.sinks.sink import QuitRequested, RestoredFrame
+from video.live.sources.source import CapturedPicture, make_info
 from video.live.statistics import LiveStatistics
 
 
@@ -39,9 +39,9 @@ def all_threads_end() -> None:
     soon(lambda: left() == [], "the end of every thread")
 
 
-def captured(level: int, size: tuple[int, int] = (32, 24)) -> Captured:
+def captured(level: int, size: tuple[int, int] = (32, 24)) -> CapturedPicture:
     now = time.monotonic()
-    return Captured(np.full((size[1], size[0], 3), level, np.uint8), None, now, now, plain_info(*size, "test", None))
+    return CapturedPicture(np.full((size[1], size[0], 3), level, np.uint8), None, now, now, make_info(*size, "test", None))
 
 
 class FakeRestorer:
@@ -65,22 +65,22 @@ class FakeRestorer:
         self.closed += 1
 
 
-class Gather:
+class GatheringSink:
     """Keeps what it is given, and asks to quit after so many frames."""
 
     def __init__(self, most: int = 10**9, depth: int = 100, name: str = "gather") -> None:
         self.name, self.depth = name, depth
-        self.shown: list[Shown] = []
+        self.shown: list[RestoredFrame] = []
         self.finished = 0
         self._most = most
 
     def begin(self, statistics: Callable[[], LiveStatistics]) -> None:
         assert statistics().restored >= 0
 
-    def write(self, shown: Shown) -> None:
+    def write(self, shown: RestoredFrame) -> None:
         self.shown.append(shown)
         if len(self.shown) >= self._most:
-            raise Quit
+            raise QuitRequested
 
     def idle(self) -> None:
         pass

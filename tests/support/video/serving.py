@@ -21,11 +21,11 @@ from tests.support.video.live import FakeRestorer, all_threads_end
 from tests.support.video.servers import ENDS_WITHIN
 from video.frame import Frame
 from video.live.model import LiveModel
-from video.live.run import Live
+from video.live.run import LiveRun
 from video.live.sinks.sink import LiveSink
-from video.live.sources.pretend import Pattern
-from video.live.sources.source import Captured, LiveSource, plain_info
-from video.live.watch import Patience
+from video.live.sources.pretend import PatternSource
+from video.live.sources.source import CapturedPicture, LiveSource, make_info
+from video.live.watch import RetryPolicy
 from video.page.address import Address
 from video.page.camera import Camera
 from video.page.server import PageServer
@@ -44,7 +44,7 @@ def frame(index: int, image: Picture) -> Frame:
     return Frame(index, index * 3600, Fraction(1, 90000), image)
 
 
-class Still:
+class StillSource:
     """The same grey picture 25 times a second."""
 
     name, ends = "still", False
@@ -52,19 +52,19 @@ class Still:
     def __init__(self, level: int, width: int, height: int) -> None:
         self._picture = picture(level, (width, height))
 
-    def frames(self, stopped: threading.Event) -> Generator[Captured, None, None]:
+    def frames(self, stopped: threading.Event) -> Generator[CapturedPicture, None, None]:
         height, width = self._picture.shape[:2]
-        info = plain_info(width, height, "none", Fraction(25))
+        info = make_info(width, height, "none", Fraction(25))
         while not stopped.wait(0.04):
             now = time.monotonic()
-            yield Captured(self._picture, None, now, now, info)
+            yield CapturedPicture(self._picture, None, now, now, info)
 
 
 @dataclass
 class Page:
     url: str
     camera: Camera
-    live: Live
+    live: LiveRun
     model: LiveModel
 
     @property
@@ -82,11 +82,11 @@ def page(
     source: LiveSource | None = None, models: Sequence[str] = ("20", "40", "broken"), *others: LiveSink, views: Mapping[str, View] = VIEWS
 ) -> Iterator[Page]:
     """Live, as `clearway live --serve` has it, on a free port."""
-    source = source or Pattern(WIDTH, HEIGHT, 25)
+    source = source or PatternSource(WIDTH, HEIGHT, 25)
     sink, model = PageSink(views), LiveModel(opens, models)
     camera = Camera(source.name, sink, model)
-    patience = Patience(opening=ENDS_WITHIN, hang_least=ENDS_WITHIN, first_delay=0.01, longest_delay=0.02)
-    with PageServer(Address(port=0), [camera]) as server, model, Live(source, model, [sink, *others], patience=patience) as live:
+    patience = RetryPolicy(opening=ENDS_WITHIN, hang_least=ENDS_WITHIN, first_delay=0.01, longest_delay=0.02)
+    with PageServer(Address(port=0), [camera]) as server, model, LiveRun(source, model, [sink, *others], patience=patience) as live:
         yield Page(server.address.url, camera, live, model)
     all_threads_end()
 

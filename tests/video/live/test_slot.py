@@ -7,7 +7,7 @@ import threading
 import pytest
 
 from tests.support.video.servers import ENDS_WITHIN
-from video.live.slot import Ended, Slot
+from video.live.slot import HandoverEnded, Slot
 
 
 def test_the_newest_stays_and_the_rest_is_counted() -> None:
@@ -33,7 +33,7 @@ def test_what_is_held_can_be_taken_after_the_end() -> None:
     slot.end()
     slot.put(2)
     assert slot.take(0) == 1
-    with pytest.raises(Ended):
+    with pytest.raises(HandoverEnded):
         slot.take(0)
     assert slot.dropped == 0, "what came after the end is nobody's loss"
 
@@ -55,7 +55,7 @@ def test_whoever_waits_is_woken(end: bool) -> None:
     def take() -> None:
         try:
             came.append(slot.take(ENDS_WITHIN))
-        except Ended:
+        except HandoverEnded:
             came.append("ended")
 
     waiting = threading.Thread(target=take, daemon=True)

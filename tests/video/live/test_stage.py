@@ -13,10 +13,10 @@ from typing import Any
 
 import pytest
 
-from tests.support.video.live import FakeRestorer, Gather, all_threads_end, captured
+from tests.support.video.live import FakeRestorer, GatheringSink, all_threads_end, captured
 from tests.support.video.servers import ENDS_WITHIN
-from video.live.run import Live
-from video.live.sources.source import Captured
+from video.live.run import LiveRun
+from video.live.sources.source import CapturedPicture
 from video.live.stage import Latch, StageThread, finish
 from video.page.address import Address
 from video.page.server import PageServer
@@ -27,13 +27,13 @@ class Endless:
 
     name, ends = "endless", False
 
-    def frames(self, stopped: threading.Event) -> Generator[Captured, None, None]:
+    def frames(self, stopped: threading.Event) -> Generator[CapturedPicture, None, None]:
         while not stopped.wait(0.001):
             yield captured(1)
 
 
-def live() -> Live:
-    return Live(Endless(), FakeRestorer("a", 1), [Gather(), Gather(name="other")])
+def live() -> LiveRun:
+    return LiveRun(Endless(), FakeRestorer("a", 1), [GatheringSink(), GatheringSink(name="other")])
 
 
 def page() -> PageServer:

@@ -14,8 +14,8 @@ from selenium.webdriver.support.select import Select
 from benchmarks.footage.browser import MISSING, chromium
 from tests.support.video.chromium import Browser
 from tests.support.video.live import soon
-from tests.support.video.serving import Page, Still, page
-from video.live.sources.pretend import Pattern
+from tests.support.video.serving import Page, StillSource, page
+from video.live.sources.pretend import PatternSource
 from video.live.sources.source import LiveSource
 from video.page.views import VIEWS, View, table
 
@@ -33,12 +33,12 @@ def browser() -> Iterator[Browser]:
 
 @pytest.fixture
 def served(browser: Browser) -> Iterator[Page]:
-    yield from _served(browser, Still(LEVEL, WIDTH, HEIGHT))
+    yield from _served(browser, StillSource(LEVEL, WIDTH, HEIGHT))
 
 
 @pytest.fixture
 def moving(browser: Browser) -> Iterator[Page]:
-    yield from _served(browser, Pattern(WIDTH, HEIGHT, 25))
+    yield from _served(browser, PatternSource(WIDTH, HEIGHT, 25))
 
 
 def _served(browser: Browser, source: LiveSource) -> Iterator[Page]:
@@ -110,7 +110,7 @@ def test_what_was_removed(browser: Browser, served: Page) -> None:
 def test_a_view_that_is_added_has_a_button(browser: Browser) -> None:
     """Of the table alone: no line of the page's own names a view."""
     white = View("white", "All white", lambda before, after: np.full_like(before, 250), is_pair=False)
-    with page(Still(LEVEL, WIDTH, HEIGHT), views=table(*VIEWS.values(), white)) as served:
+    with page(StillSource(LEVEL, WIDTH, HEIGHT), views=table(*VIEWS.values(), white)) as served:
         shows(browser, served)
         browser.driver.find_element(By.XPATH, "//label[span[text()='All white']]").click()
         browser.soon(lambda: abs(browser.mean() - 250) < 2, "the added view")
@@ -177,7 +177,7 @@ def test_nothing_outside_is_asked(browser: Browser, served: Page) -> None:
 
 
 def test_a_server_that_ends_is_told(browser: Browser) -> None:
-    with page(Still(LEVEL, WIDTH, HEIGHT)) as served:
+    with page(StillSource(LEVEL, WIDTH, HEIGHT)) as served:
         shows(browser, served)
     browser.soon(lambda: browser.text("state-text") == "no answer", "that it has ended")
     browser.leave()

@@ -18,10 +18,10 @@ import cv2
 import numpy as np
 
 from runtime.files.pictures import left_behind, read_picture
-from tests.support.video.live import Gather, soon
+from tests.support.video.live import GatheringSink, soon
 from tests.support.video.servers import ENDS_WITHIN, Server, refuses
 from tests.support.video.serving import HEIGHT, WIDTH, Page, ask, client, page
-from video.live.sources.pretend import Pattern
+from video.live.sources.pretend import PatternSource
 from video.live.sources.stream import StreamSource
 
 _T = TypeVar("_T")
@@ -191,8 +191,8 @@ def test_there_is_no_snapshot_before_there_is_a_picture() -> None:
 
 def test_a_viewer_who_stops_reading_holds_nothing_up() -> None:
     """Each asks for the stream and never reads it; the pictures are large, so that the system's buffers are soon full."""
-    sink = Gather(name="other")
-    with page(Pattern(640, 480, 100), ["20"], sink) as served:
+    sink = GatheringSink(name="other")
+    with page(PatternSource(640, 480, 100), ["20"], sink) as served:
         _, _, port = served.url.rstrip("/").rpartition(":")
         stalled = [socket.create_connection(("127.0.0.1", int(port))) for _ in range(3)]
         for one in stalled:

@@ -12,8 +12,8 @@ from runtime.picture import Picture
 from runtime.restorer import Restored
 from tests.support.video.servers import ENDS_WITHIN
 from tests.support.video.serving import picture
-from video.page.coding import Coded
-from video.page.viewers import Channel, Viewer
+from video.page.encoders import EncodedPicture
+from video.page.viewers import ViewChannel, Viewer
 from video.page.views import VIEWS
 
 ONE = Restored(picture(20), picture(10), None, np.zeros(3, np.float32))
@@ -23,15 +23,15 @@ class Counting:
     """As JPEG, where every item stands alone, or as H.264, where only the first does, and those that were asked for."""
 
     def __init__(self, jpeg: bool) -> None:
-        self.made: list[Coded] = []
+        self.made: list[EncodedPicture] = []
         self._jpeg = jpeg
 
-    def __call__(self, picture: Picture, pts: int, *, alone: bool) -> Coded:
-        self.made.append(Coded(str(pts).encode(), alone or self._jpeg or not self.made))
+    def __call__(self, picture: Picture, pts: int, *, keyframe: bool) -> EncodedPicture:
+        self.made.append(EncodedPicture(str(pts).encode(), keyframe or self._jpeg or not self.made))
         return self.made[-1]
 
 
-def number(item: Coded) -> int:
+def number(item: EncodedPicture) -> int:
     return int(item.content)
 
 
@@ -40,18 +40,18 @@ async def settled() -> None:
         await asyncio.sleep(0)
 
 
-def run(depth: int, story: Callable[[Channel, Counting], Awaitable[None]]) -> Counting:
-    coder = Counting(jpeg=depth == 1)
+def run(depth: int, story: Callable[[ViewChannel, Counting], Awaitable[None]]) -> Counting:
+    encoder = Counting(jpeg=depth == 1)
 
     async def go() -> None:
         async with asyncio.timeout(ENDS_WITHIN):
-            await story(Channel(VIEWS["compare"], lambda: coder, depth), coder)
+            await story(ViewChannel(VIEWS["compare"], lambda: encoder, depth), encoder)
 
     asyncio.run(go())
-    return coder
+    return encoder
 
 
-async def take(viewer: Viewer, channel: Channel, pts: int) -> int:
+async def take(viewer: Viewer, channel: ViewChannel, pts: int) -> int:
     """What it gets when it waits and this comes."""
     taking = asyncio.ensure_future(viewer.take())
     await settled()
@@ -60,7 +60,7 @@ async def take(viewer: Viewer, channel: Channel, pts: int) -> int:
 
 
 def test_nobody_looks_nothing_is_encoded() -> None:
-    async def story(channel: Channel, coder: Counting) -> None:
+    async def story(channel: ViewChannel, encoder: Counting) -> None:
         channel.write(ONE, 1)
         with channel.viewer() as viewer:
             assert await take(viewer, channel, 2) == 2
@@ -70,7 +70,7 @@ def test_nobody_looks_nothing_is_encoded() -> None:
 
 
 def test_it_is_encoded_once_for_all() -> None:
-    async def story(channel: Channel, coder: Counting) -> None:
+    async def story(channel: ViewChannel, encoder: Counting) -> None:
         with ExitStack() as stack:
             viewers = [stack.enter_context(channel.viewer()) for _ in range(5)]
             taking = [asyncio.ensure_future(viewer.take()) for viewer in viewers]
@@ -84,7 +84,7 @@ def test_it_is_encoded_once_for_all() -> None:
 def test_one_who_stops_reading_is_passed_by() -> None:
     """A JPEG viewer keeps one picture, and gets a new one when it reads again, while the other sees all."""
 
-    async def story(channel: Channel, coder: Counting) -> None:
+    async def story(channel: ViewChannel, encoder: Counting) -> None:
         with channel.viewer() as stops, channel.viewer() as goes_on:
             taking = asyncio.ensure_future(stops.take())
             await settled()
@@ -97,7 +97,7 @@ def test_one_who_stops_reading_is_passed_by() -> None:
 
 
 def test_only_such_that_stopped_cost_nothing() -> None:
-    async def story(channel: Channel, coder: Counting) -> None:
+    async def story(channel: ViewChannel, encoder: Counting) -> None:
         with channel.viewer() as viewer:
             assert await take(viewer, channel, 0) == 0
             for pts in range(1, 50):
@@ -109,7 +109,7 @@ def test_only_such_that_stopped_cost_nothing() -> None:
 
 
 def test_in_order_coding_loses_its_place_and_begins_again_with_one_that_stands_alone() -> None:
-    async def story(channel: Channel, coder: Counting) -> None:
+    async def story(channel: ViewChannel, encoder: Counting) -> None:
         with channel.viewer() as stops, channel.viewer() as goes_on:
             await take(goes_on, channel, 0)
             assert await take(stops, channel, 1) == 0
@@ -119,13 +119,13 @@ def test_in_order_coding_loses_its_place_and_begins_again_with_one_that_stands_a
                 assert stops.held <= 4
             assert await take(stops, channel, 40) == 40
 
-    coder = run(4, story)
-    alone = [number(item) for item in coder.made if item.alone]
+    encoder = run(4, story)
+    alone = [number(item) for item in encoder.made if item.is_keyframe]
     assert alone == [0, 40], "asked for by one who reads again, not by one who does not"
 
 
 def test_in_order_coding_survives_a_short_pause_whole() -> None:
-    async def story(channel: Channel, coder: Counting) -> None:
+    async def story(channel: ViewChannel, encoder: Counting) -> None:
         with channel.viewer() as viewer:
             assert await take(viewer, channel, 0) == 0
             for pts in (1, 2, 3):
@@ -133,4 +133,4 @@ def test_in_order_coding_survives_a_short_pause_whole() -> None:
                 await settled()
             assert [number(await viewer.take()) for _ in range(3)] == [1, 2, 3]
 
-    assert [item.alone for item in run(4, story).made] == [True, False, False, False]
+    assert [item.is_keyframe for item in run(4, story).made] == [True, False, False, False]

@@ -11,8 +11,13 @@ import pytest
 from aiortc import RTCConfiguration, RTCPeerConnection, RTCRtpSender, RTCSessionDescription
 from av import VideoFrame
 
+from runtime.errors import SinkError
 from tests.support.video.live import soon
-from tests.support.video.serving import Page, Still, ask, client, page
+from tests.support.video.serving import Page, StillSource, ask, client, page
+from video.page.encoders import H264Encoder
+from video.page.viewers import ViewChannel
+from video.page.views import VIEWS
+from video.page.webrtc import WebRtcPeers
 
 LEVEL, ADDED = 100, 20
 
@@ -50,7 +55,7 @@ def test_a_client_gets_both_pictures_and_is_forgotten_when_it_goes() -> None:
         finally:
             await peer.close()
 
-    with page(Still(LEVEL, 96, 64)) as served:
+    with page(StillSource(LEVEL, 96, 64)) as served:
         client(story)
         soon(lambda: served.camera.sink.h264["compare"].viewers == (), "it is forgotten")
 
@@ -58,7 +63,7 @@ def test_a_client_gets_both_pictures_and_is_forgotten_when_it_goes() -> None:
 def test_it_ends_with_a_client_who_stays() -> None:
     async def story(session: aiohttp.ClientSession) -> None:
         peer = offer("video/H264")
-        with page(Still(LEVEL, 96, 64)) as served:
+        with page(StillSource(LEVEL, 96, 64)) as served:
             status, said = await asked(session, served, peer)
             assert status == 200, said
             await peer.setRemoteDescription(RTCSessionDescription(said["sdp"], "answer"))
@@ -70,7 +75,7 @@ def test_it_ends_with_a_client_who_stays() -> None:
 
 @pytest.mark.parametrize("sdp", ["", "v=0", "nonsense\r\n" * 5, "v=0\r\nm=video x"])
 def test_what_is_no_offer(sdp: str) -> None:
-    with page(Still(LEVEL, 96, 64)) as served:
+    with page(StillSource(LEVEL, 96, 64)) as served:
         status, said = ask(f"{served.path}/compare/offer", "POST", {"sdp": sdp})
         assert served.camera.sink.h264["compare"].viewers == ()
     assert status == 409
@@ -87,29 +92,29 @@ def test_a_browser_without_h264_is_refused() -> None:
         finally:
             await peer.close()
 
-    with page(Still(LEVEL, 96, 64)) as served:
+    with page(StillSource(LEVEL, 96, 64)) as served:
         status, said = client(story)
     assert (status, said["error"][:59]) == (409, "page: an offer of H.264 video was expected, this one cannot")
 
 
-def test_there_are_not_more_than_it_can_hold(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("video.page.webrtc._MOST", 1)
+def test_there_are_not_more_than_it_can_hold() -> None:
+    async def story() -> None:
+        peers, channel = WebRtcPeers(most=1), ViewChannel(VIEWS["compare"], H264Encoder, 8)
+        browser = offer("video/H264")
+        await browser.setLocalDescription(await browser.createOffer())
+        sdp = browser.localDescription.sdp
+        await peers.answer(sdp, channel)
+        with pytest.raises(SinkError, match=r"^page: expected at most 1 viewers by WebRTC, got one more; take MJPEG$"):
+            await peers.answer(sdp, channel)
+        await peers.close()
+        await browser.close()
 
-    async def story(session: aiohttp.ClientSession) -> list[int]:
-        peers = [offer("video/H264") for _ in range(2)]
-        try:
-            return [(await asked(session, served, peer))[0] for peer in peers]
-        finally:
-            for peer in peers:
-                await peer.close()
-
-    with page(Still(LEVEL, 96, 64)) as served:
-        assert client(story) == [200, 409]
+    asyncio.run(story())
 
 
 def test_without_aiortc_the_page_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
-    with page(Still(LEVEL, 96, 64)) as served:
+    with page(StillSource(LEVEL, 96, 64)) as served:
         assert ask(f"{served.url}cameras")[1]["webrtc"] is False
         expected = "aiortc is not installed; it comes with: pip install 'clearway[live]'"
         assert ask(f"{served.path}/compare/offer", "POST", {"sdp": ""}) == (409, {"error": expected})

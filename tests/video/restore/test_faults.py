@@ -28,7 +28,7 @@ from video.files.sources.damage import Damage
 from video.files.sources.file import open_video
 from video.files.sources.pipe import open_pipe
 from video.frame import Frame
-from video.live.sources.source import Captured, Dropped
+from video.live.sources.source import CapturedPicture, DroppedFrame
 from video.live.sources.stream import StreamSource
 from video.restore.report import VideoReport
 from video.restore.video import restore_video
@@ -293,9 +293,9 @@ def draw(container: OutputContainer, video: VideoStream, frames: int) -> None:
     container.mux(video.encode(None))
 
 
-def streamed(data: bytes) -> tuple[list[Captured | Dropped], SourceError]:
+def streamed(data: bytes) -> tuple[list[CapturedPicture | DroppedFrame], SourceError]:
     """What a live source gives of it, and the error that ends it; anything else is a fault of ours."""
-    came: list[Captured | Dropped] = []
+    came: list[CapturedPicture | DroppedFrame] = []
     with Server([sends(data)]) as server:
         try:
             for item in StreamSource(f"tcp://{server.address}").frames(threading.Event()):
@@ -312,9 +312,9 @@ def test_after_noise_a_stream_goes_on_with_a_whole_picture(clips: Path, tmp_path
     came, error = streamed(bad.read_bytes())
     assert type(error) is SourceLost
     assert "it ended" in str(error), "damage is no loss of the connection"
-    assert sum(isinstance(item, Captured) for item in came) >= 10, "it goes on"
+    assert sum(isinstance(item, CapturedPicture) for item in came) >= 10, "it goes on"
     for damaged, item in pairwise(came):
-        if isinstance(damaged, Dropped) and isinstance(item, Captured):
+        if isinstance(damaged, DroppedFrame) and isinstance(item, CapturedPicture):
             assert item.time is not None
             assert np.abs(true[item.time] - item.image).mean() <= SAME, f"at {float(item.time):.2f} s"
 

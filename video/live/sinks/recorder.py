@@ -18,7 +18,7 @@ from video.files.encoding import EncodeOptions
 from video.files.sinks.file import VideoSink
 from video.files.target import make_folder
 from video.frame import Frame, VideoInfo
-from video.live.sinks.sink import Shown
+from video.live.sinks.sink import RestoredFrame
 from video.live.statistics import LiveStatistics
 
 _AWAY_S = 10.0  # without a frame: the file is finished, so that it can be looked at
@@ -53,7 +53,7 @@ class Recorder:
     def begin(self, statistics: Callable[[], LiveStatistics]) -> None:
         pass
 
-    def write(self, shown: Shown) -> None:
+    def write(self, shown: RestoredFrame) -> None:
         said = self._comment()
         if self._sink is not None and (self._is_full(shown.frame) or said != self._said or _kind(self._sink.info) != _kind(shown.info)):
             self._close()

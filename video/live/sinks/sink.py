@@ -8,20 +8,20 @@ from typing import Protocol
 
 from runtime.restorer import Restored
 from video.frame import Frame, VideoInfo
-from video.live.statistics import LiveStatistics, Stamps
+from video.live.statistics import FrameStamps, LiveStatistics
 
 
 @dataclass(frozen=True)
-class Shown:
+class RestoredFrame:
     """A frame on its way to a sink. Several sinks hold the same arrays: none may write to them."""
 
     frame: Frame  # as it came
     restored: Restored
     info: VideoInfo  # of the restored picture
-    stamps: Stamps
+    stamps: FrameStamps
 
 
-class Quit(Exception):
+class QuitRequested(Exception):
     """Raised by a sink: somebody wants the whole run to end, as at the end of its source."""
 
 
@@ -37,7 +37,7 @@ class LiveSink(Protocol):
 
     def begin(self, statistics: Callable[[], LiveStatistics]) -> None: ...
 
-    def write(self, shown: Shown) -> None: ...
+    def write(self, shown: RestoredFrame) -> None: ...
 
     def idle(self) -> None:
         """Called again and again while no frame comes, some 20 times a second."""
@@ -55,7 +55,7 @@ class NullSink:
     def begin(self, statistics: Callable[[], LiveStatistics]) -> None:
         pass
 
-    def write(self, shown: Shown) -> None:
+    def write(self, shown: RestoredFrame) -> None:
         pass
 
     def idle(self) -> None:

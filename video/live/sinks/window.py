@@ -19,7 +19,7 @@ from runtime.errors import MissingExtra, SinkError
 from runtime.files.pictures import write_picture
 from runtime.picture import Picture
 from video.live.preview import wipe
-from video.live.sinks.sink import Quit, Shown
+from video.live.sinks.sink import QuitRequested, RestoredFrame
 from video.live.statistics import LiveStatistics
 
 try:
@@ -32,16 +32,16 @@ _STEP = 0.05  # of the width
 _TITLE = "Clearway"
 
 
-class View(Enum):
+class WindowView(Enum):
     RESTORED = "restored"
     WIPE = "wipe"
     SOURCE = "source"
 
 
-_AFTER = {View.RESTORED: View.WIPE, View.WIPE: View.SOURCE, View.SOURCE: View.RESTORED}
+_AFTER = {WindowView.RESTORED: WindowView.WIPE, WindowView.WIPE: WindowView.SOURCE, WindowView.SOURCE: WindowView.RESTORED}
 
 
-class Window:
+class WindowSink:
     name = "window"
     depth = 1
 
@@ -50,9 +50,9 @@ class Window:
             # OpenCV's Qt would end the whole process.
             raise SinkError("window: a display was expected, DISPLAY names none; leave --window out, or record with --record DIR")
         self._snapshots = snapshots
-        self._view, self._at = View.RESTORED, 0.5
+        self._view, self._at = WindowView.RESTORED, 0.5
         self._held = self._numbers = False
-        self._seen: Shown | None = None
+        self._seen: RestoredFrame | None = None
         self._statistics: Callable[[], LiveStatistics] | None = None
 
     def begin(self, statistics: Callable[[], LiveStatistics]) -> None:
@@ -64,7 +64,7 @@ class Window:
                 "window: a window was expected, this OpenCV cannot open one; pip install opencv-python, not -headless"
             ) from error
 
-    def write(self, shown: Shown) -> None:
+    def write(self, shown: RestoredFrame) -> None:
         if not self._held:
             first, self._seen = self._seen is None, shown
             if first:
@@ -81,7 +81,7 @@ class Window:
     def _listen(self) -> None:
         key = cv2.waitKey(1)
         if self._seen is not None and cv2.getWindowProperty(_TITLE, cv2.WND_PROP_VISIBLE) < 1:
-            raise Quit  # closed with the mouse
+            raise QuitRequested  # closed with the mouse
         if key < 0:
             return
         self._press(chr(key & 0xFF))
@@ -90,7 +90,7 @@ class Window:
 
     def _press(self, key: str) -> None:
         if key in ("q", chr(_ESCAPE)):
-            raise Quit
+            raise QuitRequested
         if key == "w":
             self._view = _AFTER[self._view]
         elif key in "ad":
@@ -106,12 +106,12 @@ class Window:
         stem = f"clearway_{datetime.now().astimezone():%Y-%m-%d_%H-%M-%S-%f%z}"
         write_picture(self._snapshots / f"{stem}.png", picture)
 
-    def _picture(self, shown: Shown) -> Picture:
+    def _picture(self, shown: RestoredFrame) -> Picture:
         after = shown.restored.image
         picture = after
-        if self._view is not View.RESTORED:
+        if self._view is not WindowView.RESTORED:
             before = shown.restored.before
-            picture = before if self._view is View.SOURCE else wipe(before, after, self._at)
+            picture = before if self._view is WindowView.SOURCE else wipe(before, after, self._at)
         if not self._numbers or self._statistics is None:
             return picture
         return _written_on(picture, _lines(self._statistics(), time.monotonic() - shown.stamps.arrived))

@@ -11,7 +11,7 @@ from fractions import Fraction
 import numpy as np
 
 from runtime.errors import MissingExtra, SourceLost
-from video.live.sources.source import Captured, plain_info
+from video.live.sources.source import CapturedPicture, make_info
 
 try:
     import cv2
@@ -30,7 +30,7 @@ class CameraSource:
         self.name = f"camera {device}"
         self._device = device
 
-    def frames(self, stopped: threading.Event) -> Generator[Captured, None, None]:
+    def frames(self, stopped: threading.Event) -> Generator[CapturedPicture, None, None]:
         camera = cv2.VideoCapture()
         camera.setExceptionMode(False)
         try:
@@ -43,7 +43,7 @@ class CameraSource:
         finally:
             camera.release()
 
-    def _read(self, camera: cv2.VideoCapture, stopped: threading.Event) -> Generator[Captured, None, None]:
+    def _read(self, camera: cv2.VideoCapture, stopped: threading.Event) -> Generator[CapturedPicture, None, None]:
         rate = camera.get(cv2.CAP_PROP_FPS)
         said = Fraction(rate).limit_denominator(1001) if 0 < rate <= 1000 else None
         info = None
@@ -55,5 +55,5 @@ class CameraSource:
                 raise SourceLost(f"{self.name}: a frame was expected, the camera gave none; was it unplugged?")
             height, width = image.shape[:2]
             if info is None or (info.width, info.height) != (width, height):
-                info = plain_info(width, height, "camera", said)
-            yield Captured(np.asarray(image, np.uint8), None, arrived, time.monotonic(), info)
+                info = make_info(width, height, "camera", said)
+            yield CapturedPicture(np.asarray(image, np.uint8), None, arrived, time.monotonic(), info)

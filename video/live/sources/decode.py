@@ -18,9 +18,9 @@ from video.color import FrameToPicture, read_color
 from video.files.sources.damage import UNDECODABLE
 from video.files.sources.demux import demuxed
 from video.frame import VideoInfo
-from video.live.slot import Ended
-from video.live.sources.packets import Packets
-from video.live.sources.source import TICK, Captured, Dropped
+from video.live.slot import HandoverEnded
+from video.live.sources.packets import PacketQueue
+from video.live.sources.source import TICK, CapturedPicture, DroppedFrame
 
 try:
     import av
@@ -53,7 +53,7 @@ _HELD_AT_MOST = 300  # frames; streams with intra refresh never send a whole key
 
 
 @contextmanager
-def translated(name: str) -> Iterator[None]:
+def translate_errors(name: str) -> Iterator[None]:
     """`from None`: FFmpeg's error has the whole address in it, and a traceback would show it."""
     try:
         yield
@@ -64,18 +64,18 @@ def translated(name: str) -> Iterator[None]:
         raise SourceLost(f"{name}: a stream was expected: {error.strerror}") from None
 
 
-def decoded(
+def decode_stream(
     name: str, container: InputContainer, stopped: threading.Event, clock: Callable[[], float] = time.monotonic
-) -> Generator[Captured | Dropped, None, None]:
+) -> Generator[CapturedPicture | DroppedFrame, None, None]:
     """Until it fails, ends (which is a failure too) or is stopped. The container stays the caller's, and is free again afterwards."""
     stream = _video_of(name, container)
-    packets: Packets[Packet[VideoStream]] = Packets()
+    packets: PacketQueue[Packet[VideoStream]] = PacketQueue()
     receiver = threading.Thread(
         target=_receive, args=(name, container, stream, packets, stopped, clock), name="clearway-reader-receive", daemon=True
     )
     try:
         receiver.start()
-        with contextlib.suppress(Ended):
+        with contextlib.suppress(HandoverEnded):
             yield from _decode(name, stream, packets, stopped, clock)
     finally:
         packets.end()
@@ -87,7 +87,7 @@ def _receive(
     name: str,
     container: InputContainer,
     stream: VideoStream,
-    packets: Packets[Packet[VideoStream]],
+    packets: PacketQueue[Packet[VideoStream]],
     stopped: threading.Event,
     clock: Callable[[], float],
 ) -> None:
@@ -95,7 +95,7 @@ def _receive(
     received = demuxed(container, stream)
     try:
         while not stopped.is_set():
-            with translated(name):
+            with translate_errors(name):
                 packet = next(received, None)
             if packet is None:
                 raise SourceLost(f"{name}: a stream without end was expected, it ended")
@@ -107,20 +107,20 @@ def _receive(
 
 
 def _decode(
-    name: str, stream: VideoStream, packets: Packets[Packet[VideoStream]], stopped: threading.Event, clock: Callable[[], float]
-) -> Generator[Captured | Dropped, None, None]:
-    held, pictures = _Held(), _Pictures(name, stream, clock)
+    name: str, stream: VideoStream, packets: PacketQueue[Packet[VideoStream]], stopped: threading.Event, clock: Callable[[], float]
+) -> Generator[CapturedPicture | DroppedFrame, None, None]:
+    held, pictures = _DamageGate(), _PictureReader(name, stream, clock)
     while not stopped.is_set():
         if (received := packets.take(_A_WHILE)) is None:
             continue
-        yield from [Dropped(_BUSY)] * received.skipped
+        yield from [DroppedFrame(_BUSY)] * received.skipped
         frames = _frames(name, received.packet)
         if frames is None:
             held.damaged()
-            yield Dropped(_DAMAGED)
+            yield DroppedFrame(_DAMAGED)
         for frame in frames or ():
             reason = held.why(frame, torn=received.packet.is_corrupt)
-            yield pictures(frame, received.arrived) if reason is None else Dropped(reason)
+            yield pictures(frame, received.arrived) if reason is None else DroppedFrame(reason)
         if held.in_a_row >= _DAMAGED_AT_MOST:
             raise SourceLost(f"{name}: whole frames were expected, {held.in_a_row} in a row were damaged; has the codec changed?")
 
@@ -158,7 +158,7 @@ _FOLLOWS = "after damage, until the next keyframe"
 _JOINED = "before the first keyframe"
 
 
-class _Held:
+class _DamageGate:
     """Keeps frames back that are built upon something damaged or never seen."""
 
     def __init__(self) -> None:
@@ -182,7 +182,7 @@ class _Held:
         return self._reason
 
 
-class _Pictures:
+class _PictureReader:
     """Decoded frames → what is handed on. Size, format and colour may change on the way."""
 
     def __init__(self, name: str, stream: VideoStream, clock: Callable[[], float]) -> None:
@@ -191,14 +191,14 @@ class _Pictures:
         self._stream = stream
         self._kind: tuple[object, ...] | None = None
 
-    def __call__(self, frame: av.VideoFrame, arrived: float) -> Captured:
+    def __call__(self, frame: av.VideoFrame, arrived: float) -> CapturedPicture:
         kind = (frame.width, frame.height, frame.format.name, frame.colorspace, frame.color_range, frame.color_primaries, frame.color_trc)
         if kind != self._kind:
             self._kind, self._info = kind, self._describe(frame)
             self._picture = FrameToPicture(self._info.color)
         image = self._picture(frame)
         own = None if frame.pts is None or frame.time_base is None else frame.pts * frame.time_base
-        return Captured(image, own, arrived, self._clock(), self._info)
+        return CapturedPicture(image, own, arrived, self._clock(), self._info)
 
     def _describe(self, frame: av.VideoFrame) -> VideoInfo:
         try:

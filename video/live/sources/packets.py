@@ -18,13 +18,13 @@ _SKIPPED_AT_MOST = 300  # streams with intra refresh have no keyframes
 
 
 @dataclass(frozen=True)
-class Received(Generic[_T]):
+class ReceivedPacket(Generic[_T]):
     packet: _T
     arrived: float
     skipped: int  # packets left out just before this one
 
 
-class Packets(Handover[Received[_T]]):
+class PacketQueue(Handover[ReceivedPacket[_T]]):
     """One thread puts, one takes."""
 
     def __init__(self) -> None:
@@ -44,7 +44,7 @@ class Packets(Handover[Received[_T]]):
             if self._skipping and not keyframe and self._skipped < _SKIPPED_AT_MOST:
                 self._skipped += 1
                 return True
-            self._items.append(Received(packet, arrived, self._skipped))
+            self._items.append(ReceivedPacket(packet, arrived, self._skipped))
             self._skipped, self._skipping = 0, False
             self._changed.notify()
             return True

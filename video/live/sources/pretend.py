@@ -12,10 +12,10 @@ import numpy as np
 
 from runtime.picture import Picture
 from video.files.sources.file import open_video
-from video.live.sources.source import Captured, plain_info
+from video.live.sources.source import CapturedPicture, make_info
 
 
-class FileAsLive:
+class FileAsLiveSource:
     """A video file whose frames come when they are shown. A frame that is decoded too late has still arrived when it was due."""
 
     ends = True
@@ -24,7 +24,7 @@ class FileAsLive:
         self.name = str(path)
         self._path = path
 
-    def frames(self, stopped: threading.Event) -> Generator[Captured, None, None]:
+    def frames(self, stopped: threading.Event) -> Generator[CapturedPicture, None, None]:
         with open_video(self._path) as video:
             started = time.monotonic()
             first: Fraction | None = None
@@ -33,10 +33,10 @@ class FileAsLive:
                 due = started + float(frame.time - first)
                 if _asleep_until(due, stopped):
                     return
-                yield Captured(frame.image, frame.time, due, time.monotonic(), video.info)
+                yield CapturedPicture(frame.image, frame.time, due, time.monotonic(), video.info)
 
 
-class Pattern:
+class PatternSource:
     """A gradient with a bar that walks through it once in two seconds: stalls and lost frames are seen at once."""
 
     ends = False
@@ -44,9 +44,9 @@ class Pattern:
     def __init__(self, width: int = 640, height: int = 360, rate: int = 25) -> None:
         self.name = f"pattern:{width}x{height}@{rate}"
         self._rate = rate
-        self._info = plain_info(width, height, "none", Fraction(rate))
+        self._info = make_info(width, height, "none", Fraction(rate))
 
-    def frames(self, stopped: threading.Event) -> Generator[Captured, None, None]:
+    def frames(self, stopped: threading.Event) -> Generator[CapturedPicture, None, None]:
         background = self._background()
         started, index = time.monotonic(), 0
         while True:
@@ -54,7 +54,7 @@ class Pattern:
             due = started + float(time_shown)
             if _asleep_until(due, stopped):
                 return
-            yield Captured(self._picture(background, index), time_shown, due, time.monotonic(), self._info)
+            yield CapturedPicture(self._picture(background, index), time_shown, due, time.monotonic(), self._info)
             # As a camera does: what could not be drawn in time is never drawn.
             index = max(index + 1, int((time.monotonic() - started) * self._rate))
 

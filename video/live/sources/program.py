@@ -15,9 +15,9 @@ from pathlib import Path
 from typing import IO
 
 from runtime.errors import MissingExtra, SourceError
-from video.live.sources.decode import decoded, translated
-from video.live.sources.source import Captured, Dropped
-from video.live.sources.stream import SOON, redacted
+from video.live.sources.decode import decode_stream, translate_errors
+from video.live.sources.source import CapturedPicture, DroppedFrame
+from video.live.sources.stream import SOON, redact
 
 try:
     import av
@@ -38,7 +38,7 @@ class ProgramSource:
         self._command = list(command)
         self._format = format
 
-    def frames(self, stopped: threading.Event) -> Generator[Captured | Dropped, None, None]:
+    def frames(self, stopped: threading.Event) -> Generator[CapturedPicture | DroppedFrame, None, None]:
         ended = threading.Event()
         # Unbuffered: a buffered read waits until 32 kB have come, which is half a second of a small stream.
         with subprocess.Popen(
@@ -53,11 +53,11 @@ class ProgramSource:
                 ended.set()
                 process.kill()
 
-    def _read(self, pipe: IO[bytes], stopped: threading.Event) -> Generator[Captured | Dropped, None, None]:
-        with translated(self.name):
+    def _read(self, pipe: IO[bytes], stopped: threading.Event) -> Generator[CapturedPicture | DroppedFrame, None, None]:
+        with translate_errors(self.name):
             container = av.open(pipe, format=self._format, mode="r", options=SOON, metadata_errors="replace")
         with container:
-            yield from decoded(self.name, container, stopped)
+            yield from decode_stream(self.name, container, stopped)
 
 
 def _kill_when(stopped: threading.Event, ended: threading.Event, process: subprocess.Popen[bytes]) -> None:
@@ -71,10 +71,10 @@ def srt(url: str) -> ProgramSource:
     """ffmpeg receives it and passes on what it gets, without decoding it."""
     program = shutil.which("ffmpeg")
     if program is None:
-        raise SourceError(f"{redacted(url)}: an installed ffmpeg with SRT was expected, none is on the PATH; apt install ffmpeg")
+        raise SourceError(f"{redact(url)}: an installed ffmpeg with SRT was expected, none is on the PATH; apt install ffmpeg")
     command = [program, "-nostdin", "-loglevel", "quiet", "-timeout", _PATIENCE, "-i", url]
     command += ["-map", "0:v:0", "-c", "copy", "-f", "mpegts", "-flush_packets", "1", "pipe:1"]
-    return ProgramSource(redacted(url), command, "mpegts")
+    return ProgramSource(redact(url), command, "mpegts")
 
 
 def screen() -> ProgramSource:

@@ -16,7 +16,7 @@ TICK = Fraction(1, 90000)  # that of RTP and MPEG; divides the milliseconds of R
 
 
 @dataclass(frozen=True)
-class Captured:
+class CapturedPicture:
     """A picture as it came. The stamps are seconds of time.monotonic()."""
 
     image: Picture
@@ -27,7 +27,7 @@ class Captured:
 
 
 @dataclass(frozen=True)
-class Dropped:
+class DroppedFrame:
     """A frame that came and is not handed on, and why."""
 
     reason: str
@@ -44,7 +44,7 @@ class LiveSource(Protocol):
     def ends(self) -> bool:
         """Whether its end is an end, as a file's, and not a loss, as a camera's."""
 
-    def frames(self, stopped: threading.Event) -> Generator[Captured | Dropped, None, None]:
+    def frames(self, stopped: threading.Event) -> Generator[CapturedPicture | DroppedFrame, None, None]:
         """Opens it, gives what comes, and closes it, all in the caller's thread.
 
         Setting `stopped` in another thread lets go of a wait, at the latest after the source's own time limit. Raises SourceLost where
@@ -74,7 +74,7 @@ class LiveClock:
         self._arrived = arrived
         return self._pts
 
-    def reconnected(self) -> None:
+    def restart(self) -> None:
         """The source's own times begin anew."""
         self._offset = None
 
@@ -82,7 +82,7 @@ class LiveClock:
 _LEAP = round(1 / TICK)  # ticks; a source may be behind its arrival by any pause of the network, but not ahead of it
 
 
-def plain_info(width: int, height: int, codec: str, rate: Fraction | None) -> VideoInfo:
+def make_info(width: int, height: int, codec: str, rate: Fraction | None) -> VideoInfo:
     """Of pictures that came as BGR and were never stored: what a file of them is to say follows the rule of video/color.py."""
     return VideoInfo(
         width=width,

@@ -10,8 +10,8 @@ import time
 from collections.abc import Callable, Generator
 
 from runtime.errors import MissingExtra, SourceError
-from video.live.sources.decode import decoded, translated
-from video.live.sources.source import Captured, Dropped
+from video.live.sources.decode import decode_stream, translate_errors
+from video.live.sources.source import CapturedPicture, DroppedFrame
 
 try:
     import av
@@ -45,21 +45,21 @@ class StreamSource:
         """`timeout_s` is for one answer or one read."""
         scheme = url.partition("://")[0].lower()
         if scheme not in _TIMEOUTS:
-            raise SourceError(f"{redacted(url)}: an address that begins with {'://, '.join(SCHEMES)}:// was expected; check it")
-        self.name = redacted(url)
+            raise SourceError(f"{redact(url)}: an address that begins with {'://, '.join(SCHEMES)}:// was expected; check it")
+        self.name = redact(url)
         self._url = url
         self._clock = clock
         transport = {"rtsp_transport": "tcp"} if scheme.startswith("rtsp") else {}
         self._options = SOON | transport | dict.fromkeys(_TIMEOUTS[scheme], str(round(timeout_s * 1e6)))
 
-    def frames(self, stopped: threading.Event) -> Generator[Captured | Dropped, None, None]:
-        with translated(self.name):
+    def frames(self, stopped: threading.Event) -> Generator[CapturedPicture | DroppedFrame, None, None]:
+        with translate_errors(self.name):
             container = av.open(self._url, options=self._options, metadata_errors="replace")
         with container:
-            yield from decoded(self.name, container, stopped, self._clock)
+            yield from decode_stream(self.name, container, stopped, self._clock)
 
 
-def redacted(url: str) -> str:
+def redact(url: str) -> str:
     """Without user, password and the values of the query, where cameras want tokens and passwords too.
 
     Up to the last @ before the query: passwords are often written with a / or an @ that should have been escaped.

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from runtime.errors import UsageError
 from video.live.sources.camera import CameraSource
-from video.live.sources.pretend import FileAsLive, Pattern
+from video.live.sources.pretend import FileAsLiveSource, PatternSource
 from video.live.sources.program import screen, srt
 from video.live.sources.source import LiveSource
 from video.live.sources.stream import StreamSource
@@ -17,7 +17,7 @@ NAMES = (
 )
 
 
-def live_source(name: str) -> LiveSource:
+def make_live_source(name: str) -> LiveSource:
     if name.lower().startswith("srt://"):
         return srt(name)
     if "://" in name:
@@ -29,11 +29,11 @@ def live_source(name: str) -> LiveSource:
     if name == "screen":
         return screen()
     if name == "pattern":
-        return Pattern()
+        return PatternSource()
     if found := re.fullmatch(r"pattern:(\d{2,4})x(\d{2,4})@(\d{1,3})", name):
         width, height, rate = map(int, found.groups())
         if min(width, height) >= 16 and rate:
-            return Pattern(width, height, rate)
+            return PatternSource(width, height, rate)
     if Path(name).is_file():
-        return FileAsLive(Path(name))
+        return FileAsLiveSource(Path(name))
     raise UsageError(f"{name}: a live source was expected: {NAMES}; there is no file of that name")

@@ -20,18 +20,20 @@ from tests.support.video.clips import moving, order_of, read
 from video.frame import Frame
 from video.live.sinks import recorder as module
 from video.live.sinks.recorder import Recorder
-from video.live.sinks.sink import Shown
-from video.live.sources.source import TICK, plain_info
-from video.live.statistics import Stamps
+from video.live.sinks.sink import RestoredFrame
+from video.live.sources.source import TICK, make_info
+from video.live.statistics import FrameStamps
 
 FRAME = 3600  # ticks at 25 frames a second
 _NAME = re.compile(r"\d{4}-\d\d-\d\d_\d\d-\d\d-\d\d[+-]\d{4}(_\d+)?\.mp4")
 
 
-def shown(index: int, pts: int | None = None, size: tuple[int, int] = (96, 64)) -> Shown:
+def shown(index: int, pts: int | None = None, size: tuple[int, int] = (96, 64)) -> RestoredFrame:
     image = moving(index, *size)
     frame = Frame(index, 1000 + index * FRAME if pts is None else pts, TICK, np.zeros_like(image))
-    return Shown(frame, cast("Restored", SimpleNamespace(image=image)), plain_info(*size, "test", Fraction(25)), Stamps(0, 0, 0, 0))
+    return RestoredFrame(
+        frame, cast("Restored", SimpleNamespace(image=image)), make_info(*size, "test", Fraction(25)), FrameStamps(0, 0, 0, 0)
+    )
 
 
 def test_the_restored_pictures_from_zero_with_their_times(tmp_path: Path) -> None:

@@ -16,10 +16,10 @@ from runtime.errors import SinkError
 from runtime.restorer import Restored
 from video.frame import Frame
 from video.live.sinks import window as module
-from video.live.sinks.sink import Quit, Shown
-from video.live.sinks.window import Window
-from video.live.sources.source import TICK, plain_info
-from video.live.statistics import LiveStatistics, Stamps
+from video.live.sinks.sink import QuitRequested, RestoredFrame
+from video.live.sinks.window import WindowSink
+from video.live.sources.source import TICK, make_info
+from video.live.statistics import FrameStamps, LiveStatistics
 
 BEFORE, AFTER = 50, 200
 NUMBERS = LiveStatistics("cam", "running", 1.0, 10, 9, 25.0, None, {"damaged": 2}, 0, 1, 0, 0, (), None, {})
@@ -69,19 +69,19 @@ def _display(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DISPLAY", ":99")
 
 
-def opened(monkeypatch: pytest.MonkeyPatch, folder: Path, *keys: str | None) -> tuple[Window, FakeCv2]:
+def opened(monkeypatch: pytest.MonkeyPatch, folder: Path, *keys: str | None) -> tuple[WindowSink, FakeCv2]:
     fake = FakeCv2(keys)
     monkeypatch.setattr(module, "cv2", fake)
-    window = Window(folder)
+    window = WindowSink(folder)
     window.begin(lambda: NUMBERS)
     return window, fake
 
 
-def shown(after: int = AFTER, scale: int = 1) -> Shown:
+def shown(after: int = AFTER, scale: int = 1) -> RestoredFrame:
     image = np.full((180 * scale, 320 * scale, 3), after, np.uint8)
     frame = Frame(0, 0, TICK, np.full((180, 320, 3), BEFORE, np.uint8))
-    info = plain_info(320 * scale, 180 * scale, "test", Fraction(25))
-    return Shown(frame, Restored(image, frame.image, None, np.zeros(3, np.float32)), info, Stamps(0, 0, 0, 0))
+    info = make_info(320 * scale, 180 * scale, "test", Fraction(25))
+    return RestoredFrame(frame, Restored(image, frame.image, None, np.zeros(3, np.float32)), info, FrameStamps(0, 0, 0, 0))
 
 
 def middle(picture: NDArray[np.uint8], x: float) -> int:
@@ -155,7 +155,7 @@ def test_i_writes_the_numbers_on_a_copy(monkeypatch: pytest.MonkeyPatch, tmp_pat
 @pytest.mark.parametrize("key", ["q", chr(27)])
 def test_keys_that_quit(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, key: str) -> None:
     window, _ = opened(monkeypatch, tmp_path, key)
-    with pytest.raises(Quit):
+    with pytest.raises(QuitRequested):
         window.idle()
 
 
@@ -163,7 +163,7 @@ def test_closing_it_with_the_mouse_quits(monkeypatch: pytest.MonkeyPatch, tmp_pa
     window, fake = opened(monkeypatch, tmp_path)
     fake.visible = 0.0
     window.idle()
-    with pytest.raises(Quit):
+    with pytest.raises(QuitRequested):
         window.write(shown())
 
 
@@ -172,10 +172,10 @@ def test_without_a_display_it_is_refused_before_qt_ends_the_process(monkeypatch:
     monkeypatch.delenv("WAYLAND_DISPLAY", raising=False)
     monkeypatch.setattr(sys, "platform", "linux")
     with pytest.raises(SinkError, match=r"DISPLAY names none; leave --window out, or record"):
-        Window(tmp_path)
+        WindowSink(tmp_path)
 
 
 def test_an_opencv_without_windows(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr(module, "cv2", FakeCv2(headless=True))
     with pytest.raises(SinkError, match=r"pip install opencv-python, not -headless"):
-        Window(tmp_path).begin(lambda: NUMBERS)
+        WindowSink(tmp_path).begin(lambda: NUMBERS)

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from runtime.errors import SourceLost
 from video.live.sources import camera
 from video.live.sources.camera import CameraSource
-from video.live.sources.source import Captured
+from video.live.sources.source import CapturedPicture
 
 
 class FakeCapture:
@@ -64,7 +64,7 @@ def picture(size: tuple[int, int], level: int) -> NDArray[np.uint8]:
 
 def test_frames_until_it_is_unplugged(monkeypatch: pytest.MonkeyPatch) -> None:
     fake = plugged(monkeypatch, FakeCapture([picture((64, 48), 1), picture((64, 48), 2), picture((32, 24), 3)]))
-    came: list[Captured] = []
+    came: list[CapturedPicture] = []
     with pytest.raises(SourceLost, match=r"^camera 3: .*unplugged"):
         came.extend(CameraSource(3).frames(threading.Event()))
     assert fake.opened_with[0] == 3

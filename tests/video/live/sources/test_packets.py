@@ -4,24 +4,24 @@ from __future__ import annotations
 
 import pytest
 
-from video.live.slot import Ended
-from video.live.sources.packets import Packets, Received
+from video.live.slot import HandoverEnded
+from video.live.sources.packets import PacketQueue, ReceivedPacket
 
 
-def filled(arrivals: dict[int, float], keyframes: tuple[int, ...] = (0, 10, 20)) -> Packets[int]:
-    packets: Packets[int] = Packets()
+def filled(arrivals: dict[int, float], keyframes: tuple[int, ...] = (0, 10, 20)) -> PacketQueue[int]:
+    packets: PacketQueue[int] = PacketQueue()
     for packet, arrived in arrivals.items():
         assert packets.put(packet, arrived, keyframe=packet in keyframes)
     return packets
 
 
-def rest(packets: Packets[int]) -> list[Received[int]]:
+def rest(packets: PacketQueue[int]) -> list[ReceivedPacket[int]]:
     packets.end()
-    came: list[Received[int]] = []
+    came: list[ReceivedPacket[int]] = []
     while True:
         try:
             received = packets.take(0)
-        except Ended:
+        except HandoverEnded:
             return came
         assert received is not None
         came.append(received)
@@ -29,7 +29,7 @@ def rest(packets: Packets[int]) -> list[Received[int]]:
 
 def test_who_keeps_up_gets_everything() -> None:
     arrivals = {packet: packet * 0.04 for packet in range(25)}
-    assert rest(filled(arrivals)) == [Received(packet, arrived, 0) for packet, arrived in arrivals.items()]
+    assert rest(filled(arrivals)) == [ReceivedPacket(packet, arrived, 0) for packet, arrived in arrivals.items()]
 
 
 def test_a_burst_is_no_delay() -> None:
@@ -38,13 +38,13 @@ def test_a_burst_is_no_delay() -> None:
 
 def test_a_second_behind_all_goes_up_to_the_next_keyframe() -> None:
     packets = filled({packet: packet * 0.25 for packet in range(13)})
-    assert rest(packets) == [Received(10, 2.5, 10), Received(11, 2.75, 0), Received(12, 3.0, 0)]
+    assert rest(packets) == [ReceivedPacket(10, 2.5, 10), ReceivedPacket(11, 2.75, 0), ReceivedPacket(12, 3.0, 0)]
 
 
 def test_what_was_left_out_twice_is_counted_once() -> None:
     packets = filled({packet: packet * 0.25 for packet in range(22)})
     came = rest(packets)
-    assert came[0] == Received(20, 5.0, 20)
+    assert came[0] == ReceivedPacket(20, 5.0, 20)
     assert sum(1 + received.skipped for received in came) == 22
 
 
@@ -58,7 +58,7 @@ def test_an_error_comes_after_what_was_received() -> None:
     packets = filled({0: 0.0})
     packets.end(ZeroDivisionError("torn"))
     packets.end()
-    assert packets.take(0) == Received(0, 0.0, 0)
+    assert packets.take(0) == ReceivedPacket(0, 0.0, 0)
     with pytest.raises(ZeroDivisionError, match="torn"):
         packets.take(0)
 

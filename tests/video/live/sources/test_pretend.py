@@ -13,13 +13,13 @@ import pytest
 from runtime.errors import SourceError
 from tests.support.video.clips import MS, STEADY, UNSTEADY, Clip, read
 from tests.support.video.servers import ENDS_WITHIN
-from video.live.sources.pretend import FileAsLive, Pattern
-from video.live.sources.source import Captured
+from video.live.sources.pretend import FileAsLiveSource, PatternSource
+from video.live.sources.source import CapturedPicture
 
 
 def test_a_file_comes_by_its_own_times(tmp_path: Path) -> None:
     clip = Clip(pts=UNSTEADY, time_base=MS).make(tmp_path / "in.mkv")
-    came = list(FileAsLive(clip).frames(threading.Event()))
+    came = list(FileAsLiveSource(clip).frames(threading.Event()))
     assert [item.time for item in came] == [pts * MS for pts in UNSTEADY]
     arrived = [item.arrived - came[0].arrived for item in came]
     assert arrived == pytest.approx([pts / 1000 for pts in UNSTEADY], abs=1e-6), "due when it is shown, however late it was decoded"
@@ -30,13 +30,13 @@ def test_a_file_comes_by_its_own_times(tmp_path: Path) -> None:
 def test_a_broken_file_is_named(tmp_path: Path) -> None:
     (tmp_path / "in.mp4").write_text("text")
     with pytest.raises(SourceError, match=r"in\.mp4"):
-        next(FileAsLive(tmp_path / "in.mp4").frames(threading.Event()))
+        next(FileAsLiveSource(tmp_path / "in.mp4").frames(threading.Event()))
 
 
 @pytest.mark.parametrize("slow", [True, False])
 def test_being_stopped_ends_a_sleep(tmp_path: Path, slow: bool) -> None:
     minutes = (0, 3600_000)
-    source = FileAsLive(Clip(pts=minutes, time_base=MS).make(tmp_path / "in.mkv")) if slow else Pattern(64, 64, 1)
+    source = FileAsLiveSource(Clip(pts=minutes, time_base=MS).make(tmp_path / "in.mkv")) if slow else PatternSource(64, 64, 1)
     stopped, came = threading.Event(), threading.Event()
 
     def consume() -> None:
@@ -52,8 +52,8 @@ def test_being_stopped_ends_a_sleep(tmp_path: Path, slow: bool) -> None:
 
 
 def test_the_pattern_moves_by_the_clock() -> None:
-    frames = Pattern(128, 48, 50).frames(threading.Event())
-    came: list[Captured] = [next(frames) for _ in range(6)]
+    frames = PatternSource(128, 48, 50).frames(threading.Event())
+    came: list[CapturedPicture] = [next(frames) for _ in range(6)]
     assert [item.image.shape for item in came] == [(48, 128, 3)] * 6
     assert all(not np.array_equal(before.image, after.image) for before, after in pairwise(came))
     for item in came:
@@ -64,6 +64,6 @@ def test_the_pattern_moves_by_the_clock() -> None:
 
 
 def test_an_ordinary_clip_has_no_pause(tmp_path: Path) -> None:
-    came = list(FileAsLive(Clip(pts=STEADY[:3]).make(tmp_path / "in.mp4")).frames(threading.Event()))
+    came = list(FileAsLiveSource(Clip(pts=STEADY[:3]).make(tmp_path / "in.mp4")).frames(threading.Event()))
     assert len(came) == 3
     assert len({id(item.info) for item in came}) == 1

@@ -19,8 +19,8 @@ from tests.support.video.servers import ENDS_WITHIN, stream
 from video.live.sources import program
 from video.live.sources.program import ProgramSource, srt
 from video.live.sources.screen import write
-from video.live.sources.source import Captured, Dropped
-from video.live.sources.which import live_source
+from video.live.sources.source import CapturedPicture, DroppedFrame
+from video.live.sources.which import make_live_source
 
 ADDRESS = "srt://host:9000?passphrase=hunter2"
 
@@ -39,7 +39,7 @@ def ffmpeg(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def test_what_ffmpeg_receives_comes_out(ffmpeg: Path) -> None:
-    source, came = live_source(ADDRESS), list[Captured | Dropped]()
+    source, came = make_live_source(ADDRESS), list[CapturedPicture | DroppedFrame]()
     assert isinstance(source, ProgramSource)
     with pytest.raises(SourceLost, match=r"^srt://host:9000\?passphrase=\*\*\*: a stream without end was expected, it ended$"):
         came.extend(source.frames(threading.Event()))
@@ -48,10 +48,10 @@ def test_what_ffmpeg_receives_comes_out(ffmpeg: Path) -> None:
     assert f"-i {ADDRESS} " in ffmpeg.read_text()
 
 
-def source_frames(source: ProgramSource) -> list[Captured]:
-    came: list[Captured] = []
+def source_frames(source: ProgramSource) -> list[CapturedPicture]:
+    came: list[CapturedPicture] = []
     with pytest.raises(SourceLost):
-        came.extend(item for item in source.frames(threading.Event()) if isinstance(item, Captured))
+        came.extend(item for item in source.frames(threading.Event()) if isinstance(item, CapturedPicture))
     return came
 
 
@@ -81,12 +81,12 @@ def test_being_stopped_ends_an_ffmpeg_that_is_silent(ffmpeg: Path) -> None:
 def test_without_ffmpeg_it_is_refused(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(SourceError, match=r"an installed ffmpeg with SRT was expected, none is on the PATH"):
-        live_source(ADDRESS)
+        make_live_source(ADDRESS)
 
 
 def test_a_screen_that_cannot_be_reached_is_a_loss(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DISPLAY", "127.0.0.1:987")
-    source = live_source("screen")
+    source = make_live_source("screen")
     with pytest.raises(SourceLost, match=r"^screen 127\.0\.0\.1:987: a stream was expected"):
         next(source.frames(threading.Event()))
 

@@ -9,10 +9,10 @@ import pytest
 from runtime.errors import SourceError, UsageError
 from tests.support.video.clips import Clip
 from video.live.sources.camera import CameraSource
-from video.live.sources.pretend import FileAsLive, Pattern
-from video.live.sources.source import TICK, LiveClock, plain_info
+from video.live.sources.pretend import FileAsLiveSource, PatternSource
+from video.live.sources.source import TICK, LiveClock, make_info
 from video.live.sources.stream import StreamSource
-from video.live.sources.which import live_source
+from video.live.sources.which import make_live_source
 
 FRAME = 3600  # ticks at 25 frames a second
 
@@ -52,37 +52,43 @@ def test_a_pause_of_the_network_does_not_move_the_times() -> None:
 def test_a_new_connection_goes_on_where_the_last_one_was() -> None:
     clock = LiveClock()
     clock(seconds(100 * FRAME), 0.0)
-    clock.reconnected()
+    clock.restart()
     assert clock(seconds(0), 2.0) == 180000, "two seconds later, though its own times begin anew"
     assert clock(seconds(FRAME), 2.04) == 180000 + FRAME
     assert clock.retimed == 0
 
 
 def test_pictures_without_a_file_have_colours_by_the_rule() -> None:
-    assert plain_info(1280, 720, "camera", None).color.matrix.name == "BT709"
-    assert plain_info(640, 480, "camera", None).color.matrix.name == "SMPTE170M"
-    assert plain_info(720, 576, "camera", None).color.primaries.name == "BT470BG"
+    assert make_info(1280, 720, "camera", None).color.matrix.name == "BT709"
+    assert make_info(640, 480, "camera", None).color.matrix.name == "SMPTE170M"
+    assert make_info(720, 576, "camera", None).color.primaries.name == "BT470BG"
 
 
 def test_sources_by_name(tmp_path_factory: pytest.TempPathFactory) -> None:
     clip = Clip().make(tmp_path_factory.mktemp("clip") / "in.mp4")
-    names = {"rtsp://h/1": StreamSource, "0": CameraSource, "/dev/video1": CameraSource, "pattern": Pattern, str(clip): FileAsLive}
-    assert {name: type(live_source(name)) for name in names} == names
-    assert live_source("pattern:320x200@10").name == "pattern:320x200@10"
+    names = {
+        "rtsp://h/1": StreamSource,
+        "0": CameraSource,
+        "/dev/video1": CameraSource,
+        "pattern": PatternSource,
+        str(clip): FileAsLiveSource,
+    }
+    assert {name: type(make_live_source(name)) for name in names} == names
+    assert make_live_source("pattern:320x200@10").name == "pattern:320x200@10"
 
 
 @pytest.mark.parametrize("name", ["nothing.mp4", "pattern:8x8@25", "pattern:64x64@0", "pattern:64x64", ""])
 def test_no_source(name: str) -> None:
     with pytest.raises(UsageError, match="a live source was expected: rtsp://"):
-        live_source(name)
+        make_live_source(name)
 
 
 def test_a_protocol_that_is_not_read() -> None:
     with pytest.raises(SourceError, match=r"^gopher://host/x: an address that begins with rtsp://"):
-        live_source("gopher://host/x")
+        make_live_source("gopher://host/x")
 
 
 def test_a_screen_wants_a_display(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("DISPLAY", raising=False)
     with pytest.raises(SourceError, match="DISPLAY names none"):
-        live_source("screen")
+        make_live_source("screen")

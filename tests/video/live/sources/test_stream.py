@@ -32,16 +32,17 @@ from tests.support.video.servers import (
     silent,
     stream,
 )
-from video.live.sources.source import Captured, Dropped, LiveClock
-from video.live.sources.stream import StreamSource, redacted
+from video.live.sources.source import CapturedPicture, DroppedFrame, LiveClock
+from video.live.sources.stream import StreamSource, redact
 
 GOP = 10
+Items = list[CapturedPicture | DroppedFrame]
 SECRET = "hunter2"
 
 
-def read(address: str, timeout_s: float = ENDS_WITHIN) -> tuple[list[Captured | Dropped], SourceError]:
+def read(address: str, timeout_s: float = ENDS_WITHIN) -> tuple[Items, SourceError]:
     """What came, and the error that ended it. A short `timeout_s` is for servers that send no more."""
-    came: list[Captured | Dropped] = []
+    came: Items = []
     try:
         came.extend(StreamSource(address, timeout_s=timeout_s).frames(threading.Event()))
     except SourceError as error:
@@ -49,18 +50,18 @@ def read(address: str, timeout_s: float = ENDS_WITHIN) -> tuple[list[Captured | 
     raise AssertionError("a stream that is not stopped ends with an error")
 
 
-def served(*answers: Answer, scheme: str = "tcp", timeout_s: float = ENDS_WITHIN) -> tuple[list[Captured | Dropped], SourceError]:
+def served(*answers: Answer, scheme: str = "tcp", timeout_s: float = ENDS_WITHIN) -> tuple[Items, SourceError]:
     with Server(answers) as server:
         return read(f"{scheme}://{server.address}", timeout_s)
 
 
-def numbers(came: Sequence[Captured | Dropped]) -> list[int]:
+def numbers(came: Sequence[CapturedPicture | DroppedFrame]) -> list[int]:
     """Which frame of `moving` each one is."""
-    return [round((float(item.image[:, 2:12].mean()) - 20) / 8) for item in came if isinstance(item, Captured)]
+    return [round((float(item.image[:, 2:12].mean()) - 20) / 8) for item in came if isinstance(item, CapturedPicture)]
 
 
-def reasons(came: list[Captured | Dropped]) -> list[str]:
-    return [item.reason for item in came if isinstance(item, Dropped)]
+def reasons(came: Items) -> list[str]:
+    return [item.reason for item in came if isinstance(item, DroppedFrame)]
 
 
 @pytest.mark.parametrize("scheme", ["tcp", "http"])
@@ -68,7 +69,7 @@ def test_frames_come_whole_in_order_and_with_their_times(scheme: str) -> None:
     answer = sends(stream(25))
     came, error = served(answer if scheme == "tcp" else http(answer), scheme=scheme)
     assert numbers(came) == list(range(25))
-    frames = [item for item in came if isinstance(item, Captured)]
+    frames = [item for item in came if isinstance(item, CapturedPicture)]
     times = [item.time for item in frames]
     assert None not in times
     assert np.diff(np.array(times)).tolist() == [Fraction(1, 25)] * 24
@@ -99,11 +100,11 @@ def test_a_stream_that_ends_within_a_picture_gives_all_before_it() -> None:
 def test_after_damage_nothing_comes_out_until_the_next_keyframe(seed: int) -> None:
     data = stream(150, gop=GOP)
     came, _ = served(sends(noisy(data, 25, after=len(data) // 4, seed=seed)))
-    damaged = [index for index, item in enumerate(came) if isinstance(item, Dropped) and item.reason == "damaged"]
+    damaged = [index for index, item in enumerate(came) if isinstance(item, DroppedFrame) and item.reason == "damaged"]
     assert damaged, "the decoder notices some of so many flips"
     assert len(numbers(came)) >= 40, "it goes on"
     for index in damaged:
-        again = [item for item in came[index:] if isinstance(item, Captured)][:1]
+        again = [item for item in came[index:] if isinstance(item, CapturedPicture)][:1]
         assert all(number % (GOP // 2) == 0 for number in numbers(again)), "a keyframe: every tenth, and `moving` counts to 25"
 
 
@@ -113,7 +114,7 @@ def test_lost_packets_are_damage() -> None:
     del packets[len(packets) // 2 : len(packets) // 2 + 3]
     came, _ = served(sends(b"".join(packets)))
     assert "damaged" in reasons(came)
-    last = next(index for index, item in enumerate(came) if isinstance(item, Dropped))
+    last = next(index for index, item in enumerate(came) if isinstance(item, DroppedFrame))
     assert numbers(came[last:])[0] % (GOP // 2) == 0
 
 
@@ -124,15 +125,15 @@ def test_a_stream_without_further_keyframes_is_not_held_for_ever() -> None:
     came, _ = served(sends(b"".join(packets)))
     follows = reasons(came).count("after damage, until the next keyframe")
     assert 0 < follows <= 300
-    assert isinstance(came[-1], Captured)
+    assert isinstance(came[-1], CapturedPicture)
 
 
 def test_the_size_may_change() -> None:
     came, _ = served(sends(stream(25) + stream(25, size=(128, 80), start=25 * 3600)))
-    sizes = [item.image.shape[:2] for item in came if isinstance(item, Captured)]
+    sizes = [item.image.shape[:2] for item in came if isinstance(item, CapturedPicture)]
     assert sizes[0] == (64, 96)
     assert sizes[-1] == (80, 128)
-    infos = {id(item.info): item.info for item in came if isinstance(item, Captured)}.values()
+    infos = {id(item.info): item.info for item in came if isinstance(item, CapturedPicture)}.values()
     assert [(info.width, info.height) for info in infos] == [(96, 64), (128, 80)]
 
 
@@ -157,7 +158,7 @@ def test_times_that_wrap_go_on(start: int) -> None:
     """33 bits of 1/90000 s: a transport stream begins anew every 26.5 hours."""
     came, _ = served(sends(stream(50, start=start)))
     assert len(numbers(came)) == 50
-    times = [item.time for item in came if isinstance(item, Captured)]
+    times = [item.time for item in came if isinstance(item, CapturedPicture)]
     assert np.diff(np.array(times)).tolist() == [Fraction(1, 25)] * 49
 
 
@@ -165,7 +166,7 @@ def test_after_a_jump_back_time_goes_on() -> None:
     came, _ = served(sends(stream(25, start=3600 * 90000) + stream(25)))
     assert len(numbers(came)) >= 45
     clock = LiveClock()
-    times = [clock(item.time, index / 25) for index, item in enumerate(came) if isinstance(item, Captured)]
+    times = [clock(item.time, index / 25) for index, item in enumerate(came) if isinstance(item, CapturedPicture)]
     assert clock.retimed == 1
     assert all(3600 <= step < 90000 for step in np.diff(times)), "a frame's distance, or a few where the joint cost some"
 
@@ -264,7 +265,7 @@ def test_whole_segments_are_refused() -> None:
 
 def test_being_stopped_lets_go_of_a_stream_that_goes_on() -> None:
     stopped = threading.Event()
-    came: list[Captured | Dropped] = []
+    came: Items = []
 
     def consume() -> None:
         for item in StreamSource(f"tcp://{server.address}").frames(stopped):
@@ -282,7 +283,7 @@ def test_being_stopped_lets_go_of_a_stream_that_goes_on() -> None:
 def test_a_decoder_that_is_behind_goes_on_with_the_present() -> None:
     """By a clock that counts packets, all has arrived long ago when the first picture is handed on: what is left begins at a keyframe."""
     ticks = itertools.count()
-    came: list[Captured | Dropped] = []
+    came: Items = []
     with Server([sends(stream(140))]) as server, contextlib.suppress(SourceLost):
         source = StreamSource(f"tcp://{server.address}", timeout_s=ENDS_WITHIN, clock=lambda: next(ticks) * 0.04)
         for item in source.frames(threading.Event()):
@@ -292,7 +293,7 @@ def test_a_decoder_that_is_behind_goes_on_with_the_present() -> None:
                     thread.join(ENDS_WITHIN)
     assert "decoding was busy" in reasons(came)
     assert "damaged" not in reasons(came)
-    busy = next(index for index, item in enumerate(came) if isinstance(item, Dropped))
+    busy = next(index for index, item in enumerate(came) if isinstance(item, DroppedFrame))
     left = len(numbers(came[busy:]))
     assert left % GOP == 0, "from a keyframe on"
     assert left <= 25 + GOP, "one that is less than a second old, or the next"
@@ -314,7 +315,7 @@ ADDRESSES = {
 
 @pytest.mark.parametrize("address", ADDRESSES)
 def test_what_is_secret_is_never_said(address: str) -> None:
-    assert redacted(address) == ADDRESSES[address]
+    assert redact(address) == ADDRESSES[address]
 
 
 def secrets() -> Iterator[tuple[str, Answer | None]]:

@@ -35,43 +35,43 @@ _USUAL_RATE = Fraction(25)  # for the encoder's budget; left out, it takes each 
 
 
 @dataclass(frozen=True)
-class Coded:
+class EncodedPicture:
     content: bytes
-    alone: bool  # can be shown without those before it
+    is_keyframe: bool  # can be shown without those before it
 
 
-class Coder(Protocol):
-    def __call__(self, picture: Picture, pts: int, *, alone: bool) -> Coded:
-        """`pts` in ticks of video.live.sources.source.TICK, rising; `alone` asks for one that is."""
+class PictureEncoder(Protocol):
+    def __call__(self, picture: Picture, pts: int, *, keyframe: bool) -> EncodedPicture:
+        """`pts` in ticks of video.live.sources.source.TICK, rising; `keyframe` asks for one that needs none before it."""
 
 
-class JpegCoder:
-    def __call__(self, picture: Picture, pts: int, *, alone: bool) -> Coded:
-        done, coded = cv2.imencode(".jpg", picture, _JPEG)
+class JpegEncoder:
+    def __call__(self, picture: Picture, pts: int, *, keyframe: bool) -> EncodedPicture:
+        done, content = cv2.imencode(".jpg", picture, _JPEG)
         if not done:
             raise SinkError(f"page: a JPEG of {picture.shape[1]}×{picture.shape[0]} pixels was expected, OpenCV made none")
-        return Coded(coded.tobytes(), alone=True)
+        return EncodedPicture(content.tobytes(), is_keyframe=True)
 
 
-class H264Coder:
+class H264Encoder:
     """Begins anew where the size changes, which a browser takes in its stride."""
 
     def __init__(self) -> None:
         self._context: VideoCodecContext | None = None
         self._shape: tuple[int, ...] = ()
 
-    def __call__(self, picture: Picture, pts: int, *, alone: bool) -> Coded:
+    def __call__(self, picture: Picture, pts: int, *, keyframe: bool) -> EncodedPicture:
         if self._context is None or picture.shape != self._shape:
             self._context, self._shape = _encoder(picture), picture.shape
             self._to_frame = PictureToFrame(assumed_tags(picture.shape[1], picture.shape[0]), "yuv420p")
         frame = self._to_frame(picture)
         frame.pts, frame.time_base = pts, TICK
-        frame.pict_type = PictureType.I if alone else PictureType.NONE
+        frame.pict_type = PictureType.I if keyframe else PictureType.NONE
         try:
             packets = self._context.encode(frame)
         except FFmpegError as error:
             raise SinkError(f"page: libx264 was expected to encode a frame, it failed ({error.strerror})") from error
-        return Coded(b"".join(map(bytes, packets)), alone=any(packet.is_keyframe for packet in packets))
+        return EncodedPicture(b"".join(map(bytes, packets)), is_keyframe=any(packet.is_keyframe for packet in packets))
 
 
 def _encoder(picture: Picture) -> VideoCodecContext:
