@@ -60,7 +60,7 @@ def _onnxruntime(bundle: Bundle, options: EngineOptions) -> Backend:
 
 _Opener: TypeAlias = Callable[[Bundle, EngineOptions], Backend]
 # From the fastest to the most common. A row imports its engine only when it is called.
-_OPENERS: dict[str, _Opener] = {
+OPENERS: dict[str, _Opener] = {
     "tensorrt": partial(_tensorrt, target="tensorrt"),
     "tensorrt-rtx": partial(_tensorrt, target="tensorrt-rtx"),
     "onnxruntime-cuda": _onnxruntime_cuda,
@@ -68,21 +68,21 @@ _OPENERS: dict[str, _Opener] = {
     "onnxruntime": _onnxruntime,
 }
 # `auto` takes no engine that was never compared with the reference on this GPU; who asks for one by name gets it.
-_OPENERS_OF_AUTO: dict[str, _Opener] = _OPENERS | {
+_OPENERS_OF_AUTO: dict[str, _Opener] = OPENERS | {
     "tensorrt": partial(_tensorrt, target="tensorrt", proven=True),
     "tensorrt-rtx": partial(_tensorrt, target="tensorrt-rtx", proven=True),
 }
-PREFERENCE = tuple(_OPENERS)
+PREFERENCE = tuple(OPENERS)
 
 
 def open_backend(bundle: Bundle, name: str = "auto", options: EngineOptions = DEFAULT) -> BackendChoice:
     if name == "auto":
         return _first_that_opens(bundle, options)
-    if name not in _OPENERS:
-        close = difflib.get_close_matches(name, _OPENERS, n=1)
+    if name not in OPENERS:
+        close = difflib.get_close_matches(name, OPENERS, n=1)
         hint = f"did you mean {close[0]}? " if close else ""
         raise UsageError(f"no backend is called {name!r}; {hint}there are: auto, {', '.join(PREFERENCE)}")
-    return BackendChoice(_OPENERS[name](bundle, options), "as asked")
+    return BackendChoice(OPENERS[name](bundle, options), "as asked")
 
 
 def _first_that_opens(bundle: Bundle, options: EngineOptions) -> BackendChoice:
