@@ -8,12 +8,12 @@ from typing import Any
 
 import pytest
 import torch
-from lightning_fabric import Fabric
-from torch import Tensor, nn
+from torch import nn
 
 from runtime.errors import UsageError
 from tests.support.training.ablations import differences
 from tests.support.training.pictures import drawn
+from tests.support.training.systems import check_a_patch_is_learned_by_heart, check_two_halves_make_the_whole, fabric, set_up, weights
 from training.data.batches import Batch, Patches, TrainingPictures
 from training.networks import PRESETS
 from training.networks.aigan import AIGAN, AIGANConfig, Signals
@@ -34,19 +34,9 @@ def _batch(count: int = 2) -> Batch:
     return Patches(TrainingPictures.of(drawn(2, side=64)), gaussian(25, 25), 32, 0).batch(0, patch=32, batch=count)
 
 
-def _system(method: AIGANMethod = METHOD, config: AIGANConfig = SMALL, rate: float = 2e-3) -> AIGANSystem:
+def _system(method: AIGANMethod = METHOD, config: AIGANConfig = SMALL) -> AIGANSystem:
     torch.manual_seed(0)
-    system = method.set_up(Fabric(accelerator="cpu", devices=1), AIGAN(config), rate)
-    assert isinstance(system, AIGANSystem)
-    return system
-
-
-def _weights(system: AIGANSystem) -> dict[str, Tensor]:
-    return {f"{key}.{name}": value.clone() for key, net in system.networks.items() for name, value in net.state_dict().items()}
-
-
-def _decibels(picture: Tensor, truth: Tensor) -> float:
-    return float(-10 * torch.log10((picture - truth).detach().square().mean()))
+    return set_up(AIGANSystem, method, AIGAN(config), 2e-3)
 
 
 def test_the_interact_losses_are_equations_4_and_5() -> None:
@@ -82,16 +72,11 @@ def test_the_edge_preset_overfits_one_patch_by_6_db_within_200_steps(name: str) 
     recipe = find_recipe(name)
     patch = Patches(TrainingPictures.of(drawn(1)), recipe.degradation(0, ()), 48, 1).batch(0, patch=48, batch=1)
     method: Any = recipe.method
-    system = replace(method, judge_channels=8).set_up(Fabric(accelerator="cpu", devices=1), PRESETS["aigan-edge"].build(), 1e-3)
-    before, after = _decibels(patch.degraded, patch.clean), 0.0
-    for step in range(200):
-        system.step([patch])
-        if step % 20 == 19:
-            restored, interference = system.networks["generator"](patch.degraded)
-            after = _decibels(restored, patch.clean)
-            if after > before + 6 and _decibels(interference, patch.degraded - patch.clean) > before + 6:
-                return
-    raise AssertionError(f"{before:.1f} dB became {after:.1f} dB")
+    system = replace(method, judge_channels=8).set_up(fabric(), PRESETS["aigan-edge"].build(), 1e-3)
+    generator = system.networks["generator"]
+    check_a_patch_is_learned_by_heart(
+        system, patch, lambda: list(zip(generator(patch.degraded), (patch.clean, patch.degraded - patch.clean), strict=True))
+    )
 
 
 def test_the_losses_fall_on_a_fixed_batch() -> None:
@@ -118,9 +103,9 @@ def test_every_network_moves_in_a_step() -> None:
     system = _system()
     assert set(system.networks) == {"generator", "judge_original", "judge_interference"} == set(system.optimisers)
     assert {optimiser.param_groups[0]["betas"] for optimiser in system.optimisers.values()} == {(0.5, 0.999)}
-    before = _weights(system)
+    before = weights(system)
     system.step([_batch()])
-    assert all(not torch.equal(value, before[name]) for name, value in _weights(system).items())
+    assert all(not torch.equal(value, before[name]) for name, value in weights(system).items())
 
 
 def test_the_generators_update_leaves_no_gradient_in_the_discriminators() -> None:
@@ -130,18 +115,14 @@ def test_the_generators_update_leaves_no_gradient_in_the_discriminators() -> Non
     for method in (METHOD, heavy):
         system = _system(method)
         system.step([batch])
-        after[method.adversarial] = _weights(system)
+        after[method.adversarial] = weights(system)
     for name, value in after[METHOD.adversarial].items():
         if name.startswith("judge"):
             assert torch.equal(value, after[heavy.adversarial][name]), name
 
 
 def test_accumulating_two_halves_equals_the_whole_batch() -> None:
-    whole, halves, batch = _system(), _system(), _batch(4)
-    parts = [Batch(batch.degraded[at], batch.clean[at], batch.made[at]) for at in (slice(0, 2), slice(2, 4))]
-    torch.testing.assert_close(halves.step(parts), whole.step([batch]))
-    for name, value in _weights(whole).items():
-        torch.testing.assert_close(_weights(halves)[name], value, atol=1e-4, rtol=1e-3)
+    check_two_halves_make_the_whole(_system(), _system(), _batch(4))
 
 
 ROWS: dict[str, dict[str, object]] = {
@@ -188,8 +169,8 @@ def test_ai_cnn_descends_the_interact_loss_alone() -> None:
     alone, nearly = _system(replace(METHOD, adversarial=0.0)), _system(replace(METHOD, adversarial=1e-12))
     for system in (alone, nearly):
         system.step([_batch()])
-    for name, value in _weights(alone).items():
-        torch.testing.assert_close(value, _weights(nearly)[name], atol=1e-6, rtol=1e-5)
+    for name, value in weights(alone).items():
+        torch.testing.assert_close(value, weights(nearly)[name], atol=1e-6, rtol=1e-5)
 
 
 def test_the_recipes_are_the_papers_three_tasks_with_its_lambda() -> None:
@@ -204,4 +185,4 @@ def test_a_negative_lambda_and_a_strange_network_are_refused() -> None:
     with pytest.raises(UsageError, match="0 or more, -1 came"):
         AIGANMethod(adversarial=-1)
     with pytest.raises(UsageError, match="FDRNet came; use --set network=aigan"):
-        METHOD.set_up(Fabric(accelerator="cpu", devices=1), FDRNet(FDRNetConfig(channels=8, phases=1)), 1e-3)
+        METHOD.set_up(fabric(), FDRNet(FDRNetConfig(channels=8, phases=1)), 1e-3)

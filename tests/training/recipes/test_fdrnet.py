@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import dataclasses
 import math
-import warnings
 
 import numpy as np
 import pytest
 import torch
-from lightning_fabric import Fabric
 from torch.nn import functional as F
 
 from runtime.errors import UsageError
 from tests.support.training.ablations import differences
+from tests.support.training.systems import fabric, halves
 from training.data.batches import Batch, to_tensor
 from training.data.drawn import dead_leaves
 from training.degradations.degradation import to_light, to_picture
@@ -31,15 +30,9 @@ PAPER = tuple(name for name in RECIPES if name.startswith("fdrnet-"))
 TINY = FDRNetConfig(channels=8, phases=2, fd_layers=2, process_blocks=1, auxiliary_blocks=1)
 
 
-def _fabric() -> Fabric:
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # Fabric proposes GPUs and numbers of workers
-        return Fabric(accelerator="cpu", devices=1, precision="32-true")
-
-
 def _system(method: FDRNetMethod, config: FDRNetConfig, rate: float = 1e-3) -> System:
     torch.manual_seed(1)
-    return method.set_up(_fabric(), FDRNet(config).train(), rate)
+    return method.set_up(fabric(), FDRNet(config).train(), rate)
 
 
 def _batch(count: int, side: int, seed: int = 1) -> Batch:
@@ -57,7 +50,7 @@ def test_a_recipe_of_the_paper_trains_as_printed(name: str) -> None:
     assert recipe.learn_pairs
     factor = SCHEDULES[recipe.schedule]
     assert [factor(recipe, step) for step in (0, 8_999, 9_000, 27_000)] == pytest.approx([1, 1, 0.8, 0.8**3])
-    assert isinstance(recipe.method.set_up(_fabric(), FDRNet(TINY), 1e-4).optimisers["generator"], torch.optim.Adam)
+    assert isinstance(recipe.method.set_up(fabric(), FDRNet(TINY), 1e-4).optimisers["generator"], torch.optim.Adam)
 
 
 def test_hybrid_patches_are_those_of_the_data_set_and_its_blur_is_that_of_the_test_sets_unless_the_text_s_is_named() -> None:
@@ -125,9 +118,8 @@ def test_beta_reaches_the_weights_through_the_disentangling_layers_only_when_it_
 def test_micro_batches_make_the_step_of_the_whole_batch() -> None:
     whole, parts = _system(FDRNetMethod(), TINY), _system(FDRNetMethod(), TINY)
     batch = _batch(4, 24)
-    halves = [Batch(batch.degraded[i : i + 2], batch.clean[i : i + 2]) for i in (0, 2)]
     for _ in range(2):
-        a, b = whole.step([batch]), parts.step(halves)
+        a, b = whole.step([batch]), parts.step(halves(batch))
     torch.testing.assert_close(a, b)
     one, other = (dict(system.networks["generator"].state_dict()) for system in (whole, parts))
     # Adam makes steps of a thousandth out of gradients of any size, so of rounding errors too: a twentieth of a step is allowed.
@@ -137,7 +129,7 @@ def test_micro_batches_make_the_step_of_the_whole_batch() -> None:
 def test_one_patch_can_be_learned_by_heart_by_6_db_in_200_steps_with_the_edge_preset() -> None:
     torch.manual_seed(1)
     recipe = with_settings(find_recipe("fdrnet-hybrid"), ["network=fdrnet-edge"])
-    system = recipe.method.set_up(_fabric(), recipe.network.build().train(), find_recipe("derain").learning_rate)
+    system = recipe.method.set_up(fabric(), recipe.network.build().train(), find_recipe("derain").learning_rate)
     batch = _batch(1, 64)
     reached = [system.step([batch]) for _ in range(200)]
     before = 10 * math.log10(1 / F.mse_loss(batch.degraded, batch.clean).item())
@@ -150,7 +142,7 @@ def test_one_patch_can_be_learned_by_heart_by_6_db_in_200_steps_with_the_edge_pr
 
 def test_another_network_is_refused_in_one_line() -> None:
     with pytest.raises(UsageError, match="name an fdrnet preset"):
-        FDRNetMethod().set_up(_fabric(), torch.nn.Conv2d(3, 3, 1), 1e-4)
+        FDRNetMethod().set_up(fabric(), torch.nn.Conv2d(3, 3, 1), 1e-4)
 
 
 @pytest.mark.parametrize(

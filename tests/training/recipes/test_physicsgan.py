@@ -9,13 +9,13 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from lightning_fabric import Fabric
-from torch import Tensor, nn
+from torch import nn
 from torch.nn import functional as F
 
 from runtime.errors import DataError, UsageError
 from tests.support.training.ablations import differences
 from tests.support.training.pictures import drawn
+from tests.support.training.systems import check_a_patch_is_learned_by_heart, check_two_halves_make_the_whole, fabric, set_up, weights
 from training.data.batches import Batch, Patches, TrainingPictures
 from training.degradations.degradation import Degraded, Light
 from training.networks import PRESETS
@@ -25,6 +25,7 @@ from training.recipes import RECIPES, find_recipe
 from training.recipes.physicsgan import PhysicsGANMethod, PhysicsGANSystem
 from training.recipes.physicsgan_recipes import blur_and_noise
 from training.recipes.recipe import Recipe
+from training.recipes.schedules import SCHEDULES
 from training.settings import with_ablation
 
 SMALL = PhysicsGANConfig(channels=4, downs=1, blocks=1, filter=3)
@@ -44,19 +45,15 @@ def _batch(count: int = 2, seed: int = 0, patch: int = 32) -> Batch:
     return Patches(TrainingPictures.of(drawn(2, side=64)), _fog, patch, seed).batch(0, patch=patch, batch=count)
 
 
-def _system(method: PhysicsGANMethod = METHOD, config: PhysicsGANConfig = SMALL, rate: float = 2e-3) -> PhysicsGANSystem:
+def _pairs() -> Batch:
+    """The same pictures, without what their physics knows."""
+    made = _batch()
+    return Batch(made.degraded, made.clean, tuple(Degraded(one.picture, one.clean) for one in made.made))
+
+
+def _system(method: PhysicsGANMethod = METHOD) -> PhysicsGANSystem:
     torch.manual_seed(0)
-    system = method.set_up(Fabric(accelerator="cpu", devices=1), PhysicsGAN(config), rate)
-    assert isinstance(system, PhysicsGANSystem)
-    return system
-
-
-def _weights(system: PhysicsGANSystem) -> dict[str, Tensor]:
-    return {f"{key}.{name}": value.clone() for key, net in system.networks.items() for name, value in net.state_dict().items()}
-
-
-def _decibels(picture: Tensor, truth: Tensor) -> float:
-    return float(-10 * torch.log10((picture - truth).detach().square().mean()))
+    return set_up(PhysicsGANSystem, method, PhysicsGAN(SMALL), 2e-3)
 
 
 @pytest.mark.parametrize("name", OURS)
@@ -68,15 +65,9 @@ def test_the_edge_preset_overfits_one_patch_by_6_db_within_200_steps(name: str) 
     patch = Patches(TrainingPictures.of(drawn(1)), degradation, 48, 1).batch(0, patch=48, batch=1)
     method: Any = recipe.method
     method = replace(method, judge_channels=8, pool=0)
-    system = method.set_up(Fabric(accelerator="cpu", devices=1), PRESETS["physicsgan-edge"].build(), 1e-3)
-    before, after = _decibels(patch.degraded, patch.clean), 0.0
-    for step in range(200):
-        system.step([patch])
-        if step % 20 == 19:
-            after = _decibels(system.networks["generator"](patch.degraded), patch.clean)
-            if after > before + 6:
-                return
-    raise AssertionError(f"{before:.1f} dB became {after:.1f} dB")
+    system = method.set_up(fabric(), PRESETS["physicsgan-edge"].build(), 1e-3)
+    generator = system.networks["generator"]
+    check_a_patch_is_learned_by_heart(system, patch, lambda: [(generator(patch.degraded), patch.clean)])
 
 
 def test_all_losses_fall_on_a_fixed_batch() -> None:
@@ -218,16 +209,15 @@ def test_a_weight_of_zero_leaves_no_trace_in_the_weights_that_are_learned() -> N
     batch, after = _batch(), {}
     for gamma in (0.0, 10.0):
         system = _system(replace(METHOD, gamma=gamma, adversarial=0.0, mu=0.0, lambda_=0.0))
-        before = _weights(system)
+        before = weights(system)
         system.step([batch])
-        after[gamma] = max((value - before[name]).abs().max() for name, value in _weights(system).items() if name.startswith("generator"))
+        after[gamma] = max((value - before[name]).abs().max() for name, value in weights(system).items() if name.startswith("generator"))
     assert after[0.0] == 0
     assert after[10.0] > 0
 
 
 def test_base_gan_needs_no_physics_so_it_learns_from_pairs_and_the_whole_says_that_it_cannot() -> None:
-    made = _batch()
-    pairs = Batch(made.degraded, made.clean, tuple(Degraded(one.picture, one.clean) for one in made.made))
+    pairs = _pairs()
     recipe = find_recipe("physicsgan-dehaze")
     _system(_small(with_ablation(recipe, "base-gan"))).step([pairs])
     with pytest.raises(DataError, match=r"a folder of clean pictures.*--ablation base-gan"):
@@ -235,8 +225,7 @@ def test_base_gan_needs_no_physics_so_it_learns_from_pairs_and_the_whole_says_th
 
 
 def test_deraining_learns_from_pairs_as_they_are() -> None:
-    made = _batch()
-    pairs = Batch(made.degraded, made.clean, tuple(Degraded(one.picture, one.clean) for one in made.made))
+    pairs = _pairs()
     losses = _system(_small(find_recipe("physicsgan-derain"))).step([pairs])
     torch.testing.assert_close(losses["physics"], losses["content"])  # adding the same layer to both sides changes no difference
 
@@ -245,10 +234,10 @@ def test_pcyclegan_learns_the_degradation_that_the_others_know() -> None:
     method = _small(with_ablation(find_recipe("physicsgan-deblur"), "pcyclegan"))
     system, batch = _system(method), _batch()  # no kernel anywhere: none is needed
     assert set(system.networks) == {"generator", "clear", "physical", "degrader"} == set(system.optimisers)
-    before = _weights(system)
+    before = weights(system)
     first = system.step([batch])
     assert set(first) == EVERYTHING | {"cycle"}
-    moved = {name.partition(".")[0] for name, value in _weights(system).items() if not torch.equal(value, before[name])}
+    moved = {name.partition(".")[0] for name, value in weights(system).items() if not torch.equal(value, before[name])}
     assert moved == set(system.networks)
     for _ in range(60):
         last = system.step([batch])
@@ -259,12 +248,7 @@ def test_pcyclegan_learns_the_degradation_that_the_others_know() -> None:
 @pytest.mark.parametrize("learn_physics", [False, True], ids=["known physics", "PCycleGAN"])
 def test_accumulating_two_halves_equals_the_whole_batch(learn_physics: bool) -> None:
     method = replace(METHOD, learn_physics=learn_physics)
-    whole, halves = _system(method), _system(method)
-    batch = _batch(4)
-    parts = [Batch(batch.degraded[at], batch.clean[at], batch.made[at]) for at in (slice(0, 2), slice(2, 4))]
-    torch.testing.assert_close(halves.step(parts), whole.step([batch]))
-    for name, value in _weights(whole).items():
-        torch.testing.assert_close(_weights(halves)[name], value, atol=1e-4, rtol=1e-3)
+    check_two_halves_make_the_whole(_system(method), _system(method), _batch(4))
 
 
 def test_a_copy_of_networks_optimisers_and_memory_goes_on_bit_for_bit() -> None:
@@ -281,8 +265,8 @@ def test_a_copy_of_networks_optimisers_and_memory_goes_on_bit_for_bit() -> None:
     for step in range(4, 8):
         whole.step([_batch(seed=step)])
         cut.step([_batch(seed=step)])
-    for name, value in _weights(whole).items():
-        assert torch.equal(_weights(cut)[name], value), name
+    for name, value in weights(whole).items():
+        assert torch.equal(weights(cut)[name], value), name
 
 
 def test_the_discriminators_are_shown_history() -> None:
@@ -290,7 +274,7 @@ def test_the_discriminators_are_shown_history() -> None:
     for step in range(12):
         system.step([_batch(seed=step)])
         latest_only.step([_batch(seed=step)])
-    assert not torch.equal(_weights(system)["clear.judge.0.weight"], _weights(latest_only)["clear.judge.0.weight"])
+    assert not torch.equal(weights(system)["clear.judge.0.weight"], weights(latest_only)["clear.judge.0.weight"])
 
 
 @pytest.mark.parametrize("name", OURS)
@@ -315,8 +299,6 @@ def test_each_recipes_degradation_tells_what_its_physics_needs() -> None:
 
 
 def test_the_rate_is_constant_for_half_and_then_falls_to_zero() -> None:
-    from training.recipes.schedules import SCHEDULES
-
     recipe = replace(find_recipe("physicsgan-dehaze"), steps=100)
     rates = [SCHEDULES[recipe.schedule](recipe, step) for step in range(101)]
     assert rates[:51] == [1.0] * 51
@@ -354,4 +336,4 @@ def test_a_size_that_makes_no_sense_is_refused(field: str, value: int) -> None:
 @pytest.mark.parametrize("learn_physics", [False, True], ids=["known physics", "PCycleGAN"])
 def test_another_network_is_refused(learn_physics: bool) -> None:
     with pytest.raises(UsageError, match="trains a physicsgan, FDRNet came"):
-        replace(METHOD, learn_physics=learn_physics).set_up(Fabric(accelerator="cpu", devices=1), PRESETS["fdrnet-edge"].build(), 1e-3)
+        replace(METHOD, learn_physics=learn_physics).set_up(fabric(), PRESETS["fdrnet-edge"].build(), 1e-3)

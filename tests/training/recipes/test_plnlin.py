@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from lightning_fabric import Fabric
 from skimage.metrics import structural_similarity
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -17,6 +16,7 @@ from torch.nn import functional as F
 from runtime.errors import UsageError
 from tests.support.training.ablations import differences
 from tests.support.training.pictures import drawn
+from tests.support.training.systems import fabric, set_up
 from training.data.batches import Batch, Patches, TrainingPictures
 from training.degradations.weather.rain import Rain, StreakBank
 from training.losses import ssim
@@ -40,9 +40,7 @@ def _batch(patch: int = 32, count: int = 2) -> Batch:
 
 def _system(method: PLNLINMethod | None = None, network: nn.Module | None = None, rate: float = 1e-3) -> PLNLINSystem:
     torch.manual_seed(0)
-    system = (method or PLNLINMethod(judge_channels=8)).set_up(Fabric(accelerator="cpu", devices=1), network or PLNLIN(SMALL), rate)
-    assert isinstance(system, PLNLINSystem)
-    return system
+    return set_up(PLNLINSystem, method or PLNLINMethod(judge_channels=8), network or PLNLIN(SMALL), rate)
 
 
 def _weights(network: nn.Module) -> Tensor:
@@ -196,7 +194,7 @@ def test_the_discriminators_of_table_6_and_of_the_manners_have_nearly_the_same_s
     recipe = find_recipe("plnlin-derain")
     sizes = []
     for one in (recipe, with_ablation(recipe, name)):
-        system = one.method.set_up(Fabric(accelerator="cpu", devices=1), PLNLIN(PLNLINConfig()), 1e-4)
+        system = one.method.set_up(fabric(), PLNLIN(PLNLINConfig()), 1e-4)
         sizes.append(sum(parameter.numel() for parameter in system.networks["judge"].parameters()))
     assert sizes[1] == pytest.approx(sizes[0], rel=0.05)
 
