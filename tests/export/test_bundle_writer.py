@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import contextlib
 import json
+from collections.abc import Iterator
 from pathlib import Path
 
 import cv2
 import numpy as np
-import onnx_ir as ir
 import pytest
 
 from export import bundle_writer
 from export.bundle_writer import ExportOptions, export_checkpoint, read_scores, write_bundle
-from export.onnx.graph import export_graph, reference, traced
+from export.onnx.graph import fp32_of, reference
 from export.parity import limits
 from export.parity.cases import PROOF_SIZES, SIZES, drawn_pictures, make_cases, photographs, proof_bytes, read_proof
 from runtime.backends.choose import open_backend
@@ -21,6 +21,8 @@ from runtime.backends.openvino import shared_core
 from runtime.errors import BundleError, CheckpointError, ExportError, ParityError, UsageError
 from runtime.model.bundle import open_bundle
 from runtime.model.manifest import ModelManifest, Score
+from tests.support.export.exporting import small_export
+from tests.support.export.graphs import TracedGraphs
 from tests.support.export.toys import Doubling, Poisoned, Toy, a_checkpoint, in_speckles, speckled
 from training.checkpoint import save_checkpoint
 from training.degradations.degradation import Degraded
@@ -30,32 +32,23 @@ SMALL = ((33, 47), (48, 32), (17, 19))
 
 
 @pytest.fixture(autouse=True)
-def small_pictures(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory) -> None:
-    monkeypatch.setattr(bundle_writer, "SIZES", SMALL)
-    monkeypatch.setattr(bundle_writer, "PROOF_SIZES", SMALL)
-    monkeypatch.setenv("CLEARWAY_CACHE", str(tmp_path_factory.getbasetemp() / "cache"))
+def _small_pictures() -> Iterator[None]:
+    with small_export(sizes=SMALL):
+        yield
 
 
 @pytest.fixture(scope="module")
 def written(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, ModelManifest]:
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(bundle_writer, "SIZES", SMALL)
-        patch.setattr(bundle_writer, "PROOF_SIZES", SMALL)
-        patch.setenv("CLEARWAY_CACHE", str(tmp_path_factory.getbasetemp() / "cache"))
+    with small_export(sizes=SMALL):
         target = tmp_path_factory.mktemp("written") / "derain"
         return target, write_bundle(in_speckles(a_checkpoint()), ExportOptions(target))
 
 
-@pytest.fixture(scope="module")
-def graph() -> ir.Model:
-    return traced(a_checkpoint().build())
-
-
 @pytest.fixture
-def quickly(graph: ir.Model, monkeypatch: pytest.MonkeyPatch) -> None:
+def quickly(graphs: TracedGraphs) -> Iterator[None]:
     """For tests of the writing alone: the graph is not traced again, one engine is enough."""
-    monkeypatch.setattr(bundle_writer, "traced", lambda network: graph.clone())
-    monkeypatch.setattr(bundle_writer, "GATE", ("onnxruntime",))
+    with small_export(graphs.of_checkpoint(), sizes=SMALL, gate=("onnxruntime",)):
+        yield
 
 
 def test_a_bundle_holds_what_it_says(written: tuple[Path, ModelManifest]) -> None:
@@ -99,8 +92,11 @@ def test_the_same_checkpoint_gives_the_same_bytes(written: tuple[Path, ModelMani
         assert (tmp_path / "derain" / path.name).read_bytes() == path.read_bytes(), path.name
 
 
-def test_a_graph_that_is_not_the_network_is_refused_and_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(bundle_writer, "fp32_of", lambda _: export_graph(a_checkpoint(seed=1).build()))
+@pytest.mark.usefixtures("quickly")
+def test_a_graph_that_is_not_the_network_is_refused_and_leaves_nothing(
+    graphs: TracedGraphs, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(bundle_writer, "fp32_of", lambda _: fp32_of(graphs.of_checkpoint(1.5)))
     with pytest.raises(ParityError, match=r"onnxruntime in fp32 does not agree with PyTorch: restored of .* grey levels"):
         write_bundle(in_speckles(a_checkpoint()), ExportOptions(tmp_path / "derain"))
     assert list(tmp_path.iterdir()) == []
@@ -112,7 +108,7 @@ def test_an_interrupted_write_leaves_nothing(tmp_path: Path, monkeypatch: pytest
     def stop(*_: object) -> None:
         raise interruption
 
-    monkeypatch.setattr(bundle_writer, "_gate", stop)
+    monkeypatch.setattr(bundle_writer, "open_backend", stop)
     with pytest.raises((KeyboardInterrupt, ExportError)) as caught:
         write_bundle(in_speckles(a_checkpoint()), ExportOptions(tmp_path / "derain"))
     assert list(tmp_path.iterdir()) == []
@@ -142,7 +138,6 @@ def test_a_failed_replacement_keeps_the_old_bundle(tmp_path: Path, monkeypatch: 
     target = tmp_path / "derain"
     target.mkdir()
     (target / "manifest.json").write_text("old")
-    monkeypatch.setattr(bundle_writer, "_gate", lambda *_: ((), ""))
     rename = Path.rename
 
     def rename_old_only(path: Path, to: Path) -> Path:
@@ -235,10 +230,10 @@ def test_scores_come_from_a_file(tmp_path: Path) -> None:
         read_scores(tmp_path / "none.json")
 
 
-def test_a_model_that_bf16_loses_runs_in_fp32_everywhere(graph: ir.Model, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(bundle_writer, "traced", lambda network: graph.clone())
+def test_a_model_that_bf16_loses_runs_in_fp32_everywhere(graphs: TracedGraphs, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(limits.LIMITS, ("openvino", "bf16"), limits.Limits(psnr_worst_db=100.0))
-    manifest = write_bundle(in_speckles(a_checkpoint()), ExportOptions(tmp_path / "derain"))
+    with small_export(graphs.of_checkpoint(), sizes=SMALL):
+        manifest = write_bundle(in_speckles(a_checkpoint()), ExportOptions(tmp_path / "derain"))
     assert {record.backend: record.precision for record in manifest.parity}["openvino"] == "fp32"
     with contextlib.closing(open_backend(open_bundle(tmp_path / "derain"), "openvino").backend) as backend:
         assert backend.facts.precision == "fp32"

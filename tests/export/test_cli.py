@@ -2,53 +2,52 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
 import json
 import shutil
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from export import bundle_writer
 from export.cli import run
-from export.onnx.graph import export_graph
+from export.onnx.graph import fp32_of
 from export.parity.cases import proof_bytes, read_proof
 from runtime.errors import BackendError, BundleError, MissingExtra, UsageError
 from runtime.model.bundle import sha256_of
+from tests.support.export.exporting import small_export
+from tests.support.export.graphs import TracedGraphs
 from tests.support.export.toys import a_checkpoint
 from training.checkpoint import save_checkpoint
 
-SMALL = ((33, 47), (17, 19))
-
-
-@pytest.fixture(scope="module")
-def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("cache")
-
 
 @pytest.fixture(autouse=True)
-def small_pictures(monkeypatch: pytest.MonkeyPatch, cache: Path) -> None:
-    monkeypatch.setattr(bundle_writer, "SIZES", SMALL)
-    monkeypatch.setattr(bundle_writer, "PROOF_SIZES", SMALL)
-    monkeypatch.setenv("CLEARWAY_CACHE", str(cache))
+def _small_pictures() -> Iterator[None]:
+    with small_export():
+        yield
 
 
 @pytest.fixture(scope="module")
-def exported(tmp_path_factory: pytest.TempPathFactory, cache: Path) -> Path:
-    folder = tmp_path_factory.mktemp("cli")
+def exported(tmp_path_factory: pytest.TempPathFactory, graphs: TracedGraphs) -> tuple[Path, list[str]]:
+    """A bundle made by `clearway export`, and what it printed."""
+    folder, printed = tmp_path_factory.mktemp("cli"), io.StringIO()
     save_checkpoint(folder / "a.safetensors", a_checkpoint())
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(bundle_writer, "SIZES", SMALL)
-        patch.setattr(bundle_writer, "PROOF_SIZES", SMALL)
-        patch.setenv("CLEARWAY_CACHE", str(cache))
-        assert run("export", [str(folder / "a.safetensors"), "-o", str(folder / "derain"), "--json"]) == 0
-    return folder / "derain"
+    with small_export(graphs.of_checkpoint()), contextlib.redirect_stdout(printed):
+        assert run("export", [str(folder / "a.safetensors"), "-o", str(folder / "derain")]) == 0
+    return folder / "derain", printed.getvalue().splitlines()
+
+
+@pytest.fixture(scope="module")
+def bundle(exported: tuple[Path, list[str]]) -> Path:
+    return exported[0]
 
 
 @pytest.fixture
-def copy(exported: Path, tmp_path: Path) -> Path:
-    return Path(shutil.copytree(exported, tmp_path / "derain"))
+def copy(bundle: Path, tmp_path: Path) -> Path:
+    return Path(shutil.copytree(bundle, tmp_path / "derain"))
 
 
 def _sign(bundle: Path) -> None:
@@ -58,24 +57,23 @@ def _sign(bundle: Path) -> None:
     (bundle / "manifest.json").write_text(json.dumps(manifest))
 
 
-def test_export_prints_a_table(exported: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert run("export", [str(exported.parent / "a.safetensors"), "-o", str(tmp_path / "derain")]) == 0
-    lines = capsys.readouterr().out.splitlines()
+def test_export_prints_a_table(exported: tuple[Path, list[str]]) -> None:
+    bundle, lines = exported
     assert lines[0].startswith("derain: fdrnet-edge, ")
     rows = lines[1 + next(place for place, line in enumerate(lines) if line.startswith("backend")) :]
     assert [line.split()[0] for line in rows[:3]] == ["onnxruntime", "openvino", "node-by-node"]
-    assert lines[-1] == f"written: {tmp_path / 'derain'}"
+    assert lines[-1] == f"written: {bundle}"
 
 
-def test_verify_holds_on_what_was_exported(exported: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert run("verify", [str(exported)]) == 0
+def test_verify_holds_on_what_was_exported(bundle: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run("verify", [str(bundle)]) == 0
     rows = {line.split()[0]: line for line in capsys.readouterr().out.splitlines()}
     assert rows["onnxruntime"].endswith("holds")
     assert rows["openvino"].endswith("holds")
 
 
-def test_verify_says_it_in_one_line_for_machines(exported: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert run("verify", [str(exported), "--backend", "onnxruntime", "--json"]) == 0
+def test_verify_says_it_in_one_line_for_machines(bundle: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run("verify", [str(bundle), "--backend", "onnxruntime", "--json"]) == 0
     (line,) = capsys.readouterr().out.splitlines()
     report = json.loads(line)
     assert report["holds"] is True
@@ -84,8 +82,8 @@ def test_verify_says_it_in_one_line_for_machines(exported: Path, capsys: pytest.
     assert verdict["max_levels"] <= 1
 
 
-def test_verify_fails_on_other_weights_behind_matching_hashes(copy: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    (copy / "model.onnx").write_bytes(export_graph(a_checkpoint(seed=1).build()))
+def test_verify_fails_on_other_weights_behind_matching_hashes(copy: Path, capsys: pytest.CaptureFixture[str], graphs: TracedGraphs) -> None:
+    (copy / "model.onnx").write_bytes(fp32_of(graphs.of_checkpoint(1.5)))
     _sign(copy)
     assert run("verify", [str(copy)]) == 1
     printed = capsys.readouterr().out
@@ -111,9 +109,9 @@ def test_verify_does_not_open_a_bundle_with_a_changed_byte(copy: Path) -> None:
         run("verify", [str(copy)])
 
 
-def test_a_backend_that_was_named_must_be_there(exported: Path) -> None:
+def test_a_backend_that_was_named_must_be_there(bundle: Path) -> None:
     with pytest.raises((BackendError, UsageError)):
-        run("verify", [str(exported), "--backend", "abacus"])
+        run("verify", [str(bundle), "--backend", "abacus"])
 
 
 def test_export_without_torch_says_what_to_install(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
-import torch
 
-from benchmarks.measure.exports import woken
 from export.engines.engine import Order, build_engine
 from export.engines.profiles import engines_for
 from export.engines.targets import open_toolchain
@@ -18,23 +17,14 @@ from runtime.engines.record import ANY_GPU, EngineRecord, Profile, Size
 from runtime.errors import ExportError
 from runtime.model.bundle import Bundle
 from tests.support.export.engine_bundles import Part, engine_bundle, graph_of, typed_graph
-from training.networks import NETWORKS as NETWORK_TYPES
-from training.networks import PRESETS
-from training.networks.aigan import AIGANConfig
-from training.networks.fdrnet import FDRNetConfig
-from training.networks.physicsgan import PhysicsGANConfig
-from training.networks.plnlin import PLNLINConfig
+from tests.support.export.graphs import TracedGraphs
+from tests.support.export.toys import EDGE_NETWORKS, SHALLOW_NETWORKS, drawn_network
 
 pytest.importorskip("tensorrt_rtx", reason="tensorrt-rtx-cu13 is not installed")
 
-# The edge presets as they are; the papers' with one block a stage, as all of them take minutes: `make test-all` builds those.
-NETWORKS = {name: (preset.network, preset.config) for name, preset in PRESETS.items() if name.endswith("-edge")} | {
-    "aigan": ("aigan", AIGANConfig(encoder_blocks=1, decoder_blocks=1, generator_blocks=1)),
-    "fdrnet": ("fdrnet", FDRNetConfig(phases=1, fd_layers=1, process_blocks=1, auxiliary_blocks=1)),
-    "physicsgan": ("physicsgan", PhysicsGANConfig(blocks=1)),
-    "plnlin": ("plnlin", PLNLINConfig(stages=(1, 1, 1, 1))),
-}
-FUSED = {"plnlin-edge": 12, "plnlin": 24}
+FUSED = {"plnlin-small": 6, "plnlin-edge": 12, "plnlin": 24}
+HD_STATIC = engines_for([], ["1280x720"], None)[0]
+HD_DYNAMIC = engines_for(["360p", "720p", "1080p"], [], "1-4")[0]
 SMALL = (Profile("small", Size(1, 32, 32), Size(1, 64, 64), Size(2, 96, 96)),)
 FIXED = (Profile("64x64", Size(1, 64, 64), Size(1, 64, 64), Size(1, 64, 64)),)
 BOTH = (*SMALL, Profile("larger", Size(1, 64, 64), Size(1, 128, 128), Size(1, 128, 128)))
@@ -59,30 +49,32 @@ def _built(folder: Path, parts: list[Part], cache: EngineCache, profiles: tuple[
 
 
 @pytest.fixture(scope="module")
-def typed_bundle(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Bundle]:
+def typed_bundle(tmp_path_factory: pytest.TempPathFactory, graphs: TracedGraphs) -> Callable[[str], Bundle]:
     made: dict[str, Bundle] = {}
 
-    def bundle(preset: str) -> Bundle:
-        if preset not in made:
-            name, config = NETWORKS[preset]
-            torch.manual_seed(0)
-            network = woken(NETWORK_TYPES[name][1](config))
-            made[preset] = engine_bundle(tmp_path_factory.mktemp(preset), fp16=typed_graph(network))
-        return made[preset]
+    def bundle(network: str) -> Bundle:
+        if network not in made:
+            made[network] = engine_bundle(tmp_path_factory.mktemp(network), fp16=typed_graph(graphs.of(drawn_network, network)))
+        return made[network]
 
     return bundle
 
 
-@pytest.mark.parametrize(
-    "profiles",
-    [engines_for([], ["1280x720"], None)[0], engines_for(["360p", "720p", "1080p"], [], "1-4")[0]],
-    ids=["static", "dynamic"],
-)
-@pytest.mark.parametrize("preset", NETWORKS)
-def test_every_preset_builds_in_fp16(
-    preset: str, profiles: tuple[Profile, ...], typed_bundle: Callable[[str], Bundle], cache: EngineCache
+def _matrix() -> Iterator[Any]:
+    """Network, profiles. Full sizes are for `make test-all`, and so is plnlin-edge, which is traced and built for minutes."""
+    for name in ("aigan-edge", "fdrnet-edge", "physicsgan-edge", "plnlin-small"):
+        yield pytest.param(name, FIXED, id=f"{name}-small static")
+        yield pytest.param(name, BOTH, id=f"{name}-small dynamic")
+    for name in (*EDGE_NETWORKS, *SHALLOW_NETWORKS):
+        yield pytest.param(name, HD_STATIC, id=f"{name}-static", marks=pytest.mark.slow)
+        yield pytest.param(name, HD_DYNAMIC, id=f"{name}-dynamic", marks=pytest.mark.slow)
+
+
+@pytest.mark.parametrize(("network", "profiles"), list(_matrix()))
+def test_every_network_builds_in_fp16(
+    network: str, profiles: tuple[Profile, ...], typed_bundle: Callable[[str], Bundle], cache: EngineCache
 ) -> None:
-    bundle = typed_bundle(preset)
+    bundle = typed_bundle(network)
     record = build_engine(bundle, _order(profiles=profiles), cache, _quiet).record
     assert set(record.layers) == {"fp16"}  # means and norms of whole pictures are FP32, and no multiplications
     key = record.key
@@ -92,7 +84,7 @@ def test_every_preset_builds_in_fp16(
     assert stored == record
     assert (record.plan_bytes, record.plan_sha256) == (len(plan), hashlib.sha256(plan).hexdigest())
     assert record.parity == ()
-    assert len(record.attention) == FUSED.get(preset, 0)
+    assert len(record.attention) == FUSED.get(network, 0)
     assert all(block.fused for block in record.attention), record.attention
 
 

@@ -21,14 +21,14 @@ import clearway
 from export import bundle_writer
 from export.cli import run
 from export.foreign import graph as foreign_graph
+from export.foreign import importer
 from export.onnx.graph import OPSET
 from runtime.errors import ExportError, MissingExtra, ParityError, UsageError
 from runtime.model.bundle import open_bundle
 from runtime.model.manifest import ModelManifest
 from runtime.picture import Picture
+from tests.support.export.exporting import small_export
 from tests.support.export.foreign_toys import doubling, file_of, saved_beside, u_net, with_functions
-
-SMALL = ((33, 47), (17, 19))
 
 
 class Denoiser(nn.Module):
@@ -90,17 +90,9 @@ class Imported:
         return np.asarray(np.clip(np.rint(answer if self.order == "bgr" else answer[..., ::-1]), 0, 255), np.uint8)
 
 
-@pytest.fixture(scope="module")
-def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("cache")
-
-
 @pytest.fixture(scope="module", autouse=True)
-def _small_pictures(cache: Path) -> Iterator[None]:
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(bundle_writer, "SIZES", SMALL)
-        patch.setattr(bundle_writer, "PROOF_SIZES", SMALL)
-        patch.setenv("CLEARWAY_CACHE", str(cache))
+def _small_pictures() -> Iterator[None]:
+    with small_export():
         yield
 
 
@@ -117,6 +109,25 @@ def saved(tmp_path: Path) -> Path:
 
 def _import(file: Path, *more: str) -> int:
     return run("import-onnx", [str(file), "-o", str(file.parent / "bundle"), "--range", "-1..1", "--order", "rgb", *more])
+
+
+@pytest.fixture(scope="module")
+def _contracts() -> dict[tuple[object, object], ir.Model]:
+    return {}
+
+
+@pytest.fixture
+def quickly(_contracts: dict[tuple[object, object], ir.Model], monkeypatch: pytest.MonkeyPatch) -> None:
+    """For networks of one range and order: the contract around them, which knows their stride and scale only, is traced once."""
+    trace = importer.traced
+
+    def traced_once(network: nn.Module) -> ir.Model:
+        key = (network.stride, network.scale)
+        if key not in _contracts:
+            _contracts[key] = trace(network)
+        return _contracts[key].clone()
+
+    monkeypatch.setattr(importer, "traced", traced_once)
 
 
 @pytest.mark.parametrize("size", [(16, 16), (17, 19), (50, 31), (64, 48)])
@@ -148,6 +159,7 @@ def test_it_went_through_the_same_gate(imported: Imported) -> None:
     assert run("verify", [str(imported.bundle)]) == 0
 
 
+@pytest.mark.usefixtures("quickly")
 def test_what_is_told(tmp_path: Path, saved: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert _import(saved, "--licence", "MIT", "--task", "deblur", "--summary", "Takes shake away", "--version", "3") == 0
     lines = capsys.readouterr().out.splitlines()
@@ -159,12 +171,14 @@ def test_what_is_told(tmp_path: Path, saved: Path, capsys: pytest.CaptureFixture
     assert (manifest.card.licence, manifest.task, manifest.summary, manifest.version) == ("MIT", "deblur", "Takes shake away", "3")
 
 
+@pytest.mark.usefixtures("quickly")
 def test_a_stride_as_said_in_one_line_for_machines(saved: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert _import(saved, "--stride", "8", "--json") == 0
     (line,) = capsys.readouterr().out.splitlines()
     assert json.loads(line)["graph"]["stride"] == 8
 
 
+@pytest.mark.usefixtures("quickly")
 def test_weights_beside_the_file_are_in_the_bundle(tmp_path: Path) -> None:
     saved_beside(u_net(), tmp_path / "model.onnx", "weights.bin")
     assert _import(tmp_path / "model.onnx") == 0
@@ -182,6 +196,7 @@ def test_the_same_file_gives_the_same_bytes(saved: Path) -> None:
     assert {path.name: path.read_bytes() for path in folder.iterdir()} == before
 
 
+@pytest.mark.usefixtures("quickly")
 def test_a_conversion_that_changes_the_answers_is_refused_and_leaves_nothing(saved: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def wrongly(_file: object) -> ModelProto:
         model = u_net()
@@ -195,6 +210,7 @@ def test_a_conversion_that_changes_the_answers_is_refused_and_leaves_nothing(sav
     assert list(saved.parent.iterdir()) == [saved]
 
 
+@pytest.mark.usefixtures("quickly")
 def test_nan_on_real_pictures_only(tmp_path: Path) -> None:
     """Noise has a contrast that few pictures have: what takes the root of contrast − 0.25 passes the first trial and not the gate."""
     nodes = [
@@ -210,6 +226,7 @@ def test_nan_on_real_pictures_only(tmp_path: Path) -> None:
     assert not (tmp_path / "bundle").exists()
 
 
+@pytest.mark.usefixtures("quickly")
 @pytest.mark.parametrize("error", [ir.passes.PreconditionError("it is FLOAT8\nat 0x7f"), RuntimeError("it is FLOAT8")])
 def test_what_fp16_cannot_be_made_of_is_one_line(saved: Path, monkeypatch: pytest.MonkeyPatch, error: Exception) -> None:
     def fails(*_: object) -> None:

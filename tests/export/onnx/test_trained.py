@@ -11,16 +11,15 @@ import pytest
 import torch
 from torch import nn
 
-from export import bundle_writer
 from export.bundle_writer import ExportOptions, export_checkpoint
 from export.onnx.graph import traits_of
 from export.onnx.trained import trained
 from export.parity.cases import PROOF_SIZES, SIZES, clean_sizes, read_proof
-from export.verify import answers
 from export.verify.verify import verify_bundle
 from runtime.bicubic import enlarged
 from runtime.model.manifest import ModelCard, ModelManifest
 from runtime.restorer import load
+from tests.support.export.exporting import small_export
 from tests.support.export.toys import a_checkpoint
 from training.checkpoint import Checkpoint, save_checkpoint
 from training.degradations.description import MixtureText
@@ -48,11 +47,7 @@ def exported(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, ModelManif
     (folder / "photos").mkdir()
     cv2.imwrite(str(folder / "photos" / "a.png"), cv2.resize(photo, (120, 120), interpolation=cv2.INTER_CUBIC))
     save_checkpoint(folder / "sr4.safetensors", _sr4())
-    with pytest.MonkeyPatch.context() as patch:
-        for name in ("SIZES", "PROOF_SIZES"):
-            patch.setattr(bundle_writer, name, SMALL)
-        patch.setattr(answers, "SIZES", SMALL)
-        patch.setenv("CLEARWAY_CACHE", str(folder / "cache"))
+    with small_export(sizes=SMALL):
         manifest = export_checkpoint(folder / "sr4.safetensors", ExportOptions(folder / "bundle", folder / "photos"))
         assert verify_bundle(folder / "bundle", pictures=folder / "photos").holds
     return folder / "bundle", manifest
@@ -90,10 +85,7 @@ def test_its_gate_knows_the_task_and_holds_in_fp16(exported: tuple[Path, ModelMa
 def test_the_checkpoint_in_it_keeps_the_size(exported: tuple[Path, ModelManifest]) -> None:
     """So that it can be trained on, scored and exported again."""
     again = exported[0].with_name("again")
-    with pytest.MonkeyPatch.context() as patch:
-        for name in ("SIZES", "PROOF_SIZES"):
-            patch.setattr(bundle_writer, name, SMALL)
-        patch.setattr(bundle_writer, "GATE", ())
+    with small_export(sizes=SMALL, gate=()):
         manifest = export_checkpoint(exported[0] / "weights.safetensors", ExportOptions(again, exported[0].with_name("photos")))
     assert manifest.files == exported[1].files
 

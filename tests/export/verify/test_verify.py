@@ -7,7 +7,7 @@ import re
 import shutil
 import sys
 from base64 import b64decode
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -15,7 +15,6 @@ import cv2
 import numpy as np
 import pytest
 
-from export import bundle_writer
 from export.bundle_writer import ExportOptions, write_bundle
 from export.cli import run
 from export.parity import cases
@@ -26,41 +25,35 @@ from export.verify.verify import Report, verify_bundle
 from runtime.errors import BackendError, ExportError, MissingExtra, PictureError, UsageError
 from runtime.machine import nvidia
 from runtime.model.bundle import open_bundle, sha256_of
+from tests.support.export.exporting import small_export
+from tests.support.export.graphs import TracedGraphs
 from tests.support.export.toys import a_checkpoint, in_speckles
 from tests.support.export.wrong import Wrong, a_case, flat, halved, moved
 from tests.support.tiny import make_bundle
 
-SMALL = ((33, 47), (17, 19))
-
 
 @pytest.fixture(autouse=True)
-def _small_pictures(monkeypatch: pytest.MonkeyPatch) -> None:
+def _small_pictures(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.setattr(nvidia, "find_gpu", lambda: "no NVIDIA driver")
-    for module in (bundle_writer, cases, answers):
-        monkeypatch.setattr(module, "SIZES", SMALL)
-    monkeypatch.setattr(bundle_writer, "PROOF_SIZES", SMALL)
+    with small_export():
+        yield
+
+
+def _exported(folder: Path, graphs: TracedGraphs, strength: float) -> Path:
+    with small_export(graphs.of_checkpoint(strength), gate=("onnxruntime",)):
+        write_bundle(in_speckles(a_checkpoint(strength)), ExportOptions(folder))
+    return folder
 
 
 @pytest.fixture(scope="module")
-def bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(bundle_writer, "SIZES", SMALL)
-        patch.setattr(bundle_writer, "PROOF_SIZES", SMALL)
-        patch.setattr(bundle_writer, "GATE", ("onnxruntime",))
-        target = tmp_path_factory.mktemp("verify") / "derain"
-        write_bundle(in_speckles(a_checkpoint()), ExportOptions(target))
-    return target
+def bundle(tmp_path_factory: pytest.TempPathFactory, graphs: TracedGraphs) -> Path:
+    return _exported(tmp_path_factory.mktemp("verify") / "derain", graphs, 1.0)
 
 
 @pytest.fixture(scope="module")
-def other(bundle: Path) -> Path:
+def other(bundle: Path, graphs: TracedGraphs) -> Path:
     """Of other weights."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(bundle_writer, "SIZES", SMALL)
-        patch.setattr(bundle_writer, "PROOF_SIZES", SMALL)
-        patch.setattr(bundle_writer, "GATE", ("onnxruntime",))
-        write_bundle(in_speckles(a_checkpoint(seed=1)), ExportOptions(bundle.with_name("other")))
-    return bundle.with_name("other")
+    return _exported(bundle.with_name("other"), graphs, 1.5)
 
 
 def _mixed(bundle: Path, other: Path, names: Sequence[str], target: Path) -> Path:

@@ -12,9 +12,7 @@ import numpy as np
 import onnx
 import onnx_ir as ir
 from onnx import TensorProto, helper, numpy_helper
-from torch import nn
 
-from export.onnx.graph import traced
 from export.onnx.precision import TypedFp16, prepared
 from runtime.model.bundle import MANIFEST, MODEL, MODEL_FP16, Bundle, open_bundle, sha256_of
 from tests.support.tiny import make_bundle
@@ -32,9 +30,9 @@ def engine_bundle(folder: Path, *, fp16: bytes | None = None, fp32: bytes | None
     return open_bundle(folder)
 
 
-def typed_graph(network: nn.Module) -> bytes:
-    """model.fp16.onnx as export makes it, calibrated on one picture."""
-    ready = prepared(traced(network), [np.random.default_rng(0).integers(0, 256, (32, 48, 3), dtype=np.uint8)])
+def typed_graph(traced: ir.Model) -> bytes:
+    """model.fp16.onnx as export makes it of a traced graph, calibrated on one picture."""
+    ready = prepared(traced, [np.random.default_rng(0).integers(0, 256, (32, 48, 3), dtype=np.uint8)])
     written: bytes = ir.to_proto(TypedFp16(ready.fp32)(ready.model).model).SerializeToString()
     return written
 

@@ -13,6 +13,7 @@ import onnx_ir as ir
 from torch import nn
 
 from export.onnx.graph import fp32_of, traced
+from tests.support.export.toys import drawn_network
 
 
 class TracedGraphs:
@@ -33,6 +34,13 @@ class TracedGraphs:
         """What `export_graph` makes of it."""
         return fp32_of(self.of(make, *arguments))
 
+    def of_checkpoint(self, strength: float = 1.0) -> ir.Model:
+        """The graph of `a_checkpoint(strength)`; all of them share one trace."""
+        graph = self.of(drawn_network, "fdrnet-small")
+        tail = graph.graph.initializers["network.tail.weight"].const_value
+        assert tail is not None
+        return with_constant(graph, "network.tail.weight", tail.numpy() * np.float32(strength))
+
     @staticmethod
     def _shared(path: Path, make: Callable[..., nn.Module], arguments: tuple[Any, ...]) -> ir.Model:
         with path.with_suffix(".lock").open("w") as lock:
@@ -47,12 +55,4 @@ def with_constant(graph: ir.Model, name: str, value: float | np.ndarray) -> ir.M
     constant = graph.graph.initializers[name]
     assert constant.const_value is not None
     constant.const_value = ir.tensor(np.full(constant.const_value.shape.numpy(), value, np.float32), name=name)
-    return graph
-
-
-def with_other_weights(graph: ir.Model) -> ir.Model:
-    """The graph of another network: every weight of a convolution is off by a tenth."""
-    for name, value in graph.graph.initializers.items():
-        if value.const_value is not None and len(value.const_value.shape) == 4:
-            with_constant(graph, name, value.const_value.numpy() * np.float32(1.1))
     return graph

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Sequence
 from typing import Any
 
@@ -16,27 +17,40 @@ from export.onnx.trained import Trained
 from runtime.model.manifest import ModelCard
 from training.checkpoint import Checkpoint
 from training.degradations.degradation import Degraded, Light
-from training.networks import NETWORKS, PRESETS, build_network
+from training.networks import NETWORKS, PRESETS
 from training.networks.aigan import AIGANConfig
 from training.networks.fdrnet import FDRNetConfig
 from training.networks.physicsgan import PhysicsGANConfig
+from training.networks.plnlin import PLNLINConfig
 from training.networks.window_attention import WindowBlock
 
 CHANNELS, WINDOW = 32, 4  # of Windowed
-SMALL_FDRNET: dict[str, Any] = {"channels": 8, "phases": 1, "fd_layers": 1, "process_blocks": 1, "auxiliary_blocks": 1, "unshuffle": 4}
 
 
 # A network of each kind, as small as it can be with every kind of layer in it.
 SMALL_NETWORKS: dict[str, tuple[str, Any]] = {
     "aigan-small": ("aigan", AIGANConfig(8, encoder_blocks=1, decoder_blocks=1, generator_blocks=1)),
-    "fdrnet-small": ("fdrnet", FDRNetConfig(**SMALL_FDRNET)),
+    "fdrnet-small": ("fdrnet", FDRNetConfig(8, phases=1, fd_layers=1, process_blocks=1, auxiliary_blocks=1, unshuffle=4)),
     "physicsgan-small": ("physicsgan", PhysicsGANConfig(8, downs=1, blocks=1)),
+    "plnlin-small": ("plnlin", PLNLINConfig(stages=(1,), window=8, unshuffle=4, residual=True)),
+}
+
+
+# The papers' networks with one block a stage: `make test-all` exports and builds all of them (benchmarks/measure/exports.py).
+SHALLOW_NETWORKS: dict[str, tuple[str, Any]] = {
+    "aigan": ("aigan", AIGANConfig(encoder_blocks=1, decoder_blocks=1, generator_blocks=1)),
+    "fdrnet": ("fdrnet", FDRNetConfig(phases=1, fd_layers=1, process_blocks=1, auxiliary_blocks=1)),
+    "physicsgan": ("physicsgan", PhysicsGANConfig(blocks=1)),
+    "plnlin": ("plnlin", PLNLINConfig(stages=(1, 1, 1, 1))),
+}
+EDGE_NETWORKS: dict[str, tuple[str, Any]] = {
+    name: (preset.network, preset.config) for name, preset in PRESETS.items() if name.endswith("-edge")
 }
 
 
 def drawn_network(name: str) -> nn.Module:
-    """A preset or one of `SMALL_NETWORKS`, with drawn weights: the edge presets start as the identity."""
-    network, config = SMALL_NETWORKS[name] if name in SMALL_NETWORKS else (PRESETS[name].network, PRESETS[name].config)
+    """One of the networks above with drawn weights: the edge presets start as the identity."""
+    network, config = (SMALL_NETWORKS | SHALLOW_NETWORKS | EDGE_NETWORKS)[name]
     torch.manual_seed(0)
     built = NETWORKS[network][1](config).eval()
     with torch.no_grad():
@@ -102,13 +116,14 @@ def in_speckles(checkpoint: Checkpoint) -> Trained:
     return Trained(checkpoint, checkpoint.build(), speckled)
 
 
-def a_checkpoint(seed: int = 0) -> Checkpoint:
-    torch.manual_seed(seed)
-    network = build_network("fdrnet", SMALL_FDRNET)
-    with torch.no_grad():  # an FDR-Net starts as the identity, and then all of them are alike
-        network.get_parameter("tail.weight").normal_(0, 0.05)
+def a_checkpoint(strength: float = 1.0) -> Checkpoint:
+    """A small FDR-Net. Another strength, which scales its last convolution, is another network."""
+    network = drawn_network("fdrnet-small")
+    with torch.no_grad():
+        network.get_parameter("tail.weight").mul_(strength)
+    config = dataclasses.asdict(SMALL_NETWORKS["fdrnet-small"][1])
     card = ModelCard(recipe="derain", seed=1, steps=0, data=("nothing",), licence="Apache-2.0", weaknesses=("it was never trained",))
-    return Checkpoint("fdrnet", "fdrnet-edge", SMALL_FDRNET, "derain", "A test", card, network.state_dict())
+    return Checkpoint("fdrnet", "fdrnet-edge", config, "derain", "A test", card, network.state_dict())
 
 
 class Windowed(Toy):
