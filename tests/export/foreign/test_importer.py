@@ -22,6 +22,7 @@ from export import bundle_writer
 from export.cli import run
 from export.foreign import graph as foreign_graph
 from export.foreign import importer
+from export.onnx import graph
 from export.onnx.graph import OPSET
 from runtime.errors import ExportError, MissingExtra, ParityError, UsageError
 from runtime.model.bundle import open_bundle
@@ -119,7 +120,7 @@ def _contracts() -> dict[tuple[object, object], ir.Model]:
 @pytest.fixture
 def quickly(_contracts: dict[tuple[object, object], ir.Model], monkeypatch: pytest.MonkeyPatch) -> None:
     """For networks of one range and order: the contract around them, which knows their stride and scale only, is traced once."""
-    trace = importer.traced
+    trace = graph.traced
 
     def traced_once(network: nn.Module) -> ir.Model:
         key = (network.stride, network.scale)
