@@ -93,22 +93,22 @@ def restore_video(
     the same as that of an undisturbed run. `progress` is called with the frames done and the frames in all, None where that is unknown.
     """
     from runtime.restorer import load
-    from video.restore.video import check_file, engine_threads
+    from video.files.encoding import EncodeOptions
+    from video.files.reading import ReadOptions
+    from video.finish.finish import FinishOptions
+    from video.restore.job import RestoreJob
+    from video.restore.video import engine_threads
     from video.restore.video import restore_video as restore
 
-    origin, goal, removed = Path(source), Path(target), None if show_removed is None else Path(show_removed)
-    # before the seconds that loading a model takes
-    check_file(origin, goal, encode, read, show_removed=removed, resume=resume, overwrite=overwrite)
+    job = RestoreJob(
+        Path(source),
+        Path(target),
+        encode or EncodeOptions(),
+        read or ReadOptions(),
+        finish or FinishOptions(),
+        None if show_removed is None else Path(show_removed),
+        resume,
+        overwrite,
+    )
     with load(model, backend, threads=engine_threads()) as restorer:
-        return restore(
-            origin,
-            goal,
-            restorer,
-            encode,
-            read=read,
-            finish=finish,
-            show_removed=removed,
-            resume=resume,
-            overwrite=overwrite,
-            progress=progress,
-        )
+        return restore(job, restorer, progress=progress)

@@ -12,22 +12,21 @@ import sys
 import time
 from pathlib import Path
 
-from runtime.errors import SourceError, UsageError
 from runtime.guard.guard import GUARDS
 from runtime.restorer import Restorer, load
 from runtime.tiles.tiled import Tile
 from video.color import ASSUMABLE, AssumedColor
 from video.files.encoders import ENCODERS, PRESETS
 from video.files.encoding import PRESET, QUALITY, EncodeOptions
-from video.files.ends import is_file
 from video.files.reading import RawFormat, ReadOptions, parse_rate
 from video.files.sinks.file import CONTAINERS
 from video.files.sources.pipe import PIPE
 from video.files.target import make_folder
 from video.finish.finish import FinishOptions
-from video.restore.folder import FolderReport, goal_of, plan_folder, restore_folder
+from video.restore.folder import FolderPlan, FolderReport, plan_folder, restore_folder
+from video.restore.job import RestoreJob, goal_of, is_picture
 from video.restore.report import PictureReport, VideoReport
-from video.restore.video import check_file, engine_threads, is_picture, restore_picture, restore_video
+from video.restore.video import engine_threads, restore_picture, restore_video
 
 
 def run(word: str, arguments: list[str]) -> int:
@@ -36,37 +35,39 @@ def run(word: str, arguments: list[str]) -> int:
 
         return run_live(word, arguments)
     args = _parser(word).parse_args(arguments)
-    options, read = EncodeOptions(args.encoder, args.quality, args.preset), _read_options(args)
-    finish = FinishOptions(args.strength, steady=args.steady, flicker=args.flicker)
-    source, target = Path(args.input), Path(args.output)
-    if is_file(source) and not source.exists():  # before the seconds that loading a model takes
-        raise SourceError(f"{source}: a video, a picture or a folder was expected, there is nothing; check the path")
-    new: list[Path] = []
-    if source.is_dir():
-        if args.show_removed is not None:
-            raise UsageError(f"--show-removed: a video or a picture was expected with it, {source} is a folder; restore its files singly")
-        plan_folder(source, target, options, resume=args.resume, overwrite=args.force)
-        new = [folder for folder in (target, *target.parents) if not folder.exists()]
-        make_folder(target)
-    else:
-        target = target / goal_of(Path(source.name), options) if target.is_dir() else target
-        check_file(source, target, options, read, show_removed=args.show_removed, resume=args.resume, overwrite=args.force)
-    with _load(args, new) as restorer:
+    job = _job(args)  # before the seconds that loading a model takes
+    plan = plan_folder(job) if job.source.is_dir() else None
+    with _load(args, _make_folders(job.target) if plan else []) as restorer:
         if not args.quiet:
             print(f"{restorer.manifest.name} on {restorer.choice.describe()}", file=sys.stderr)
         with Bar(quiet=args.quiet) as bar:
-            report = _restore(source, target, restorer, options, read, finish, args, bar)
+            report = _restore(plan or job, restorer, bar)
     if args.json or not args.quiet:
         # Standard output may be the video.
         print(
             json.dumps(report.as_dict()) if args.json else summary(report),
-            file=sys.stderr if PIPE in (target, args.show_removed) else sys.stdout,
+            file=sys.stderr if PIPE in job.results else sys.stdout,
         )
     if isinstance(report, FolderReport):
         for path, why in report.failed:
             print(f"clearway: {why if path in why else f'{path}: {why}'}", file=sys.stderr)
         return 1 if report.failed else 0
     return 0
+
+
+def _job(args: argparse.Namespace) -> RestoreJob:
+    source, target, encode = Path(args.input), Path(args.output), EncodeOptions(args.encoder, args.quality, args.preset)
+    if target.is_dir() and not source.is_dir():
+        target /= goal_of(Path(source.name), encode)
+    finish = FinishOptions(args.strength, steady=args.steady, flicker=args.flicker)
+    return RestoreJob(source, target, encode, _read_options(args), finish, args.show_removed, args.resume, args.force)
+
+
+def _make_folders(target: Path) -> list[Path]:
+    """The target and its parents, of which those that were not there are returned."""
+    new = [folder for folder in (target, *target.parents) if not folder.exists()]
+    make_folder(target)
+    return new
 
 
 def _load(args: argparse.Namespace, new: list[Path]) -> Restorer:
@@ -154,47 +155,13 @@ def _read_options(args: argparse.Namespace) -> ReadOptions:
     )
 
 
-def _restore(
-    source: Path,
-    target: Path,
-    restorer: Restorer,
-    options: EncodeOptions,
-    read: ReadOptions,
-    finish: FinishOptions,
-    args: argparse.Namespace,
-    bar: Bar,
-) -> VideoReport | PictureReport | FolderReport:
-    strength: float = args.strength
-    force: bool = args.force
-    if source.is_dir():
-        return restore_folder(
-            source,
-            target,
-            restorer,
-            options,
-            read=read,
-            finish=finish,
-            resume=args.resume,
-            overwrite=force,
-            begins=lambda path: bar.begin(path.name),
-            progress=bar.show,
-        )
-    removed: Path | None = args.show_removed
-    if is_picture(source):
-        return restore_picture(source, target, restorer, strength=strength, show_removed=removed, overwrite=force)
-    bar.begin(source.name)
-    return restore_video(
-        source,
-        target,
-        restorer,
-        options,
-        read=read,
-        finish=finish,
-        show_removed=removed,
-        resume=args.resume,
-        overwrite=force,
-        progress=bar.show,
-    )
+def _restore(job: RestoreJob | FolderPlan, restorer: Restorer, bar: Bar) -> VideoReport | PictureReport | FolderReport:
+    if isinstance(job, FolderPlan):
+        return restore_folder(job, restorer, begins=lambda path: bar.begin(path.name), progress=bar.show)
+    if is_picture(job.source):
+        return restore_picture(job, restorer)
+    bar.begin(job.source.name)
+    return restore_video(job, restorer, progress=bar.show)
 
 
 class Bar:

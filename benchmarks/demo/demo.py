@@ -33,6 +33,7 @@ from video.files.target import make_folder
 from video.frame import Frame
 from video.live.preview import wipe
 from video.pipeline import run_pipeline
+from video.restore.job import RestoreJob
 from video.restore.report import VideoReport
 from video.restore.video import restore_video
 
@@ -106,7 +107,8 @@ def _run(options: DemoOptions, restorer: Restorer, progress: Progress, ready: fl
     progress("drawing", 0, frames)
     clip = RainyClip(options.clip)
     clip.write(out / BEFORE, lambda done: progress("drawing", done, frames))
-    video = restore_video(out / BEFORE, out / AFTER, restorer, overwrite=True, progress=lambda done, _: progress("restoring", done, frames))
+    job = RestoreJob(out / BEFORE, out / AFTER, overwrite=True)
+    video = restore_video(job, restorer, progress=lambda done, _: progress("restoring", done, frames))
     comparison = _Comparison(clip, out)
     comparison.write(lambda done: progress("comparing", done, frames))
     _write_stills(comparison, clip, restorer, out)

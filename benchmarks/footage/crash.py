@@ -33,6 +33,7 @@ from benchmarks.reports.files import crash as table
 from runtime.restorer import load
 from video.files.encoding import EncodeOptions
 from video.files.part import part_of
+from video.restore.job import RestoreJob
 from video.restore.video import restore_video
 
 _PROCESSES = multiprocessing.get_context("forkserver")  # a copy of this process would have its threads' locks, and not the threads
@@ -58,7 +59,7 @@ class Killed:
 def restore(job: Job, says: Connection | None = None, *, resume: bool = False) -> None:
     with load(job.model, job.backend) as restorer:
         say = None if says is None else lambda frames, _: says.send(frames)
-        restore_video(job.source, job.target, restorer, EncodeOptions(job.encoder), resume=resume, progress=say)
+        restore_video(RestoreJob(job.source, job.target, EncodeOptions(job.encoder), resume=resume), restorer, progress=say)
 
 
 def kill(job: Job, at: int, later: float, *, resume: bool = False) -> Killed | None:

@@ -30,6 +30,7 @@ from runtime.restorer import Restorer, load
 from video.color import FrameToPicture, PictureToFrame, read_color
 from video.files.encoding import EncodeOptions
 from video.files.sources.file import open_video
+from video.restore.job import RestoreJob
 from video.restore.video import engine_threads, restore_video
 
 TURNS = 3
@@ -59,9 +60,9 @@ def _there_and_back(decoded: Iterable[av.VideoFrame]) -> Iterable[av.VideoFrame]
 
 def turn(clip: Path, frames: int, restorer: Restorer, passthrough: Restorer, scratch: Path) -> dict[str, Any]:
     ways: dict[str, Callable[[], float]] = {
-        "restored": lambda: restore_video(clip, scratch / "restored.mp4", restorer, overwrite=True).fps,
+        "restored": lambda: restore_video(RestoreJob(clip, scratch / "restored.mp4", overwrite=True), restorer).fps,
         "bare": lambda: bare_loop(clip, scratch / "bare.mp4"),
-        "identity": lambda: restore_video(clip, scratch / "same.mp4", passthrough, overwrite=True).fps,
+        "identity": lambda: restore_video(RestoreJob(clip, scratch / "same.mp4", overwrite=True), passthrough).fps,
     }
     alone = alone_ms(clip, restorer, scratch)
     fps, spent = {"bound": len(os.sched_getaffinity(0)) / sum(alone.values()) * 1e3}, {"bound": sum(alone.values())}

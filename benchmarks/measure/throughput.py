@@ -19,6 +19,7 @@ from runtime.model.bundle import WEIGHTS
 from runtime.restorer import Restorer
 from video.files.encoding import EncodeOptions
 from video.files.sources.file import open_video
+from video.restore.job import RestoreJob
 from video.restore.video import restore_video
 
 _OBVIOUS_FRAMES = 12
@@ -50,7 +51,7 @@ def measure_throughput(clip: Path, restorer: Restorer, scratch: Path) -> Through
     options = EncodeOptions()
     with open_video(clip) as video:
         restorer(next(iter(video)).image)  # compiled and warm before the clock runs
-    report = restore_video(clip, scratch / "restored.mp4", restorer, options, overwrite=True)
+    report = restore_video(RestoreJob(clip, scratch / "restored.mp4", options, overwrite=True), restorer)
     cpu_ms = alone_ms(clip, restorer, scratch)
     cores = len(os.sched_getaffinity(0))
     bound = cores / sum(cpu_ms.values()) * 1e3

@@ -1,4 +1,4 @@
-"""Owns the words for what a video is made from and how, by which one that is unfinished is told from others; knows nothing of frames."""
+"""Describes what a result is made from and how, so that an unfinished one is only continued by the same job. Does not know frames."""
 
 from __future__ import annotations
 
@@ -8,26 +8,25 @@ from pathlib import Path
 
 from runtime.model.bundle import MODEL
 from runtime.restorer import Restorer
-from video.files.encoding import EncodeOptions
 from video.files.numbered import Numbered
-from video.files.reading import ReadOptions
-from video.finish.finish import FinishOptions
+from video.restore.job import RestoreJob
 
 _ENDS = 1 << 20  # bytes of the head and of the tail of a file that are looked at: hashing all of a day's video takes minutes
 
 
-def made_from(source: Path, read: ReadOptions, restorer: Restorer, finish: FinishOptions, options: EncodeOptions) -> dict[str, str]:
+def made_from(job: RestoreJob, restorer: Restorer) -> dict[str, str]:
+    """The keys are stored beside unfinished results: a new one makes those of earlier versions another job's."""
     manifest, engine = restorer.manifest, restorer.choice.backend.facts
     return {
-        "source": _of_files(source),
-        "assumed colour": str(read.assume),
-        "deinterlace": str(read.deinterlace),
-        "frames a second": str(read.rate),
+        "source": _of_files(job.source),
+        "assumed colour": str(job.read.assume),
+        "deinterlace": str(job.read.deinterlace),
+        "frames a second": str(job.read.rate),
         "model": f"{manifest.name} {manifest.version} {manifest.files[MODEL][:16]}",
         "engine": f"{engine.name} {engine.precision}",
-        "strength": f"{finish.strength:g}",
-        "steady": str(finish.steady),
-        "encoder": options.describe(),
+        "strength": f"{job.finish.strength:g}",
+        "steady": str(job.finish.steady),
+        "encoder": job.encode.describe(),
         "Clearway": version("clearway"),
     }
 

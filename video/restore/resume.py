@@ -1,10 +1,10 @@
-"""Owns the unfinished parts of one video's results, which go on together at the end of the shorter one; knows nothing of networks."""
+"""The unfinished parts of one video's results, which continue together at the end of the shorter one. Does not know networks."""
 
 from __future__ import annotations
 
 import contextlib
 import itertools
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from fractions import Fraction
 from pathlib import Path
 from types import TracebackType
@@ -14,21 +14,22 @@ from video.files.part import Part, to_go_on
 from video.files.segments import in_segments
 from video.files.sinks.file import VideoSink
 from video.frame import Frame
+from video.restore.job import RestoreJob
 
 
-class Resumable:
-    """A context manager, which holds the parts' locks. Without `targets` there is nothing to go on with."""
+class ResumableResults:
+    """A context manager, which holds the parts' locks. `made`: what they are made from, and how (video/restore/made.py)."""
 
-    def __init__(self, targets: Sequence[Path], made: dict[str, str], *, resume: bool, overwrite: bool) -> None:
-        self._asked = resume
-        self._parts = {target: Part(target, made, resume=resume, overwrite=overwrite) for target in targets}
+    def __init__(self, job: RestoreJob, made: dict[str, str]) -> None:
+        self._asked = job.resume
+        self._parts = {target: Part(target, made, resume=job.resume, overwrite=job.overwrite) for target in job.resumable}
         self._locks = contextlib.ExitStack()
-        self.done: list[Fraction] = []  # when each frame is shown that an earlier run made
+        self.done: list[Fraction] = []  # when each frame that an earlier run made is shown
 
     def part(self, target: Path) -> Part | None:
         return self._parts.get(target)
 
-    def __enter__(self) -> Resumable:
+    def __enter__(self) -> ResumableResults:
         with self._locks:  # of the first, if the second cannot be had
             for part in self._parts.values():
                 self._locks.enter_context(part)
@@ -48,7 +49,7 @@ class Resumable:
             value.add_note(f"{names}: what is finished so far, which plays; {to_go_on(left[0].target)}")
 
     def catch_up(self, video: VideoSource, sinks: Iterable[FrameSink]) -> None:
-        """Writes what the parts have into their sinks, and passes over it in the source."""
+        """Copies what the parts have into their sinks, and skips it in the source."""
         if not self.done:
             return
         files = [sink for sink in sinks if isinstance(sink, VideoSink)]

@@ -1,4 +1,4 @@
-"""Owns restoring one video or one picture; knows nothing of terminals or of folders.
+"""Restores one video or one picture. Does not know terminals or folders.
 
 A file gets the target's name only when it is whole. What an unfinished video has of whole segments stays beside it (video/files/part.py).
 """
@@ -8,29 +8,26 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 
-from runtime.errors import BackendError, PictureError, SourceError, UsageError
-from runtime.files.pictures import DESCRIBED_SUFFIXES, PICTURE_SUFFIXES, left_behind, read_picture, write_picture
+from runtime.errors import BackendError, PictureError, SourceError
+from runtime.files.pictures import DESCRIBED_SUFFIXES, left_behind, read_picture, write_picture
 from runtime.machine.processor import usable_cores
 from runtime.model.manifest import MINIMUM_SIDE
 from runtime.restorer import Restored, Restorer
 from runtime.timing import StageTimes
-from video.files.encoding import EncodeOptions
-from video.files.ends import FrameSink, VideoSource, check_ends, is_file, open_sink, open_source
-from video.files.reading import ReadOptions
-from video.files.sources.pipe import PIPE
-from video.files.target import check_target
-from video.finish.finish import Finish, FinishOptions
-from video.finish.strength import at_strength, check_strength, processed_by
+from video.files.ends import FrameSink, VideoSource, is_file, open_sink, open_source
+from video.finish.finish import Finish
+from video.finish.strength import at_strength, processed_by
 from video.frame import Frame, VideoInfo
 from video.pipeline import run_pipeline
+from video.restore.job import RestoreJob
 from video.restore.made import made_from
 from video.restore.report import PictureReport, VideoReport, notes_of
-from video.restore.resume import Resumable
+from video.restore.resume import ResumableResults
 
 _LAYER = "What was removed, 128 + half the difference"
 
@@ -47,44 +44,25 @@ def engine_threads() -> int | None:
     return None if cores < 4 else cores - cores // 4
 
 
-def restore_video(
-    source: Path,
-    target: Path,
-    restorer: Restorer,
-    options: EncodeOptions | None = None,
-    *,
-    read: ReadOptions | None = None,
-    finish: FinishOptions | None = None,
-    show_removed: Path | None = None,
-    resume: bool = False,
-    overwrite: bool = False,
-    progress: Progress | None = None,
-) -> VideoReport:
-    """`show_removed` names a second video of the same times: what was taken out of each frame of the first, around mid-grey.
-
-    `resume` goes on where an earlier call ended before its end, and gives the result that it would have given.
-    """
-    options, read, finish = options or EncodeOptions(), read or ReadOptions(), finish or FinishOptions()
+def restore_video(job: RestoreJob, restorer: Restorer, *, progress: Progress | None = None) -> VideoReport:
     times, before, started = StageTimes(), restorer.guard.done(), time.perf_counter()
-    after, said = Finish(finish, times), processed_by(restorer.manifest, finish.strength)
-    check_file(source, target, options, read, show_removed=show_removed, resume=resume, overwrite=overwrite)
-    results = {target: said} if show_removed is None else {target: said, show_removed: f"{_LAYER}. {said}"}
-    made = partial(made_from, source, read, restorer, finish, options)
+    after, comment = Finish(job.finish, times), processed_by(restorer.manifest, job.finish.strength)
+    comments = dict(zip(job.results, (comment, f"{_LAYER}. {comment}"), strict=False))
     with (
-        open_source(source, read, copies=is_file(target)) as video,
-        _resumable(source, results, made, resume=resume, overwrite=overwrite) as job,
+        open_source(job.source, job.read, copies=is_file(job.target)) as video,
+        ResumableResults(job, made_from(job, restorer) if job.resumable else {}) as parts,
         contextlib.ExitStack() as opened,
     ):
         info = _enlarged(video, restorer.manifest.graph.scale)
-        open_ = partial(open_sink, info=info, options=options, source=video, overwrite=overwrite)
+        open_ = partial(open_sink, info=info, options=job.encode, source=video, overwrite=job.overwrite)
         sinks = [
-            opened.enter_context(open_(path, copies=path == target, comment=comment, part=job.part(path)))
-            for path, comment in results.items()
+            opened.enter_context(open_(path, copies=path == job.target, comment=comment, part=parts.part(path)))
+            for path, comment in comments.items()
         ]
-        job.catch_up(video, sinks)
+        parts.catch_up(video, sinks)
         run_pipeline(
-            job.frames(video),
-            partial(_restored, source, restorer),
+            parts.frames(video),
+            partial(_restored, job.source, restorer),
             partial(_write, sinks),
             workers=restorer.choice.backend.depth,
             after=partial(_finished, after),
@@ -93,14 +71,8 @@ def restore_video(
         )
     if progress is not None:
         progress(sinks[0].done, video.info.frames)
-    report = _report(video, sinks[0], restorer, after, kept=len(job.done), seconds=time.perf_counter() - started, times=times)
-    return dataclasses.replace(report, notes=(*job.notes(), *report.notes, *restorer.guard.notes(before)))
-
-
-def _resumable(source: Path, results: Iterable[Path], made: Callable[[], dict[str, str]], *, resume: bool, overwrite: bool) -> Resumable:
-    """A pipe cannot be read again."""
-    files = [] if source == PIPE else [result for result in results if is_file(result)]
-    return Resumable(files, made() if files else {}, resume=resume, overwrite=overwrite)
+    report = _report(video, sinks[0], restorer, after, kept=len(parts.done), seconds=time.perf_counter() - started, times=times)
+    return dataclasses.replace(report, notes=(*parts.notes(), *report.notes, *restorer.guard.notes(before)))
 
 
 def _restored(source: Path, restorer: Restorer, frame: Frame) -> tuple[Frame, Restored]:
@@ -127,13 +99,13 @@ def _enlarged(video: VideoSource, scale: int) -> VideoInfo:
     info = video.info
     if min(info.width, info.height) < MINIMUM_SIDE:
         size = f"{info.width}×{info.height}"
-        raise SourceError(f"{video.path}: at least {MINIMUM_SIDE}×{MINIMUM_SIDE} pixels were expected, {size} came; use a larger video")
+        raise SourceError(f"{video.path}: expected at least {MINIMUM_SIDE}×{MINIMUM_SIDE} pixels, got {size}; use a larger video")
     return dataclasses.replace(info, width=info.width * scale, height=info.height * scale)
 
 
 @contextmanager
 def _named(what: str) -> Iterator[None]:
-    """A restorer knows only of an array; which one it was is said here."""
+    """Names the frame or file in the error: a restorer knows only an array."""
     try:
         yield
     except (BackendError, PictureError) as error:
@@ -165,25 +137,17 @@ def _report(
     )
 
 
-def restore_picture(
-    source: Path,
-    target: Path,
-    restorer: Restorer,
-    *,
-    strength: float = 1,
-    show_removed: Path | None = None,
-    overwrite: bool = False,
-) -> PictureReport:
+def restore_picture(job: RestoreJob, restorer: Restorer) -> PictureReport:
+    """Of the job's `finish` only the strength counts."""
     started, before = time.perf_counter(), restorer.guard.done()
-    check_strength(strength)
-    check_file(source, target, show_removed=show_removed, overwrite=overwrite)
+    source, target, strength = job.source, job.target, job.finish.strength
     picture = read_picture(source)
     notes = [f"not carried over: {what}" for what in left_behind(source)]
     with _named(str(source)):
         restored = at_strength(restorer(picture), strength)
     image = restored.image
-    if show_removed is not None:
-        write_picture(show_removed, restored.removed)
+    if job.show_removed is not None:
+        write_picture(job.show_removed, restored.removed)
     write_picture(target, image, processed_by(restorer.manifest, strength))
     if target.suffix.lower() not in DESCRIBED_SUFFIXES:
         notes.append(f"{target.suffix} has no place for the words that it was restored (.png, .jpg and .webp have)")
@@ -198,30 +162,3 @@ def restore_picture(
         backend=restorer.choice.describe(),
         notes=(*notes, *restorer.guard.notes(before)),
     )
-
-
-def is_picture(path: Path) -> bool:
-    return path.suffix.lower() in PICTURE_SUFFIXES and is_file(path)
-
-
-def check_file(
-    source: Path,
-    target: Path,
-    options: EncodeOptions | None = None,
-    read: ReadOptions | None = None,
-    *,
-    show_removed: Path | None = None,
-    resume: bool = False,
-    overwrite: bool,
-) -> None:
-    """All that is wrong with the names of one file's results, said before the seconds that loading a model takes."""
-    results = [target] if show_removed is None else [target, show_removed]
-    for result in results:
-        if is_picture(source):
-            if resume:
-                raise UsageError(f"--resume: a video or a folder was expected with it, {source} is a picture; leave it out")
-            check_target(result, sorted(PICTURE_SUFFIXES), source=source, overwrite=overwrite)
-        else:
-            check_ends(source, result, options or EncodeOptions(), read or ReadOptions(), resume=resume, overwrite=overwrite)
-    if show_removed is not None and show_removed.resolve() == target.resolve():
-        raise UsageError(f"{target}: two names were expected, the restored file and what was removed have one; give one of them another")

@@ -20,6 +20,7 @@ from types import FrameType
 
 from tests.support.video.restoring import restorer
 from video.pipeline import run_pipeline
+from video.restore.job import RestoreJob
 from video.restore.video import restore_video
 
 LEFT_BEHIND = 99
@@ -45,7 +46,7 @@ def interrupted(source: Path, target: Path, moment: int) -> int:
 
     sys.setprofile(count)
     try:
-        restore_video(source, target, restorer())
+        restore_video(RestoreJob(source, target), restorer())
     except KeyboardInterrupt:
         return LEFT_BEHIND if any(thread.name.startswith("clearway-") and thread.is_alive() for thread in threading.enumerate()) else 130
     return 0

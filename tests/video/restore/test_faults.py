@@ -20,7 +20,7 @@ from av.video.stream import VideoStream
 from runtime.errors import ClearwayError, SinkError, SourceError, SourceLost
 from tests.support.video.clips import MS, Clip, moving, packets, read, tone
 from tests.support.video.faults import CORPUS, FRAMES, PICTURE, SOUND, Fault, cut, flips, foreign, hole, hours_away, noisy, whole, zeros
-from tests.support.video.restoring import restorer
+from tests.support.video.restoring import do_video, restorer
 from tests.support.video.servers import Server, sends, stream
 from video.files.reading import ReadOptions
 from video.files.sinks.file import VideoSink
@@ -31,7 +31,6 @@ from video.frame import Frame
 from video.live.sources.source import CapturedPicture, DroppedFrame
 from video.live.sources.stream import StreamSource
 from video.restore.report import VideoReport
-from video.restore.video import restore_video
 
 SEEDS = range(6)
 # FFmpeg writes no transport stream of H.264 or H.265 without a start code in it, and at 5 there is none left.
@@ -70,7 +69,7 @@ def outcome(bad: Path, target: Path) -> VideoReport | None:
 
 def _restored(bad: Path, target: Path) -> tuple[VideoReport | None, str]:
     try:
-        return restore_video(bad, target, restorer()), ""
+        return do_video(bad, target, restorer()), ""
     except ClearwayError as error:
         return None, str(error)
 
@@ -143,7 +142,7 @@ def test_a_size_that_changes_is_refused(tmp_path: Path) -> None:
     bad = tmp_path / "in.ts"
     bad.write_bytes(stream(25) + stream(25, size=(128, 80), start=25 * 3600))
     with pytest.raises(SourceError, match=r"96×64 was expected throughout, frame 25 is 128×80; cut the video there"):
-        restore_video(bad, tmp_path / "out.mp4", restorer())
+        do_video(bad, tmp_path / "out.mp4", restorer())
     assert not (tmp_path / "out.mp4").exists()
 
 
@@ -161,7 +160,7 @@ def test_times_that_jump_back_are_refused(tmp_path: Path) -> None:
     bad = tmp_path / "in.ts"
     bad.write_bytes(stream(50, start=90000) + stream(50))
     with pytest.raises(SourceError, match=r"times that rise were expected, after 2\.96 s they jump back to 0\.00 s"):
-        restore_video(bad, tmp_path / "out.mp4", restorer())
+        do_video(bad, tmp_path / "out.mp4", restorer())
     assert not (tmp_path / "out.mp4").exists()
 
 

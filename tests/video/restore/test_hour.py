@@ -12,8 +12,7 @@ from av.audio.stream import AudioStream
 from av.video.stream import VideoStream
 
 from tests.support.video.clips import MS, moving, tone
-from tests.support.video.restoring import restorer
-from video.restore.video import restore_video
+from tests.support.video.restoring import do_video, restorer
 
 SECONDS = 3600
 # Of the picture; of the sound, and of one packet of it. ALAC has four times the samples of AAC in a packet: a quarter of the work.
@@ -67,7 +66,7 @@ def times(path: Path) -> tuple[Times, Times]:
 
 @pytest.mark.parametrize("suffix", [".mp4", ".mov", ".mkv"])
 def test_picture_and_sound_stay_together_for_an_hour(hour: Path, tmp_path: Path, suffix: str) -> None:
-    report = restore_video(hour, tmp_path / f"out{suffix}", restorer())
+    report = do_video(hour, tmp_path / f"out{suffix}", restorer())
     seen, heard = times(hour)
     assert seen == [pts * TICK for pts in SHOWN]
     assert len(heard) > 42_000

@@ -18,15 +18,13 @@ from runtime.errors import BackendError, SinkError, SourceError, UsageError
 from tests.support.files import full_disk, names
 from tests.support.tiny import make_bundle
 from tests.support.video.clips import STEADY, Clip, moving
-from tests.support.video.restoring import failing, picture, restorer
+from tests.support.video.restoring import do_folder, do_video, failing, picture, restorer
 from video.files.encoding import EncodeOptions
 from video.files.part import Part, part_of
 from video.files.reading import ReadOptions
 from video.files.sources.pipe import PIPE
 from video.finish.finish import FinishOptions
-from video.restore.folder import restore_folder
 from video.restore.report import VideoReport
-from video.restore.video import restore_video
 
 LONG = tuple(range(0, 100 * 512, 512))
 OFTEN = {"preset": "superfast", "bf": "2", "qp": "12", "g": "10"}
@@ -49,17 +47,17 @@ def stopping(at: int) -> Callable[[int, int | None], None]:
 
 def stop(source: Path, target: Path, at: int = 60, **asked: Any) -> Stopped:
     with pytest.raises(Stopped) as caught:
-        restore_video(source, target, restorer(lambda p: 255 - p), progress=stopping(at), **asked)
+        do_video(source, target, restorer(lambda p: 255 - p), progress=stopping(at), **asked)
     return caught.value
 
 
 def go_on(source: Path, target: Path, **asked: Any) -> VideoReport:
-    return restore_video(source, target, restorer(lambda p: 255 - p), resume=True, **asked)
+    return do_video(source, target, restorer(lambda p: 255 - p), resume=True, **asked)
 
 
 def whole(source: Path, target: Path, **asked: Any) -> Path:
     """What an undisturbed run gives."""
-    restore_video(source, target, restorer(lambda p: 255 - p), **asked)
+    do_video(source, target, restorer(lambda p: 255 - p), **asked)
     return target
 
 
@@ -199,13 +197,13 @@ def test_a_full_disk_costs_the_last_segment(tmp_path: Path, clip: Path, suffix: 
 
 def test_a_folder_that_takes_no_files(clip: Path) -> None:
     with pytest.raises(SinkError, match=r"^/proc/out\.mp4: cannot be written: No such file or directory"):
-        restore_video(clip, Path("/proc/out.mp4"), restorer())
+        do_video(clip, Path("/proc/out.mp4"), restorer())
 
 
 @pytest.mark.parametrize("error", [BackendError("the engine broke"), KeyboardInterrupt(), SystemExit(143)])
 def test_whatever_ends_it_leaves_what_is_whole(tmp_path: Path, clip: Path, error: BaseException) -> None:
     with pytest.raises(type(error)) as caught:
-        restore_video(clip, tmp_path / "out.mp4", failing(70, error))
+        do_video(clip, tmp_path / "out.mp4", failing(70, error))
     assert caught.value.__notes__ == [f"{part_of(tmp_path / 'out.mp4')}: {WORDS}"]
     assert playable(part_of(tmp_path / "out.mp4")) >= 50
 
@@ -214,7 +212,7 @@ def test_a_source_that_breaks_off(tmp_path: Path) -> None:
     source = Clip(pts=LONG, container_options={"movflags": "faststart"}).make(tmp_path / "in.mp4")
     source.write_bytes(source.read_bytes()[:-3000])
     with pytest.raises(SourceError, match=r"breaks off after frame \d+") as caught:
-        restore_video(source, tmp_path / "out.mp4", restorer())
+        do_video(source, tmp_path / "out.mp4", restorer())
     assert caught.value.__notes__ == [f"{part_of(tmp_path / 'out.mp4')}: {WORDS}"]
 
 
@@ -225,7 +223,7 @@ def test_a_part_is_not_replaced_unasked(tmp_path: Path, clip: Path) -> None:
     with pytest.raises(UsageError, match=r"an unfinished part of out\.mp4 is there; go on with it: --resume .* or begin .*--force"):
         whole(clip, target)
     assert part_of(target).read_bytes() == before
-    report = restore_video(clip, target, restorer(lambda p: 255 - p), overwrite=True)
+    report = do_video(clip, target, restorer(lambda p: 255 - p), overwrite=True)
     assert report.frames == len(LONG)
     assert not report.notes[0].startswith("gone on")
     assert names(tmp_path) == ["in.mp4", "out.mp4"]
@@ -266,7 +264,7 @@ def test_a_part_of_another_source_or_model(tmp_path: Path, clip: Path) -> None:
     stop(clip, target)
     other.manifest.files["model.onnx"] = "1"
     with pytest.raises(UsageError, match=r"model 'fake 1 0' then, 'fake 1 1' now"):
-        restore_video(clip, target, other, resume=True)
+        do_video(clip, target, other, resume=True)
     changed = Clip(pts=LONG, metadata={"title": "another"}).make(tmp_path / "in.mp4")
     with pytest.raises(UsageError, match=r"source '\d+ bytes \w+' then, '\d+ bytes \w+' now"):
         go_on(changed, target)
@@ -285,7 +283,7 @@ def test_a_part_is_not_restored_onto_itself(tmp_path: Path, clip: Path) -> None:
     before = source.read_bytes()
     for resume, overwrite in ((False, False), (True, False), (False, True)):
         with pytest.raises(UsageError, match="its unfinished part is the input"):
-            restore_video(source, tmp_path / "out.mp4", restorer(), resume=resume, overwrite=overwrite)
+            do_video(source, tmp_path / "out.mp4", restorer(), resume=resume, overwrite=overwrite)
     assert source.read_bytes() == before
 
 
@@ -294,7 +292,7 @@ def test_only_one_process_writes_a_part(tmp_path: Path, clip: Path) -> None:
     with Part(target, {}, resume=False, overwrite=False):
         for resume in (False, True):
             with pytest.raises(UsageError, match=r"out\.unfinished\.mp4: another process is writing it"):
-                restore_video(clip, target, restorer(), resume=resume)
+                do_video(clip, target, restorer(), resume=resume)
     assert names(tmp_path) == ["in.mp4"]
     assert whole(clip, target).exists()
 
@@ -317,14 +315,14 @@ def test_a_folder_goes_on(tmp_path: Path, clip: Path) -> None:
     Clip(pts=STEADY).make(source / "d.mp4")
     expected = contents(whole(clip, tmp_path / "whole.mp4"))
     with pytest.raises(Stopped):  # in c, the only one that is as long
-        restore_folder(source, target, restorer(lambda p: 255 - p), progress=stopping(60))
+        do_folder(source, target, restorer(lambda p: 255 - p), progress=stopping(60))
     assert names(target) == ["a/one.png", "b.mp4", "c.unfinished.mp4", "c.unfinished.mp4.json"]
     complete = [(target / name).stat().st_mtime_ns for name in ("a/one.png", "b.mp4")]
     with pytest.raises(UsageError, match=r"an unfinished part of c\.mp4 is there"):
-        restore_folder(source, target, restorer())
+        do_folder(source, target, restorer())
     with pytest.raises(UsageError, match="leave one of them out"):
-        restore_folder(source, target, restorer(), resume=True, overwrite=True)
-    report = restore_folder(source, target, restorer(lambda p: 255 - p), resume=True)
+        do_folder(source, target, restorer(), resume=True, overwrite=True)
+    report = do_folder(source, target, restorer(lambda p: 255 - p), resume=True)
     assert ([Path(one.target).name for one in report.done], report.there) == (["c.mp4", "d.mp4"], 2)
     assert report.done[0].notes[0].startswith("gone on with after 50 frames,")
     assert not any("nothing to go on with" in note for note in report.done[1].notes)
@@ -336,7 +334,7 @@ def test_a_folder_goes_on(tmp_path: Path, clip: Path) -> None:
 def test_a_failure_in_a_folder_says_how_to_go_on(tmp_path: Path, clip: Path) -> None:
     (tmp_path / "in").mkdir()
     clip.rename(tmp_path / "in" / "c.mp4")
-    report = restore_folder(tmp_path / "in", tmp_path / "out", failing(70, BackendError("the engine broke")))
+    report = do_folder(tmp_path / "in", tmp_path / "out", failing(70, BackendError("the engine broke")))
     ((_, why),) = report.failed
     assert why.endswith(f"the engine broke; {tmp_path / 'out' / 'c.unfinished.mp4'}: {WORDS}")
 
@@ -354,4 +352,4 @@ def test_numbered_pictures_into_a_file(tmp_path: Path) -> None:
 def test_what_cannot_be_gone_on_with(tmp_path: Path, clip: Path) -> None:
     for source, target in ((PIPE, tmp_path / "out.mp4"), (clip, PIPE), (clip, tmp_path / "%d.png")):
         with pytest.raises(UsageError, match=r"--resume: a file or numbered pictures were expected that become a file"):
-            restore_video(source, target, restorer(), resume=True)
+            do_video(source, target, restorer(), resume=True)
