@@ -1,5 +1,5 @@
 """Owns the words of this room: `models`, `doctor`, `engines`. Turns arguments into one call and answers into text; knows nothing of how
-they come about. What `engines` says is in runtime/engines/cli.py, what `doctor` says in runtime/doctor/words.py."""
+they come about. What `engines` says is in runtime/engines/cli.py, what `doctor` says in runtime.doctor.report_text.py."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import dataclasses
 import json
 import textwrap
 
-from runtime.doctor import words
+from runtime.doctor import report_text
 from runtime.doctor.report import examine
 from runtime.engines import cli as engine_words
 from runtime.model.bundle import open_bundle
@@ -51,7 +51,7 @@ def _doctor(arguments: list[str]) -> int:
     options = parser.parse_args(arguments)
     with StatusLine() as status:
         report = examine(lambda step: status.show(f"looking at {step} …"))
-    print(json.dumps(dataclasses.asdict(report)) if options.json else words.text(report))
+    print(json.dumps(dataclasses.asdict(report)) if options.json else report_text.text(report))
     return report.exit_code
 
 

@@ -21,7 +21,7 @@ from runtime.model.bundle import open_bundle
 from runtime.model.manifest import MINIMUM_SIDE, ModelManifest
 from runtime.model.zoo import find
 from runtime.picture import Picture, Tensors
-from runtime.tiles.tiled import Tile, Tiled, check_tile
+from runtime.tiles.tiled import TiledBackend, TileSide, check_tile
 from runtime.timing import StageTimes
 
 
@@ -55,7 +55,9 @@ class Restorer:
     holds any more is used for a later one, so that a video of any length takes no more than a few frames.
     """
 
-    def __init__(self, manifest: ModelManifest, choice: BackendChoice, tiled: Tiled, guard: Guard, *, interference: bool = False) -> None:
+    def __init__(
+        self, manifest: ModelManifest, choice: BackendChoice, tiled: TiledBackend, guard: Guard, *, interference: bool = False
+    ) -> None:
         if interference and "interference" not in manifest.graph.outputs:
             raise UsageError(
                 f"{manifest.name} does not separate the interference; `removed` of a result has what any network took out, in that coding"
@@ -164,7 +166,7 @@ def load(
     threads: int | None = None,
     mode: str = "latency",
     exact: bool = False,
-    tile: Tile = "auto",
+    tile: TileSide = "auto",
     guard: str = "repair",
     guard_every: int = 1,
 ) -> Restorer:
@@ -173,7 +175,7 @@ def load(
     bundle = open_bundle(find(model))
     check_tile(bundle.manifest.graph, tile)
     choice = open_backend(bundle, backend, engine)
-    tiled = Tiled(bundle.manifest, choice.backend, tile, mode)
+    tiled = TiledBackend(bundle.manifest, choice.backend, tile, mode)
     return Restorer(bundle.manifest, choice, tiled, open_guard(bundle, choice, engine, watch, tile), interference=interference)
 
 

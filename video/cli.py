@@ -14,7 +14,7 @@ from pathlib import Path
 
 from runtime.guard.guard import GUARDS
 from runtime.restorer import Restorer, load
-from runtime.tiles.tiled import Tile
+from runtime.tiles.tiled import TileSide
 from video.color import ASSUMABLE, AssumedColor
 from video.files.encoders import ENCODERS, PRESETS
 from video.files.encoding import PRESET, QUALITY, EncodeOptions
@@ -115,7 +115,7 @@ def _parser(word: str) -> argparse.ArgumentParser:
     return parser
 
 
-def _tile(text: str) -> Tile:
+def _tile(text: str) -> TileSide:
     if text in ("auto", "none"):
         return "auto" if text == "auto" else None
     if not text.isascii() or not text.isdigit():

@@ -27,7 +27,7 @@ from runtime.backends.choose import open_backend
 from runtime.backends.protocol import EngineOptions
 from runtime.model.bundle import Bundle
 from runtime.tiles.geometry import plan_tiles
-from runtime.tiles.tiled import Tiled
+from runtime.tiles.tiled import TiledBackend
 
 _PRESETS = ("fdrnet-edge", "aigan-edge", "physicsgan-edge", "plnlin-edge")
 _ENGINES = {"OpenVINO": ("openvino", False), "OpenVINO, FP32": ("openvino", True), "ONNX Runtime": ("onnxruntime", True)}
@@ -81,7 +81,7 @@ def run_one(job: Job) -> dict[str, Any]:
     os.environ["CLEARWAY_CACHE"] = str(job.bundle.folder / "cache")
     rng = np.random.default_rng(0)
     choice = open_backend(job.bundle, job.engine, EngineOptions(exact=job.exact))
-    tiled = Tiled(job.bundle.manifest, choice.backend, job.tile, "latency")
+    tiled = TiledBackend(job.bundle.manifest, choice.backend, job.tile, "latency")
     tiled.run(rng.integers(0, 256, (1, 64, 64, 3), np.uint8))
     picture = rng.integers(0, 256, (1, *job.size, 3), np.uint8)
     before = own_memory("VmRSS")

@@ -19,7 +19,7 @@ from typing import Any
 from benchmarks.measure.latency import rainy_frame
 from benchmarks.record import Record, dated, recorded
 from benchmarks.reports.runtime import sharing as table
-from runtime.guard.faults import change, fault_in, normal_for
+from runtime.guard.faults import change, fault_in, limits_for
 from runtime.model.bundle import open_bundle
 from runtime.model.zoo import find
 from runtime.picture import Picture
@@ -101,7 +101,7 @@ def _in_turns(ways: dict[str, Callable[[], object]], rounds: int) -> dict[str, l
 
 def _overhead(model: str, restorer: Restorer, frame: Picture) -> dict[str, float]:
     """Milliseconds: the fastest frame, the guard's look at one that has just come, and a stage clock."""
-    normal, times = normal_for(open_bundle(find(model))), StageTimes()
+    normal, times = limits_for(open_bundle(find(model))), StageTimes()
     of_frame, of_guard = [], []
     for _ in range(_REPEATS // 10):
         started = time.perf_counter()

@@ -17,7 +17,7 @@ import numpy as np
 from benchmarks.record import Record, dated, recorded, say
 from benchmarks.reports.runtime import suspicion as table
 from runtime.files.pictures import list_pictures, read_picture
-from runtime.guard.faults import Change, Normal, change, fault_in, normal_for
+from runtime.guard.faults import ChangeLimits, PictureChange, change, fault_in, limits_for
 from runtime.model.bundle import open_bundle
 from runtime.model.zoo import find
 from runtime.restorer import load
@@ -51,8 +51,8 @@ def _described(words: str) -> Weather:
 
 
 def measure(model: str, photos: list[Path], side: int) -> Record:
-    normal, found = normal_for(open_bundle(find(model))), weathers()
-    seen: dict[str, list[Change]] = {name: [] for name in found}
+    normal, found = limits_for(open_bundle(find(model))), weathers()
+    seen: dict[str, list[PictureChange]] = {name: [] for name in found}
     with load(model, guard="off") as restorer:
         for number, photo in enumerate(photos):
             clean = _light(photo, side)
@@ -71,7 +71,7 @@ def _light(photo: Path, side: int) -> Light:
     return read_picture(photo)[:side, :side].astype(np.float32) / np.float32(255)
 
 
-def _beyond(changes: list[Change], normal: Normal) -> dict[str, Any]:
+def _beyond(changes: list[PictureChange], normal: ChangeLimits) -> dict[str, Any]:
     """The farthest of all pictures, beyond what is normal, in the guard's own measures."""
     moved = [float(levels) for seen in changes for levels in seen.brightness]
     return {

@@ -23,7 +23,7 @@ from runtime.backends import onnxruntime_gpu as gpu
 from runtime.backends.onnxruntime import ERRORS
 from runtime.backends.protocol import DEFAULT, BackendFacts, EngineOptions
 from runtime.cuda.gate import Gate
-from runtime.cuda.pinned import Pinned, keep_for_ever
+from runtime.cuda.pinned import PinnedMemory, keep_forever
 from runtime.errors import BackendError, DeviceLost
 from runtime.model.bundle import Bundle
 from runtime.model.manifest import MINIMUM_SIDE
@@ -37,14 +37,14 @@ _SIZES_KEPT = 2  # loaded, in each lane: each holds device memory of its own
 _SIZES_REMEMBERED = 64
 # While a CUDA graph is recorded no other thread may ask CUDA for memory, or give any back, whichever model it works for.
 _GPU = Gate()
-_lent = Pinned[memoryview](lambda memory: None)  # CUDA is asked when nothing refers to it
+_lent = PinnedMemory[memoryview](lambda memory: None)  # CUDA is asked when nothing refers to it
 _OrtValue = onnxruntime.OrtValue
 
 
 @contextmanager
 def _on_the_gpu() -> Iterator[None]:
     with _GPU.together():
-        _lent.bury()
+        _lent.free_unheld()
         yield
 
 
@@ -54,19 +54,19 @@ def _pinned(size: int) -> memoryview:
             memory = gpu.pinned(size)
     except ERRORS as error:
         raise gpu.not_pinned(error, size) from error
-    return _lent.lent(np.frombuffer(memory, np.uint8), memory)
+    return _lent.lend(np.frombuffer(memory, np.uint8), memory)
 
 
-def _forsaken() -> bool:
+def _abandon_if_lost() -> bool:
     """Whether the GPU is lost. What ONNX Runtime has on it is never let go then."""
     if gpu.answers():
         return False
-    keep_for_ever(_sizes)
-    _lent.forsake()
+    keep_forever(_sizes)
+    _lent.abandon()
     return True
 
 
-class _Size:
+class _SizedSession:
     """The graph for frames of one shape, with its buffers on the GPU. It belongs to the thread that made it."""
 
     def __init__(self, path: Path, names: list[str], shape: tuple[int, ...], scale: int, *, fixed: bool) -> None:
@@ -96,15 +96,15 @@ class _Size:
             _OrtValue.ortvalue_from_numpy(array).update_inplace(self._outputs[name])
 
 
-_sizes: weakref.WeakSet[_Size] = weakref.WeakSet()  # of all models
+_sizes: weakref.WeakSet[_SizedSession] = weakref.WeakSet()  # of all models
 
 
-class _Lane:
+class _CudaLane:
     """One run at a time, always on the same thread."""
 
     def __init__(self, path: Path, names: list[str], scale: int) -> None:
         self._path, self._names, self._scale = path, names, scale
-        self._sizes: OrderedDict[tuple[int, ...], _Size] = OrderedDict()
+        self._sizes: OrderedDict[tuple[int, ...], _SizedSession] = OrderedDict()
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="clearway-cuda")
 
     def run(self, frames: Picture, into: Tensors, again: bool) -> None:
@@ -117,15 +117,15 @@ class _Lane:
                 size.run(frames, into)
         except ERRORS as error:
             with _GPU.alone():
-                lost = _forsaken()
+                lost = _abandon_if_lost()
                 traceback.clear_frames(error.__traceback__)  # what was begun is let go here, not when somebody drops the error
             raise gpu.explained(error, frames.shape, lost=lost) from error
 
-    def _size(self, shape: tuple[int, ...], again: bool) -> _Size:
+    def _size(self, shape: tuple[int, ...], again: bool) -> _SizedSession:
         held = self._sizes.get(shape)
         if held is None or (again and not held.fixed):
             with _GPU.alone():
-                _forsaken()
+                _abandon_if_lost()
                 self._sizes.pop(shape, None)
                 while len(self._sizes) >= _SIZES_KEPT:
                     self._sizes.popitem(last=False)
@@ -133,16 +133,16 @@ class _Lane:
         self._sizes.move_to_end(shape)
         return held
 
-    def _opened(self, shape: tuple[int, ...], again: bool) -> _Size:
+    def _opened(self, shape: tuple[int, ...], again: bool) -> _SizedSession:
         """Other sizes make room where there is none."""
         if self._sizes:
             try:
-                return _Size(self._path, self._names, shape, self._scale, fixed=again)
+                return _SizedSession(self._path, self._names, shape, self._scale, fixed=again)
             except ERRORS as error:
                 if not gpu.ran_out(error):
                     raise
             self._sizes.clear()
-        return _Size(self._path, self._names, shape, self._scale, fixed=again)
+        return _SizedSession(self._path, self._names, shape, self._scale, fixed=again)
 
     def close(self) -> None:
         self._thread.submit(self._let_go).result()
@@ -150,7 +150,7 @@ class _Lane:
 
     def _let_go(self) -> None:
         with _GPU.alone():
-            _forsaken()
+            _abandon_if_lost()
             self._sizes.clear()
 
 
@@ -178,9 +178,9 @@ class OnnxRuntimeCudaBackend:
         self._ended = ""  # why it runs no more
         self._closing = threading.Lock()
         self._closed = False
-        self._free: queue.SimpleQueue[_Lane] = queue.SimpleQueue()
+        self._free: queue.SimpleQueue[_CudaLane] = queue.SimpleQueue()
         for _ in range(_LANES):
-            self._free.put(_Lane(self._path, names, self._scale))
+            self._free.put(_CudaLane(self._path, names, self._scale))
         self.memory, self.times = PictureMemory(_pinned), StageTimes()
         self.facts = BackendFacts("onnxruntime-cuda", precision, f"ONNX Runtime {onnxruntime.__version__}, CUDA {onnxruntime.cuda_version}")
 
@@ -207,7 +207,7 @@ class OnnxRuntimeCudaBackend:
                 self._free.put(lane)  # for those who wait: they hear that it is closed
 
     @contextmanager
-    def _lane(self) -> Iterator[_Lane]:
+    def _lane(self) -> Iterator[_CudaLane]:
         lane = self._free.get()
         try:
             if self._ended:

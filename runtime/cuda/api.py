@@ -20,7 +20,7 @@ class Allocation(Protocol):
 
 
 class HostAllocation(Protocol):
-    """Pinned; the array that was made on it has it as `base`."""
+    """PinnedMemory; the array that was made on it has it as `base`."""
 
     def free(self) -> None: ...
 

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from runtime.cuda.api import Allocation, CudaDriver, HostAllocation
-from runtime.cuda.pinned import Pinned, keep_for_ever
+from runtime.cuda.pinned import PinnedMemory, keep_forever
 from runtime.errors import BackendError, MissingExtra
 from runtime.picture import Picture
 
@@ -42,21 +42,21 @@ class Device:
     def __init__(self, driver: CudaDriver) -> None:
         self.driver = driver
         self._threads = threading.local()
-        self._pinned = Pinned[HostAllocation](lambda allocation: allocation.free())
+        self._pinned = PinnedMemory[HostAllocation](lambda allocation: allocation.free())
         try:
             driver.init()
             self._context = driver.Device(0).retain_primary_context()
         except driver.Error as error:
             raise BackendError(f"the GPU cannot be opened ({first_line(error)}); nvidia-smi may say more") from error
         # At the exit pycuda would give it back with cuCtxDetach, which is not for primary contexts, and print that this failed.
-        keep_for_ever([self._context])
+        keep_forever([self._context])
 
     @contextmanager
     def current(self) -> Iterator[None]:
         """The calling thread works on the GPU; may be nested. What pycuda raises inside comes out as a BackendError."""
         try:
             with nullcontext() if getattr(self._threads, "working", False) else self._pushed():
-                self._pinned.bury()
+                self._pinned.free_unheld()
                 yield
         except self.driver.Error as error:
             raise BackendError(f"the GPU failed ({first_line(error)}); nvidia-smi may say more") from error
@@ -82,11 +82,11 @@ class Device:
             return False
         return True
 
-    def forsaken(self) -> bool:
+    def abandon_if_lost(self) -> bool:
         """Whether the GPU is lost; its pinned memory is never let go then."""
         if self.answers():
             return False
-        self._pinned.forsake()
+        self._pinned.abandon()
         return True
 
     def allocate(self, size: int) -> Allocation:
@@ -100,7 +100,7 @@ class Device:
         """The same for PictureMemory, in any thread. It is freed when the GPU is next used after nobody holds it."""
         with self.current():
             array = self.allocate_pinned(size)
-        return self._pinned.lent(array, cast(HostAllocation, array.base))
+        return self._pinned.lend(array, cast(HostAllocation, array.base))
 
     def is_pinned(self, array: Picture | NDArray[np.float32]) -> bool:
         """Whether an array lies, whole and in one piece, in pinned memory of ours."""

@@ -18,7 +18,7 @@ _HOLDS = {
 
 
 @dataclass(frozen=True)
-class Cache:
+class CompileCache:
     name: str
     holds: str
     folder: str  # "" where there can be none
@@ -26,20 +26,20 @@ class Cache:
     fault: str  # what is wrong with it, and what to do
 
 
-def caches() -> tuple[Cache, ...]:
+def caches() -> tuple[CompileCache, ...]:
     return tuple(_cache(name, holds) for name, holds in _HOLDS.items())
 
 
-def _cache(name: str, holds: str) -> Cache:
+def _cache(name: str, holds: str) -> CompileCache:
     try:
         folder = cache_folder(name)
     except BackendError as error:
-        return Cache(name, holds, "", 0, str(error))
+        return CompileCache(name, holds, "", 0, str(error))
     try:
         size = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
     except OSError as error:  # a folder that is not to be looked into, or a file that another process just removed
-        return Cache(name, holds, str(folder), 0, str(error))
-    return Cache(name, holds, str(folder), size, _fault(folder))
+        return CompileCache(name, holds, str(folder), 0, str(error))
+    return CompileCache(name, holds, str(folder), size, _fault(folder))
 
 
 def _fault(folder: Path) -> str:

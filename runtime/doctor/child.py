@@ -1,4 +1,4 @@
-"""Owns asking a question in a process of its own; knows nothing of what is asked.
+"""Asks a question in a process of its own: of a program, of a module of ours, or whether a package imports.
 
 A wheel that was built for another processor ends its process on import, and a GPU that has hung never answers. Neither may end or
 hold up whoever asks.
@@ -7,6 +7,7 @@ hold up whoever asks.
 from __future__ import annotations
 
 import contextlib
+import importlib
 import json
 import os
 import signal
@@ -17,23 +18,22 @@ from dataclasses import dataclass
 from typing import Any
 
 _MARK = "clearway answers: "  # libraries write to stdout too
+_PATIENCE = 60  # seconds to import a package; torch from a cold disk takes many
 
 
 @dataclass(frozen=True)
-class Ended:
-    """How a program ended."""
-
+class ProgramResult:
     output: str
-    fault: str  # "" where it ended well, else what went wrong in a few words
+    fault: str  # "" where the program succeeded, else what went wrong in a few words
 
 
 @dataclass(frozen=True)
-class Answer:
+class ModuleAnswer:
     value: Any  # what JSON can hold; None where there is a fault
     fault: str
 
 
-def run(command: Sequence[str], seconds: float, environment: Mapping[str, str] | None = None) -> Ended:
+def run(command: Sequence[str], seconds: float, environment: Mapping[str, str] | None = None) -> ProgramResult:
     try:
         process = subprocess.Popen(
             command,
@@ -45,24 +45,29 @@ def run(command: Sequence[str], seconds: float, environment: Mapping[str, str] |
             env=environment,
         )
     except OSError as error:
-        return Ended("", f"it cannot be started ({error.strerror or error})")
+        return ProgramResult("", f"it cannot be started ({error.strerror or error})")
     try:
         output, complaints = process.communicate(timeout=seconds)
     except subprocess.TimeoutExpired:
-        return Ended("", f"it gave no answer within {seconds:g} s")
+        return ProgramResult("", f"it gave no answer within {seconds:g} s")
     finally:
         _end(process)
-    return Ended(output, _fault(process.returncode, complaints, output))
+    return ProgramResult(output, _fault(process.returncode, complaints, output))
 
 
-def ask(module: str, *words: str, seconds: float) -> Answer:
+def ask(module: str, *words: str, seconds: float) -> ModuleAnswer:
     """Runs a module of ours, which hands its value to `answer`. It finds every package where this process finds it."""
     paths = os.pathsep.join(os.path.abspath(path) for path in sys.path)
     ended = run([sys.executable, "-P", "-m", module, *words], seconds, os.environ | {"PYTHONPATH": paths})
     for line in ended.output.splitlines():
         if line.startswith(_MARK):
-            return Answer(json.loads(line.removeprefix(_MARK)), "")
-    return Answer(None, ended.fault or "it ended without an answer")
+            return ModuleAnswer(json.loads(line.removeprefix(_MARK)), "")
+    return ModuleAnswer(None, ended.fault or "it ended without an answer")
+
+
+def import_fault(module: str) -> str:
+    """What importing a package ends with; "" where it works."""
+    return ask(__name__, module, seconds=_PATIENCE).fault
 
 
 def answer(value: Any) -> None:
@@ -87,3 +92,11 @@ def _fault(code: int, complaints: str, output: str) -> str:
         return f"it crashed: {signal.strsignal(-code)}"
     lines = [line.strip() for line in (complaints or output).splitlines() if line.strip()]
     return lines[-1] if lines else f"it ended with exit code {code}"
+
+
+if __name__ == "__main__":
+    # As in runtime/backends: neither engine sends usage events when it is imported.
+    os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
+    sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]
+    importlib.import_module(sys.argv[1])
+    answer(True)

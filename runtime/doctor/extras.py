@@ -1,4 +1,4 @@
-"""Owns what each extra brings, what of it is installed here and works, and the line that mends the rest; knows nothing of models.
+"""What each extra brings, which of it is installed and works, and the command that mends the rest. Does not know models.
 
 What an extra brings is read from the installed Clearway's own metadata, so that pyproject.toml is the one place that says it.
 """
@@ -6,19 +6,22 @@ What an extra brings is read from the installed Clearway's own metadata, so that
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, metadata, requires, version
 
-from runtime.doctor.importing import import_fault
+from packaging.requirements import Requirement
+from packaging.specifiers import SpecifierSet
+from packaging.version import InvalidVersion
+
+from runtime.doctor.child import import_fault
 
 _GIVES = {
     "": "Clearway itself",
     "cpu": "restoring on a CPU",
     "gpu": "restoring on an NVIDIA GPU; compiles pycuda, which needs nvcc",
-    "rtx": "TensorRT-RTX engines for NVIDIA RTX cards",
+    "rtx": "TensorRT-RTX engines for NVIDIA RTX GPUs",
     "live": "cameras and streams",
     "train": "training",
     "export": "making bundles",
@@ -40,7 +43,6 @@ _STAND_INS = {
 }
 # The two overwrite each other's files.
 _RIVALS = {"onnxruntime": "onnxruntime-gpu", "onnxruntime-gpu": "onnxruntime"}
-_REQUIREMENT = re.compile(r"([\w.-]+)(?:\[([\w,-]+)\])?([^;]*)")  # "opencv-python>=5.0", "clearway[train]"
 # What wheels leave to the system, by what their imports miss, and how to get it.
 _LIBRARIES = {
     "libGL.so.1": "sudo apt-get install libgl1",
@@ -50,7 +52,7 @@ _LIBRARIES = {
 
 
 @dataclass(frozen=True)
-class Package:
+class ExtraPackage:
     name: str  # of what is installed, which may stand in for what was asked for
     wanted: str  # ">=1.31"
     version: str  # "" where it is not installed
@@ -66,7 +68,7 @@ class Package:
 class Extra:
     name: str  # "" for what Clearway cannot do without
     gives: str
-    packages: tuple[Package, ...]
+    packages: tuple[ExtraPackage, ...]
     command: str  # installs what is missing or of another version; "" where nothing is
 
     @property
@@ -97,28 +99,33 @@ def _install_line(extra: str) -> str:
 def _requirements(extra: str) -> dict[str, str]:
     """Package → which versions, `clearway[train]` within an extra resolved."""
     found: dict[str, str] = {}
-    for line in requires("clearway") or []:
-        requirement, _, marker = line.partition(";")
-        of = re.search(r"""extra == ["']([\w-]+)["']""", marker)
-        if (of[1] if of else "") != extra:
+    for requirement in map(Requirement, requires("clearway") or []):
+        if not _belongs(requirement, extra):
             continue
-        name, within, versions = _REQUIREMENT.findall(requirement)[0]
-        if name == "clearway":
-            for other in within.split(","):
+        if requirement.name == "clearway":
+            for other in requirement.extras:
                 found |= _requirements(other)
         else:
-            found[name] = versions.strip()
+            found[requirement.name] = str(requirement.specifier)
     return found
+
+
+def _belongs(requirement: Requirement, extra: str) -> bool:
+    """To this extra, or to what Clearway cannot do without ("")."""
+    marker = requirement.marker
+    if marker is None or marker.evaluate({"extra": ""}):
+        return extra == ""
+    return marker.evaluate({"extra": extra})
 
 
 def _extra(name: str, wanted: Mapping[str, str], installed: Mapping[str, tuple[str, str]], faults: Mapping[str, str]) -> Extra:
     packages = []
     for package, versions in wanted.items():
         if package not in installed:
-            packages.append(Package(package, versions, "", "", ""))
+            packages.append(ExtraPackage(package, versions, "", "", ""))
             continue
         held, found = installed[package]
-        packages.append(Package(held, versions, found, *_fault(held, versions, found, faults[package], name)))
+        packages.append(ExtraPackage(held, versions, found, *_fault(held, versions, found, faults[package], name)))
     lacking = any(not package.works and not package.command for package in packages)
     return Extra(name, _GIVES.get(name, ""), tuple(packages), _install_line(name) if lacking else "")
 
@@ -154,18 +161,7 @@ def _version(package: str) -> str:
 
 
 def _satisfies(found: str, wanted: str) -> bool:
-    """The three operators that pyproject.toml uses, on the numbers before any suffix: 2.13.0+cpu is 2.13.0."""
-    for operator, bound in re.findall(r"(>=|==|<)\s*([\d.]+)", wanted):
-        ours, theirs = _numbers(found), _numbers(bound)
-        if not {">=": ours >= theirs, "==": ours == theirs, "<": ours < theirs}[operator]:
-            return False
-    return True
-
-
-def _numbers(text: str) -> list[int]:
-    """Without zeros at the end: 2.0 is 2."""
-    match = re.match(r"[\d.]*\d", text)
-    numbers = [int(part) for part in match[0].split(".")] if match else []
-    while numbers and numbers[-1] == 0:
-        numbers.pop()
-    return numbers
+    try:
+        return SpecifierSet(wanted).contains(found, prereleases=True)
+    except InvalidVersion:
+        return False

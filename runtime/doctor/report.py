@@ -9,11 +9,11 @@ from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-from runtime.doctor.caches import Cache, caches
-from runtime.doctor.cards import Graphics, graphics
+from runtime.doctor.caches import CompileCache, caches
+from runtime.doctor.child import import_fault
 from runtime.doctor.codecs import Encoders, encoders
 from runtime.doctor.extras import Extra, extras
-from runtime.doctor.importing import import_fault
+from runtime.doctor.gpus import GpuSurvey, survey_gpus
 from runtime.doctor.trial import Trial, try_model
 from runtime.machine.memory import Memory, memory
 from runtime.machine.processor import Processor, processor
@@ -32,16 +32,16 @@ class Software:
 
 
 @dataclass(frozen=True)
-class Report:
+class DoctorReport:
     next: str  # the command to say now
     trials: tuple[Trial, ...]
     processor: Processor
     memory: Memory
-    graphics: Graphics
+    gpus: GpuSurvey
     software: Software
     extras: tuple[Extra, ...]
     encoders: Encoders
-    caches: tuple[Cache, ...]
+    caches: tuple[CompileCache, ...]
 
     @property
     def exit_code(self) -> int:
@@ -49,10 +49,10 @@ class Report:
         return 0 if any(trial.measured for trial in self.trials) else 1
 
 
-def examine(say: Callable[[str], None]) -> Report:
+def examine(say: Callable[[str], None]) -> DoctorReport:
     """Takes seconds; `say` hears what it is at. The models come last and alone, since they are timed."""
     say("the machine")
-    found = graphics()
+    gpus = survey_gpus()
     say("the packages")
     packages = extras()
     say("the video encoders")
@@ -61,8 +61,8 @@ def examine(say: Callable[[str], None]) -> Report:
     for model in shipped():
         say(f"the model {model}")
         trials.append(Trial(model, None, f"not tried: numpy does not work ({without_numpy})", ()) if without_numpy else try_model(model))
-    order = next_command(trials, packages, gpu=bool(found.cards))
-    return Report(order, tuple(trials), processor(), memory(), found, _software(), packages, codecs, caches())
+    order = next_command(trials, packages, gpu=bool(gpus.found))
+    return DoctorReport(order, tuple(trials), processor(), memory(), gpus, _software(), packages, codecs, caches())
 
 
 def next_command(trials: Sequence[Trial], found: Sequence[Extra], *, gpu: bool) -> str:

@@ -23,19 +23,19 @@ _PATIENCE = 120  # seconds for the whole of a try: one old core takes some for e
 
 
 @dataclass(frozen=True)
-class PassedOver:
+class PassedOverBackend:
     backend: str
     why: str  # with what to do
 
 
 @dataclass(frozen=True)
-class Measured:
+class TrialTiming:
     backend: str
     precision: str
     detail: str
     first_s: float  # from loading the model to the first picture
     fps: float  # pictures a second, one stream
-    passed_over: tuple[PassedOver, ...]
+    passed_over: tuple[PassedOverBackend, ...]
 
 
 @dataclass(frozen=True)
@@ -43,9 +43,9 @@ class Trial:
     """`measured` without a fault is what `auto` took; with one, what has to be asked for by its name. None: nothing runs it."""
 
     model: str
-    measured: Measured | None
+    measured: TrialTiming | None
     fault: str
-    passed_over: tuple[PassedOver, ...]
+    passed_over: tuple[PassedOverBackend, ...]
 
 
 def try_model(model: str) -> Trial:
@@ -64,25 +64,25 @@ def try_model(model: str) -> Trial:
 def _by_name(model: str, folder: Path, fault: str) -> Trial:
     from runtime.backends.choose import PREFERENCE  # it needs numpy, which is what may be missing
 
-    refused: list[PassedOver] = []
+    refused: list[PassedOverBackend] = []
     for name in PREFERENCE:
         measured, why = _try(folder, name)
         if measured is not None:
             return Trial(model, measured, fault, tuple(refused))
-        refused.append(PassedOver(name, why))
+        refused.append(PassedOverBackend(name, why))
     return Trial(model, None, "no engine here runs it", tuple(refused))
 
 
-def _try(folder: Path, backend: str) -> tuple[Measured | None, str]:
+def _try(folder: Path, backend: str) -> tuple[TrialTiming | None, str]:
     asked = ask(__name__, str(folder), backend, str(_SECONDS), seconds=_PATIENCE)
     if asked.fault:
         return None, asked.fault
     if "refused" in asked.value:
         return None, asked.value["refused"]
-    return decode(Measured, asked.value, "trial"), ""
+    return decode(TrialTiming, asked.value, "trial"), ""
 
 
-def _measure(folder: Path, backend: str, seconds: float) -> Measured:
+def _measure(folder: Path, backend: str, seconds: float) -> TrialTiming:
     import numpy as np
 
     from runtime.restorer import load
@@ -94,8 +94,8 @@ def _measure(folder: Path, backend: str, seconds: float) -> Measured:
         came = time.perf_counter()
         pictures = itertools.takewhile(lambda _: time.perf_counter() - came < seconds, itertools.repeat(picture))
         fps = sum(1 for _ in restore.stream(pictures)) / (time.perf_counter() - came)
-        facts, passed_over = restore.facts, tuple(PassedOver(*reason) for reason in restore.choice.passed_over)
-    return Measured(facts.name, facts.precision, facts.detail, round(came - started, 2), round(fps, 1), passed_over)
+        facts, passed_over = restore.facts, tuple(PassedOverBackend(*reason) for reason in restore.choice.passed_over)
+    return TrialTiming(facts.name, facts.precision, facts.detail, round(came - started, 2), round(fps, 1), passed_over)
 
 
 if __name__ == "__main__":

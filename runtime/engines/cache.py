@@ -26,7 +26,7 @@ _LEFTOVER = re.compile(r"\.([0-9a-f]{32}\.\d+-\d+\.(engine|json|mac)|key\.\d+-\d
 
 
 @dataclass(frozen=True)
-class Stored:
+class StoredEngine:
     """One engine as it lies there, or what looks like one."""
 
     name: str  # the key's digest, or the file's name where that is none of ours
@@ -37,7 +37,7 @@ class Stored:
 
 
 @dataclass(frozen=True)
-class Pruned:
+class PrunedEngines:
     """What was removed."""
 
     engines: tuple[str, ...]
@@ -95,15 +95,15 @@ class EngineCache:
             files.mark_used()
         return record, plan
 
-    def records(self) -> tuple[Stored, ...]:
+    def records(self) -> tuple[StoredEngine, ...]:
         """Everything that lies there, the last used first; plans are not read."""
         return self._all(plans=False)
 
-    def check(self) -> tuple[Stored, ...]:
+    def check(self) -> tuple[StoredEngine, ...]:
         """The same, with every byte of every plan read."""
         return self._all(plans=True)
 
-    def prune(self, keep_bytes: int | None = None) -> Pruned:
+    def prune(self, keep_bytes: int | None = None) -> PrunedEngines:
         """Removes leftovers and what is not trusted, then what was not used for longest until the rest fits `keep_bytes`, or the limit."""
         with self._explained(), self._alone():
             stored = self._stored(plans=True)
@@ -112,9 +112,9 @@ class EngineCache:
             _remove(bad, self.folder)
             good = [entry for entry in stored if not entry.fault]
             gone = bad + _evict(good, self.folder, self._limit if keep_bytes is None else keep_bytes)
-        return Pruned(tuple(entry.name for entry in gone), leftovers, freed + sum(entry.bytes for entry in gone))
+        return PrunedEngines(tuple(entry.name for entry in gone), leftovers, freed + sum(entry.bytes for entry in gone))
 
-    def clear(self) -> Pruned:
+    def clear(self) -> PrunedEngines:
         """Removes all engines and the key that they were checked with. Works whatever is wrong with either."""
         with self._explained(), self._alone():
             leftovers, freed = _remove_leftovers(self.folder)
@@ -123,13 +123,13 @@ class EngineCache:
             for files in engines:
                 files.remove()
             self._secret_path.unlink(missing_ok=True)
-        return Pruned(tuple(files.name for files in engines), leftovers, freed)
+        return PrunedEngines(tuple(files.name for files in engines), leftovers, freed)
 
-    def _all(self, *, plans: bool) -> tuple[Stored, ...]:
+    def _all(self, *, plans: bool) -> tuple[StoredEngine, ...]:
         with self._explained(), self._among_readers() as there:
             return (*self._stored(plans=plans), *map(_stranger, strangers_in(self.folder))) if there else ()
 
-    def _stored(self, *, plans: bool = False) -> list[Stored]:
+    def _stored(self, *, plans: bool = False) -> list[StoredEngine]:
         engines = list(engines_in(self.folder))
         # A missing key is said once, and only where something depends on it.
         secret = self._secret() if any(files.seal.exists() for files in engines) else b""
@@ -180,7 +180,7 @@ class EngineCache:
             ) from error
 
 
-def _as_it_lies(files: EngineFiles, secret: bytes, *, plans: bool) -> Stored:
+def _as_it_lies(files: EngineFiles, secret: bytes, *, plans: bool) -> StoredEngine:
     record, fault = None, ""
     try:
         record = files.record(secret)
@@ -190,15 +190,15 @@ def _as_it_lies(files: EngineFiles, secret: bytes, *, plans: bool) -> Stored:
             files.check_length(record)
     except BackendError as error:
         fault = str(error)
-    return Stored(files.name, record, fault, files.size(), files.used())
+    return StoredEngine(files.name, record, fault, files.size(), files.used())
 
 
-def _stranger(path: Path) -> Stored:
+def _stranger(path: Path) -> StoredEngine:
     fault = f"{path}: an engine of this cache was expected, it was put there; it is never loaded: rm {shlex.quote(str(path))}"
-    return Stored(path.name, None, fault, path.stat().st_size, 0.0)
+    return StoredEngine(path.name, None, fault, path.stat().st_size, 0.0)
 
 
-def _evict(stored: Sequence[Stored], folder: Path, limit: int, kept: str = "") -> list[Stored]:
+def _evict(stored: Sequence[StoredEngine], folder: Path, limit: int, kept: str = "") -> list[StoredEngine]:
     """Takes `stored` with the last used first."""
     total = sum(entry.bytes for entry in stored)
     gone = []
@@ -210,7 +210,7 @@ def _evict(stored: Sequence[Stored], folder: Path, limit: int, kept: str = "") -
     return gone
 
 
-def _remove(stored: Sequence[Stored], folder: Path) -> None:
+def _remove(stored: Sequence[StoredEngine], folder: Path) -> None:
     for entry in stored:
         EngineFiles(folder, entry.name).remove()
 

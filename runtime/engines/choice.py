@@ -12,7 +12,7 @@ from runtime.machine.nvidia import Gpu
 
 
 @dataclass(frozen=True)
-class Wanted:
+class EngineRequest:
     """What this machine could run: a key but for the profiles, which are whatever was built."""
 
     bundle: str  # as it was asked for: a shipped name or a path
@@ -29,23 +29,23 @@ class Wanted:
 
 
 @dataclass(frozen=True)
-class Choice:
+class EngineChoice:
     record: EngineRecord
     profile: int  # its place in the engine
     size: Size  # that it computes; larger than the picture where that is padded
 
 
-def of_this_model(records: Sequence[EngineRecord], wanted: Wanted) -> list[EngineRecord]:
+def of_this_model(records: Sequence[EngineRecord], wanted: EngineRequest) -> list[EngineRecord]:
     """Whatever machine they are for: `wanted` needs no builder version, and TensorRT need not be opened to ask."""
     return _narrowed(records, wanted, _OF_THE_MODEL, None)
 
 
-def of_this_machine(records: Sequence[EngineRecord], wanted: Wanted, size: Size | None = None) -> list[EngineRecord]:
+def of_this_machine(records: Sequence[EngineRecord], wanted: EngineRequest, size: Size | None = None) -> list[EngineRecord]:
     """Those of the model that can run here; where there are none, a BackendError with what there is and the line that builds one."""
     return _narrowed(records, wanted, _OF_THE_MODEL | _OF_THE_MACHINE, size)
 
 
-def verified(records: Sequence[EngineRecord], wanted: Wanted) -> list[EngineRecord]:
+def verified(records: Sequence[EngineRecord], wanted: EngineRequest) -> list[EngineRecord]:
     """Those that were compared on this GPU."""
     held = [record for record in of_this_machine(records, wanted) if record.verified_on(wanted.gpu)]
     if not held:
@@ -54,7 +54,7 @@ def verified(records: Sequence[EngineRecord], wanted: Wanted) -> list[EngineReco
     return held
 
 
-def choose(records: Sequence[EngineRecord], wanted: Wanted, size: Size, *, pad: bool = False) -> Choice:
+def choose(records: Sequence[EngineRecord], wanted: EngineRequest, size: Size, *, pad: bool = False) -> EngineChoice:
     """The engine and the profile for this size; where there is none, a BackendError with what there is and the line that builds it.
 
     With `pad`, a profile of larger pictures may serve. First comes what computes the fewest pixels, then what was verified on this GPU,
@@ -62,7 +62,7 @@ def choose(records: Sequence[EngineRecord], wanted: Wanted, size: Size, *, pad: 
     """
     fitting = of_this_machine(records, wanted, size)
     choices = [
-        Choice(record, place, held)
+        EngineChoice(record, place, held)
         for record in fitting
         for place, profile in enumerate(record.key.profiles)
         if (held := profile.padded(size)) is not None
@@ -77,7 +77,7 @@ def choose(records: Sequence[EngineRecord], wanted: Wanted, size: Size, *, pad: 
     return min(choices, key=lambda choice: _cost(choice, wanted))
 
 
-def build_line(wanted: Wanted, size: Size | None = None) -> str:
+def build_line(wanted: EngineRequest, size: Size | None = None) -> str:
     batch = [] if size is None or size.batch == 1 else ["--batch", str(size.batch)]
     exact = [] if size is None else ["--size", f"{size.width}x{size.height}", *batch]
     return shlex.join(["clearway", "build", wanted.bundle, "--target", wanted.target, "--precision", wanted.precision, *exact])
@@ -88,7 +88,7 @@ _OF_THE_MODEL = {"model_sha256": "model", "precision": "precision", "precision_m
 _OF_THE_MACHINE = {"builder": "builder version", "compute_capability": "compute capability"}
 
 
-def _narrowed(records: Sequence[EngineRecord], wanted: Wanted, fields: dict[str, str], size: Size | None) -> list[EngineRecord]:
+def _narrowed(records: Sequence[EngineRecord], wanted: EngineRequest, fields: dict[str, str], size: Size | None) -> list[EngineRecord]:
     fitting = [record for record in records if record.key.target == wanted.target]
     for field, called in fields.items():
         left = [record for record in fitting if _fits(field, record, wanted)]
@@ -98,17 +98,17 @@ def _narrowed(records: Sequence[EngineRecord], wanted: Wanted, fields: dict[str,
     return fitting
 
 
-def _cost(choice: Choice, wanted: Wanted) -> tuple[int, bool, int]:
+def _cost(choice: EngineChoice, wanted: EngineRequest) -> tuple[int, bool, int]:
     record = choice.record
     return choice.size.pixels, not record.verified_on(wanted.gpu), record.key.profiles[choice.profile].most.pixels
 
 
-def _fits(field: str, record: EngineRecord, wanted: Wanted) -> bool:
+def _fits(field: str, record: EngineRecord, wanted: EngineRequest) -> bool:
     held: str = getattr(record.key, field)
     return held == getattr(wanted, field) or (field == "compute_capability" and held == ANY_GPU)
 
 
-def _lacking(field: str, called: str, there: Iterable[EngineRecord], wanted: Wanted) -> str:
+def _lacking(field: str, called: str, there: Iterable[EngineRecord], wanted: EngineRequest) -> str:
     if field in ("model_sha256", "precision_map"):  # hashes say nothing to people
         return f"an engine for {wanted.target} with this very {called} was expected, none is stored"
     held = ", ".join(sorted({getattr(record.key, field) for record in there}))

@@ -9,7 +9,7 @@ import re
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
-from runtime.engines.cache import EngineCache, Stored
+from runtime.engines.cache import EngineCache, StoredEngine
 from runtime.engines.record import EngineParity, EngineRecord
 from runtime.errors import UsageError
 
@@ -43,13 +43,13 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _listed(cache: EngineCache, stored: Sequence[Stored], for_machines: bool) -> str:
+def _listed(cache: EngineCache, stored: Sequence[StoredEngine], for_machines: bool) -> str:
     if for_machines:
         return json.dumps([dataclasses.asdict(entry) for entry in stored])
     return _table(stored) if stored else f"no engine is stored in {cache.folder}; clearway build BUNDLE --target tensorrt-rtx makes one"
 
 
-def _checked(cache: EngineCache, stored: Sequence[Stored], for_machines: bool) -> str:
+def _checked(cache: EngineCache, stored: Sequence[StoredEngine], for_machines: bool) -> str:
     if for_machines:
         return json.dumps([dataclasses.asdict(entry) for entry in stored])
     faults = [entry.fault for entry in stored if entry.fault]
@@ -76,7 +76,7 @@ def _bytes(text: str) -> int:
     return int(float(match[1]) * _UNITS[match[2]])
 
 
-def _table(stored: Sequence[Stored]) -> str:
+def _table(stored: Sequence[StoredEngine]) -> str:
     """What is wrong with an engine stands below, since it says more than fits in a column."""
     rows = [_HEADINGS, *(_row(entry) for entry in stored)]
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
@@ -84,7 +84,7 @@ def _table(stored: Sequence[Stored]) -> str:
     return "\n".join([*lines, *(entry.fault for entry in stored if entry.fault)])
 
 
-def _row(entry: Stored) -> tuple[str, ...]:
+def _row(entry: StoredEngine) -> tuple[str, ...]:
     name = entry.name[:12]
     if entry.record is None:
         return name, *"-----", _size(entry.bytes), "-", "bad: see below"

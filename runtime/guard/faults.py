@@ -39,7 +39,7 @@ class Fault:
 
 
 @dataclass(frozen=True)
-class Normal:
+class ChangeLimits:
     """The most that a model did to any of its proof's pictures. Leaving a picture as it is, is normal for every model."""
 
     black: float = 0.0  # share of the points
@@ -50,7 +50,7 @@ class Normal:
 
 
 @dataclass(frozen=True)
-class Change:
+class PictureChange:
     """What became of one picture."""
 
     black: float  # the share of points that are black and whose source is not
@@ -71,7 +71,7 @@ def _points(height: int, width: int) -> tuple[NDArray[np.intp], NDArray[np.intp]
     return (down * height / rows).astype(np.intp), (across * width / columns).astype(np.intp)
 
 
-def change(source: Picture, restored: Picture, health: NDArray[np.float32]) -> Change:
+def change(source: Picture, restored: Picture, health: NDArray[np.float32]) -> PictureChange:
     """`source` is [H, W, 3], `restored` [sH, sW, 3], `health` [3] and finite."""
     rows, columns = _points(*source.shape[:2])
     scale = restored.shape[0] // source.shape[0]
@@ -80,7 +80,7 @@ def change(source: Picture, restored: Picture, health: NDArray[np.float32]) -> C
     after = np.ascontiguousarray(restored[rows * scale, columns * scale].T)
     moved = np.stack((after.mean(1), health * _LEVELS)) - before.mean(1)
     brightness = moved.mean(1)
-    return Change(
+    return PictureChange(
         black=float(np.mean((after.max(0) == 0) & (before.max(0) >= _DARKEST))),
         white=float(np.mean((after.min(0) == 255) & (before.min(0) <= _BRIGHTEST))),
         flat=bool((after.max(1) - after.min(1)).max() <= 1) and _structure(before) >= _STRUCTURE,
@@ -94,26 +94,26 @@ def _structure(points: NDArray[np.uint8]) -> float:
     return float(points.reshape(3, _CELLS * _CELLS, -1).mean(2).std(1).max())
 
 
-def fault_in(seen: Change, normal: Normal) -> Fault | None:
+def fault_in(seen: PictureChange, limits: ChangeLimits) -> Fault | None:
     """The first of `KINDS` but NaN, which is not a matter of degree."""
-    if seen.black > normal.black + _SHARE:
+    if seen.black > limits.black + _SHARE:
         return Fault("black", f"it is {seen.black:.0%} black where its source is not")
-    if seen.white > normal.white + _SHARE:
+    if seen.white > limits.white + _SHARE:
         return Fault("white", f"it is {seen.white:.0%} white where its source is not")
     if seen.flat:
         return Fault("flat", "it has one colour everywhere, its source has not")
-    least, most = normal.darker - _BRIGHTNESS, normal.brighter + _BRIGHTNESS
+    least, most = limits.darker - _BRIGHTNESS, limits.brighter + _BRIGHTNESS
     farthest = float(seen.brightness[np.abs(seen.brightness).argmax()])
     if not least <= farthest <= most:
         return Fault("shift", f"its brightness is {farthest:+.0f} levels off its source's, {least:+.0f} to {most:+.0f} was expected")
-    if seen.tint > normal.tint + _TINT:
-        return Fault("shift", f"its tint is {seen.tint:.0f} levels off its source's, at most {normal.tint + _TINT:.0f} was expected")
+    if seen.tint > limits.tint + _TINT:
+        return Fault("shift", f"its tint is {seen.tint:.0f} levels off its source's, at most {limits.tint + _TINT:.0f} was expected")
     return None
 
 
-def normal_of(changes: Sequence[Change]) -> Normal:
+def limits_of(changes: Sequence[PictureChange]) -> ChangeLimits:
     brightness = [float(levels) for seen in changes for levels in seen.brightness]
-    return Normal(
+    return ChangeLimits(
         black=max(seen.black for seen in changes),
         white=max(seen.white for seen in changes),
         darker=min(0.0, *brightness),
@@ -122,7 +122,7 @@ def normal_of(changes: Sequence[Change]) -> Normal:
     )
 
 
-def normal_for(bundle: Bundle) -> Normal:
+def limits_for(bundle: Bundle) -> ChangeLimits:
     """From the bundle's proof: its pictures and PyTorch's answers."""
     path = bundle.folder / PROOF
     try:
@@ -131,6 +131,6 @@ def normal_for(bundle: Bundle) -> Normal:
             numbers = [key.removesuffix("/frame") for key in proof.files if key.endswith("/frame")]
             names = ("frame", "expected_restored", "expected_health")
             pictures = [[proof[f"{number}/{name}"] for name in names] for number in numbers]
-        return normal_of([change(frame, restored[0], health[0]) for frame, restored, health in pictures])
+        return limits_of([change(frame, restored[0], health[0]) for frame, restored, health in pictures])
     except (OSError, EOFError, ValueError, KeyError, IndexError, zipfile.BadZipFile) as error:
         raise BundleError(f"{path}: the proof of a bundle was expected and cannot be read ({error}); copy the bundle again") from error

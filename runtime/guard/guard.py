@@ -20,10 +20,10 @@ import numpy as np
 from runtime.backends.choose import BackendChoice, open_backend
 from runtime.backends.protocol import Backend, EngineOptions
 from runtime.errors import BackendError, MissingExtra, PictureError, UsageError
-from runtime.guard.faults import KINDS, Fault, Normal, change, fault_in, normal_for
+from runtime.guard.faults import KINDS, ChangeLimits, Fault, change, fault_in, limits_for
 from runtime.model.bundle import Bundle
 from runtime.picture import Picture, Tensors
-from runtime.tiles.tiled import Tile, Tiled
+from runtime.tiles.tiled import TiledBackend, TileSide
 
 GUARDS = ("repair", "strict", "off")
 _NAN = Fault("nan", "it is NaN or Inf")
@@ -45,9 +45,11 @@ class GuardOptions:
 class Guard:
     """Any thread may look, and close. `open_exact` is called when a picture first needs FP32; None: FP32 is what ran."""
 
-    def __init__(self, options: GuardOptions, normal: Normal, name: str, advice: str, open_exact: Callable[[], Backend] | None) -> None:
+    def __init__(
+        self, options: GuardOptions, limits: ChangeLimits, name: str, advice: str, open_exact: Callable[[], Backend] | None
+    ) -> None:
         self.options = options
-        self._normal, self._name, self._advice = normal, name, advice
+        self._limits, self._name, self._advice = limits, name, advice
         self._open_exact = open_exact
         self._exact: Backend | None = None
         self._begun, self._looked, self._closed = 0, 0, False
@@ -79,7 +81,7 @@ class Guard:
         health = np.asarray(came["health"][0], np.float32)
         if not np.isfinite(health).all():
             return _NAN
-        return fault_in(change(frame, np.asarray(came["restored"][0], np.uint8), health), self._normal) if closely else None
+        return fault_in(change(frame, np.asarray(came["restored"][0], np.uint8), health), self._limits) if closely else None
 
     def _act_on(self, fault: Fault, number: int, frame: Picture, came: Tensors) -> None:
         self._count(self._seen, fault.kind)
@@ -154,22 +156,22 @@ class Guard:
                 self._exact.close()
 
 
-def open_guard(bundle: Bundle, choice: BackendChoice, engine: EngineOptions, options: GuardOptions, tile: Tile) -> Guard:
+def open_guard(bundle: Bundle, choice: BackendChoice, engine: EngineOptions, options: GuardOptions, tile: TileSide) -> Guard:
     facts = choice.backend.facts
-    normal = Normal() if options.mode == "off" else normal_for(bundle)
+    limits = ChangeLimits() if options.mode == "off" else limits_for(bundle)
     advice = "check the model with `clearway verify`" + (f", or delete {facts.cache} (compiled models)" if facts.cache else "")
     # The same engine in FP32, else the reference: unless that is what ran.
     names = [name for name, better in ((facts.name, facts.precision != "fp32"), (_REFERENCE, facts.name != _REFERENCE)) if better]
     exact = dataclasses.replace(engine, exact=True)
     reference = partial(_first_that_opens, bundle, names, exact, tile)
-    return Guard(options, normal, bundle.manifest.name, advice, reference if names else None)
+    return Guard(options, limits, bundle.manifest.name, advice, reference if names else None)
 
 
-def _first_that_opens(bundle: Bundle, names: Sequence[str], options: EngineOptions, tile: Tile) -> Backend:
+def _first_that_opens(bundle: Bundle, names: Sequence[str], options: EngineOptions, tile: TileSide) -> Backend:
     reasons = []
     for name in names:
         try:
-            return Tiled(bundle.manifest, open_backend(bundle, name, options).backend, tile, options.mode)
+            return TiledBackend(bundle.manifest, open_backend(bundle, name, options).backend, tile, options.mode)
         except (BackendError, MissingExtra) as error:
             reasons.append(f"{name}: {error}")
     raise BackendError("; ".join(reasons))

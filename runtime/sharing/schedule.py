@@ -24,12 +24,12 @@ _LEARNT = 64  # durations kept, of sizes and counts
 
 
 @dataclass(eq=False)
-class Line(Generic[_Work]):
+class StreamQueue(Generic[_Work]):
     """What waits of one stream, and what became of the rest."""
 
     name: str
     within: float  # seconds from when a frame is added until it is due
-    waiting: deque[Ticket[_Work]] = field(default_factory=deque)
+    waiting: deque[QueuedFrame[_Work]] = field(default_factory=deque)
     last_turn: int = 0
     waits_since: int = 0  # the turn after which the frame at the head came there
     frames: int = 0  # done
@@ -41,10 +41,10 @@ class Line(Generic[_Work]):
 
 
 @dataclass(frozen=True, eq=False)
-class Ticket(Generic[_Work]):
+class QueuedFrame(Generic[_Work]):
     """One frame that waits for its turn, or has it."""
 
-    line: Line[_Work]
+    line: StreamQueue[_Work]
     size: _Size
     added: float
     due: float
@@ -58,19 +58,19 @@ class Schedule(Generic[_Work]):
         if most < 1:
             raise UsageError(f"at least 1 frame a run was expected, {most} came")
         self._most = most
-        self._lines: dict[str, Line[_Work]] = {}
+        self._lines: dict[str, StreamQueue[_Work]] = {}
         self._turn = 0
         self._seconds: OrderedDict[tuple[_Size, int], float] = OrderedDict()
 
-    def open(self, name: str, within: float) -> Line[_Work]:
+    def open(self, name: str, within: float) -> StreamQueue[_Work]:
         if name in self._lines:
             raise UsageError(f"a stream is called {name!r} already; close that one first, or choose another name")
         if not within > 0:
             raise UsageError(f"{name}: frames must be due within more than 0 seconds, {within} came")
-        line = self._lines[name] = Line[_Work](name, within)
+        line = self._lines[name] = StreamQueue[_Work](name, within)
         return line
 
-    def close(self, line: Line[_Work]) -> list[_Work]:
+    def close(self, line: StreamQueue[_Work]) -> list[_Work]:
         """The work that waited and will get no turn."""
         if self._lines.get(line.name) is line:
             del self._lines[line.name]
@@ -81,14 +81,14 @@ class Schedule(Generic[_Work]):
     def close_all(self) -> list[_Work]:
         return [work for line in list(self._lines.values()) for work in self.close(line)]
 
-    def add(self, line: Line[_Work], size: _Size, work: _Work, now: float) -> None:
+    def add(self, line: StreamQueue[_Work], size: _Size, work: _Work, now: float) -> None:
         if self._lines.get(line.name) is not line:
             raise BackendError(f"the stream {line.name} was closed; open it again")
         if not line.waiting:
             line.waits_since = self._turn
-        line.waiting.append(Ticket(line, size, now, now + line.within, work))
+        line.waiting.append(QueuedFrame(line, size, now, now + line.within, work))
 
-    def next(self, now: float) -> list[Ticket[_Work]]:
+    def next(self, now: float) -> list[QueuedFrame[_Work]]:
         """The frames of the next run; none where nothing waits."""
         heads = sorted((line.waiting[0] for line in self._waiting()), key=lambda ticket: ticket.due)
         batch = [ticket for ticket in heads if self._may_go(ticket.line, [])][:1]  # late or not: late frames run too
@@ -103,7 +103,7 @@ class Schedule(Generic[_Work]):
             line.waited.add(now - ticket.added)
         return batch
 
-    def ran(self, batch: list[Ticket[_Work]], seconds: float) -> None:
+    def ran(self, batch: list[QueuedFrame[_Work]], seconds: float) -> None:
         """How long a run took: what the next one like it is expected to take."""
         key = batch[0].size, len(batch)
         before = self._seconds.pop(key, seconds)
@@ -111,7 +111,7 @@ class Schedule(Generic[_Work]):
         if len(self._seconds) > _LEARNT:
             self._seconds.popitem(last=False)
 
-    def finished(self, ticket: Ticket[_Work], now: float) -> None:
+    def finished(self, ticket: QueuedFrame[_Work], now: float) -> None:
         ticket.line.frames += 1
         ticket.line.late += now > ticket.due
 
@@ -122,15 +122,15 @@ class Schedule(Generic[_Work]):
     def statistics(self) -> dict[str, dict[str, Any]]:
         return {name: line.as_dict() for name, line in self._lines.items()}
 
-    def _waiting(self) -> Iterator[Line[_Work]]:
+    def _waiting(self) -> Iterator[StreamQueue[_Work]]:
         return (line for line in self._lines.values() if line.waiting)
 
-    def _may_go(self, line: Line[_Work], batch: list[Ticket[_Work]]) -> bool:
+    def _may_go(self, line: StreamQueue[_Work], batch: list[QueuedFrame[_Work]]) -> bool:
         """Whether no other stream that is left out has waited since before this one's last turn."""
         served = {ticket.line.name for ticket in batch} | {line.name}
         return all(line.last_turn <= other.waits_since for other in self._waiting() if other.name not in served)
 
-    def _fits(self, ticket: Ticket[_Work], batch: list[Ticket[_Work]], now: float) -> bool:
+    def _fits(self, ticket: QueuedFrame[_Work], batch: list[QueuedFrame[_Work]], now: float) -> bool:
         if len(batch) == self._most or ticket.size != batch[0].size:
             return False
         return now + self.expected(ticket.size, len(batch) + 1) <= min(one.due for one in (*batch, ticket))

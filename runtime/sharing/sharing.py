@@ -23,11 +23,11 @@ import numpy as np
 from runtime.errors import BackendError
 from runtime.picture import Picture
 from runtime.restorer import Restored, Restorer
-from runtime.sharing.schedule import Line, Schedule, Ticket
+from runtime.sharing.schedule import QueuedFrame, Schedule, StreamQueue
 
 
 @dataclass(eq=False)
-class _Job:
+class _PendingFrame:
     stream: SharedStream
     picture: Picture
     future: Future[Restored] = field(default_factory=Future)
@@ -37,9 +37,9 @@ class _Job:
 class SharedStream:
     """One of the streams. Any thread may submit, and close; frames go and come in the order in which they were submitted."""
 
-    def __init__(self, shared: SharedRestorer, line: Line[_Job]) -> None:
+    def __init__(self, shared: SharedRestorer, line: StreamQueue[_PendingFrame]) -> None:
         self._shared, self._line = shared, line
-        self._under_way: deque[_Job] = deque()
+        self._under_way: deque[_PendingFrame] = deque()
         self._handing_out = threading.Lock()
 
     @property
@@ -48,13 +48,13 @@ class SharedStream:
 
     def submit(self, picture: Picture) -> Future[Restored]:
         """uint8 [H, W, 3] BGR, left as it is until the future is done. What is wrong with it comes through the future."""
-        return self._shared._submit(self._line, _Job(self, picture))
+        return self._shared._submit(self._line, _PendingFrame(self, picture))
 
     def close(self) -> None:
         """Frames that wait fail; the one that runs ends. A second call does nothing."""
         self._shared._close(self._line)
 
-    def _begin(self, job: _Job) -> None:
+    def _begin(self, job: _PendingFrame) -> None:
         self._under_way.append(job)
 
     def _hand_out(self) -> None:
@@ -77,7 +77,7 @@ class SharedRestorer:
 
     def __init__(self, restorer: Restorer, most: int = 1) -> None:
         self._restorer = restorer
-        self._schedule = Schedule[_Job](most)
+        self._schedule = Schedule[_PendingFrame](most)
         self._change = threading.Condition()  # guards all below and the schedule
         self._runs, self._failed, self._closed = 0, 0, False
         depth = restorer.choice.backend.depth
@@ -116,7 +116,7 @@ class SharedRestorer:
         if self._closed:
             raise BackendError("this shared restorer was closed; make another one")
 
-    def _submit(self, line: Line[_Job], job: _Job) -> Future[Restored]:
+    def _submit(self, line: StreamQueue[_PendingFrame], job: _PendingFrame) -> Future[Restored]:
         size = job.picture.shape if isinstance(job.picture, np.ndarray) else ()
         with self._change:
             self._check_open()
@@ -124,7 +124,7 @@ class SharedRestorer:
             self._change.notify()
         return job.future
 
-    def _close(self, line: Line[_Job]) -> None:
+    def _close(self, line: StreamQueue[_PendingFrame]) -> None:
         with self._change:
             waiting = self._schedule.close(line)
         _fail(waiting, f"the stream {line.name} was closed before this frame's turn")
@@ -135,7 +135,7 @@ class SharedRestorer:
             for ticket in batch:
                 ticket.work.stream._hand_out()
 
-    def _next(self) -> list[Ticket[_Job]] | None:
+    def _next(self) -> list[QueuedFrame[_PendingFrame]] | None:
         """Waits for frames whose futures nobody has cancelled. None when closed."""
         with self._change:
             while not self._closed:
@@ -148,7 +148,7 @@ class SharedRestorer:
                     return wanted
         return None
 
-    def _run(self, batch: list[Ticket[_Job]]) -> None:
+    def _run(self, batch: list[QueuedFrame[_PendingFrame]]) -> None:
         started = time.monotonic()
         outcomes = self._outcomes([ticket.work.picture for ticket in batch])
         now = time.monotonic()
@@ -177,7 +177,7 @@ class SharedRestorer:
             return error
 
 
-def _fail(jobs: Iterable[_Job], why: str) -> None:
+def _fail(jobs: Iterable[_PendingFrame], why: str) -> None:
     for job in jobs:
         if job.future.set_running_or_notify_cancel():
             job.future.set_exception(BackendError(f"{why}; it was not restored"))

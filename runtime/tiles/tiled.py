@@ -22,17 +22,17 @@ from runtime.model.manifest import GraphFacts, ModelManifest
 from runtime.picture import Picture, Tensors
 from runtime.tiles.geometry import Span, TilePlan, check_side, least_side, plan_tiles
 
-Tile = int | Literal["auto"] | None  # the longest side of a tile; tiles only where memory asks for them; never
+TileSide = int | Literal["auto"] | None  # the longest side of a tile; tiles only where memory asks for them; never
 
 _LEVELS = 256  # what stands for 1.0 in health (docs/bundle.md)
 _SHARE = 0.8  # of the free memory: others run beside
 _SIZES_KEPT = 4  # as many as an engine keeps compiled
 
 
-class Tiled:
+class TiledBackend:
     """A backend that takes what another one takes, and gives it that in tiles where it must be. Closing it closes the other."""
 
-    def __init__(self, manifest: ModelManifest, backend: Backend, tile: Tile, mode: str) -> None:
+    def __init__(self, manifest: ModelManifest, backend: Backend, tile: TileSide, mode: str) -> None:
         self.facts, self.depth, self.memory = backend.facts, backend.depth, backend.memory
         self.times, self.memory_factor = backend.times, backend.memory_factor
         self._name, self._graph = manifest.name, manifest.graph

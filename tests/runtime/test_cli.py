@@ -16,8 +16,8 @@ import pytest
 import runtime.cli
 import runtime.model.zoo
 from runtime.cli import run
-from runtime.doctor.report import Report
-from runtime.doctor.words import text
+from runtime.doctor.report import DoctorReport
+from runtime.doctor.report_text import text
 from runtime.engines.cache import EngineCache
 from runtime.engines.record import EngineKey
 from runtime.errors import UsageError
@@ -239,7 +239,7 @@ def test_the_doctors_exit_code(monkeypatch: pytest.MonkeyPatch, capsys: pytest.C
 
 
 def test_the_doctors_progress_leaves_the_terminal_clean(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
-    def examine(say: Callable[[str], None]) -> Report:
+    def examine(say: Callable[[str], None]) -> DoctorReport:
         say("the machine")
         raise KeyboardInterrupt
 

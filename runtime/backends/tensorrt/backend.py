@@ -14,16 +14,16 @@ from dataclasses import replace
 import numpy as np
 
 from runtime.backends.protocol import DEFAULT, BackendFacts, EngineOptions
-from runtime.backends.tensorrt.context import Place
+from runtime.backends.tensorrt.context import EngineShape
 from runtime.backends.tensorrt.engine import LoadedEngine
 from runtime.backends.tensorrt.lane import Lane, Scratch
-from runtime.backends.tensorrt.package import PACKAGES, Opened, open_package, require_installed
+from runtime.backends.tensorrt.package import PACKAGES, TensorRtPackage, open_package, require_installed
 from runtime.backends.tensorrt.plan import Tensor, shapes_of, size_of
 from runtime.cuda.device import Device, open_device
 from runtime.cuda.graphs import Graphs
-from runtime.cuda.pinned import keep_for_ever
+from runtime.cuda.pinned import keep_forever
 from runtime.engines.cache import EngineCache
-from runtime.engines.choice import Wanted, choose, of_this_machine, of_this_model, verified
+from runtime.engines.choice import EngineRequest, choose, of_this_machine, of_this_model, verified
 from runtime.engines.record import EngineRecord, Size, precision_map
 from runtime.errors import BackendError, DeviceLost
 from runtime.machine.nvidia import first_gpu
@@ -39,7 +39,7 @@ _CHOICES_KEPT = 256  # of sizes; a choice is a few words
 _LANES = {"latency": 2, "throughput": 3}
 
 
-def stored_engines(bundle: Bundle, target: str, *, exact: bool, cache: EngineCache) -> tuple[list[EngineRecord], Wanted]:
+def stored_engines(bundle: Bundle, target: str, *, exact: bool, cache: EngineCache) -> tuple[list[EngineRecord], EngineRequest]:
     """The stored engines of this bundle, whatever machine they are for, and what this machine wants but for TensorRT's version.
 
     Asks for what is quick to tell first: the GPU, the packages, the engines.
@@ -47,11 +47,11 @@ def stored_engines(bundle: Bundle, target: str, *, exact: bool, cache: EngineCac
     here, precision = first_gpu(), "fp32" if exact else "fp16"
     require_installed(target)
     model = bundle.manifest.files[GRAPHS[precision]]
-    wanted = Wanted(name_of(bundle.folder), model, target, "", here, precision, precision_map(bundle.manifest.precision, precision))
+    wanted = EngineRequest(name_of(bundle.folder), model, target, "", here, precision, precision_map(bundle.manifest.precision, precision))
     return of_this_model([stored.record for stored in cache.records() if stored.record is not None], wanted), wanted
 
 
-def open_gpu(target: str) -> tuple[Device, Opened, Graphs | None]:
+def open_gpu(target: str) -> tuple[Device, TensorRtPackage, Graphs | None]:
     """What it takes to run engines; an error that says what is missing. No graphs where TensorRT captures by itself."""
     device, package = open_device(), open_package(target)
     return device, package, None if PACKAGES[target].compiles else Graphs()
@@ -141,12 +141,12 @@ class TensorRtBackend:
 
     def _free_all(self) -> None:
         """What was taken from the GPU, unless that is lost."""
-        forsaken = self._forsaken()
+        abandon_if_lost = self._abandon_if_lost()
         with self._loading:  # who loads an engine ends that first
             lanes, scratches, engines = self._lanes, self._scratches, self._engines
             self._lanes, self._scratches, self._engines = [], [], {}
         self._place.cache_clear()
-        if forsaken:
+        if abandon_if_lost:
             return
         self.memory = PictureMemory(self._device.pinned)  # what the old one held goes; arrays in somebody's hands stay
         with suppress(BackendError), self._device.current():
@@ -157,9 +157,9 @@ class TensorRtBackend:
             lanes.clear()
             engines.clear()
 
-    def _place_of(self, size: Size) -> Place:
+    def _place_of(self, size: Size) -> EngineShape:
         chosen = choose(self._records, self._wanted, size, pad=not self._graph.sees_whole_picture)
-        return Place(self._loaded(chosen.record), chosen.profile, chosen.size)
+        return EngineShape(self._loaded(chosen.record), chosen.profile, chosen.size)
 
     def _loaded(self, record: EngineRecord) -> LoadedEngine:
         name = record.key.digest()
@@ -179,7 +179,7 @@ class TensorRtBackend:
         return {name: empty(name) for name in self._graph.outputs}
 
     @contextmanager
-    def _lane(self, place: Place) -> Iterator[Lane]:
+    def _lane(self, place: EngineShape) -> Iterator[Lane]:
         """A free one, rather one that computed this size before."""
         with self._turn:
             while not self._free and not self._ended:
@@ -196,7 +196,7 @@ class TensorRtBackend:
                 self._turn.notify_all()
 
     def _check_device(self, error: BackendError) -> None:
-        if self._ended or not self._forsaken():
+        if self._ended or not self._abandon_if_lost():
             return
         lost = "the GPU no longer answers, and this backend is closed; see nvidia-smi, then start this program again"
         with self._turn:
@@ -204,12 +204,12 @@ class TensorRtBackend:
             self._turn.notify_all()
         raise DeviceLost(f"{error}; {lost}") from error
 
-    def _forsaken(self) -> bool:
+    def _abandon_if_lost(self) -> bool:
         """Whether the GPU is lost. What lies on it is never let go then."""
-        forsaken = self._device.forsaken()
-        if forsaken:
-            keep_for_ever((*self._lanes, *self._scratches, *self._engines.values()))
-        return forsaken
+        abandon_if_lost = self._device.abandon_if_lost()
+        if abandon_if_lost:
+            keep_forever((*self._lanes, *self._scratches, *self._engines.values()))
+        return abandon_if_lost
 
     def _facts(self) -> BackendFacts:
         wanted, count = self._wanted, len(self._records)

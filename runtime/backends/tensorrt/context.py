@@ -17,7 +17,7 @@ from runtime.engines.record import Size
 from runtime.errors import BackendError
 
 
-class Place(NamedTuple):
+class EngineShape(NamedTuple):
     """What computes pictures of one size."""
 
     engine: LoadedEngine
@@ -38,7 +38,7 @@ class ShapedContext:
         self._warm = False
         self.need = 0  # bytes that its layers compute in
 
-    def fit(self, place: Place, stream: int) -> None:
+    def fit(self, place: EngineShape, stream: int) -> None:
         """To another shape of the same engine."""
         self.drop_graph()
         self._bound = ()

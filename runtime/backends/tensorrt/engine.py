@@ -13,7 +13,7 @@ from typing import cast
 
 from runtime.backends.tensorrt import rtx_api as rtx
 from runtime.backends.tensorrt.api import IExecutionContext
-from runtime.backends.tensorrt.package import Opened
+from runtime.backends.tensorrt.package import TensorRtPackage
 from runtime.engines.record import EngineRecord
 from runtime.errors import BackendError
 from runtime.files.atomic import written
@@ -25,7 +25,7 @@ _NOTHING_SAID = "it gives no reason"
 class LoadedEngine:
     """Made and used inside of `device.current()`."""
 
-    def __init__(self, package: Opened, record: EngineRecord, plan: bytes) -> None:
+    def __init__(self, package: TensorRtPackage, record: EngineRecord, plan: bytes) -> None:
         """`plan` was checked (EngineCache.read): loading one means to run what is in it."""
         self.record = record
         self._package = package
@@ -62,7 +62,7 @@ class LoadedEngine:
         return self._package.trt.ExecutionContextAllocationStrategy.USER_MANAGED
 
     def _compiling(self) -> object:
-        names, engine = cast(rtx.TensorRT, self._package.trt), cast(rtx.ICudaEngine, self._engine)
+        names, engine = cast(rtx.RtxTensorRT, self._package.trt), cast(rtx.RtxICudaEngine, self._engine)
         config = engine.create_runtime_config()
         config.set_execution_context_allocation_strategy(self._package.trt.ExecutionContextAllocationStrategy.USER_MANAGED)
         config.cuda_graph_strategy = names.CudaGraphStrategy.WHOLE_GRAPH_CAPTURE

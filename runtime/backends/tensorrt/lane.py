@@ -11,7 +11,7 @@ from collections.abc import Collection
 from contextlib import suppress
 from typing import cast
 
-from runtime.backends.tensorrt.context import Place, ShapedContext
+from runtime.backends.tensorrt.context import EngineShape, ShapedContext
 from runtime.backends.tensorrt.plan import INPUT, Tensor, as_tensor, bytes_of, planned, put_padded, shapes_of
 from runtime.cuda.device import Device, DeviceBuffer, PinnedBuffer
 from runtime.cuda.graphs import Graphs
@@ -67,12 +67,12 @@ class Lane:
         self._stream = Stream(device)
         self._buffers = {name: DeviceBuffer(device) for name in (INPUT, *self._outputs)}
         self._staged = {name: PinnedBuffer(device) for name in (INPUT, *self._outputs)}  # for arrays that are not pinned
-        self._contexts: OrderedDict[Place, ShapedContext] = OrderedDict()
+        self._contexts: OrderedDict[EngineShape, ShapedContext] = OrderedDict()
 
-    def holds(self, place: Place) -> bool:
+    def holds(self, place: EngineShape) -> bool:
         return place in self._contexts
 
-    def run(self, place: Place, frames: Picture, into: Tensors) -> dict[str, float]:
+    def run(self, place: EngineShape, frames: Picture, into: Tensors) -> dict[str, float]:
         """Fills `into`; seconds on the GPU by stage. Whatever is raised, nothing reads or writes the caller's arrays any more."""
         stream, known = self._stream, self.holds(place)
         try:
@@ -106,7 +106,7 @@ class Lane:
             self._staged[name].free()
         self._stream.close()
 
-    def _shaped(self, place: Place) -> ShapedContext:
+    def _shaped(self, place: EngineShape) -> ShapedContext:
         if place in self._contexts:
             self._contexts.move_to_end(place)
             return self._contexts[place]
@@ -119,7 +119,7 @@ class Lane:
         self._contexts[place] = context
         return context
 
-    def _drop(self, place: Place, *, keep: bool = False) -> ShapedContext | None:
+    def _drop(self, place: EngineShape, *, keep: bool = False) -> ShapedContext | None:
         """The context, to be used again, where it is to be kept."""
         context = self._contexts.pop(place, None)
         if context is not None:
@@ -127,7 +127,7 @@ class Lane:
             context.drop_graph()
         return context if keep else None
 
-    def _grown(self, place: Place) -> dict[str, tuple[int, ...]]:
+    def _grown(self, place: EngineShape) -> dict[str, tuple[int, ...]]:
         """The shapes of this run, after the buffers hold each that is in use."""
         in_use = [bytes_of(shapes_of(self._outputs, other.size, self._scale)) for other in self._contexts]
         for name, buffer in self._buffers.items():

@@ -20,7 +20,7 @@ _Version = tuple[int, int]
 
 
 @dataclass(frozen=True)
-class Package:
+class PackageFacts:
     module: str
     extra: str  # of Clearway, that brings it
     least: _Version
@@ -29,13 +29,13 @@ class Package:
 
 
 PACKAGES = {
-    "tensorrt-rtx": Package("tensorrt_rtx", "rtx", (1, 7), (2, 0), compiles=True),
-    "tensorrt": Package("tensorrt", "gpu", (10, 8), (12, 0), compiles=False),
+    "tensorrt-rtx": PackageFacts("tensorrt_rtx", "rtx", (1, 7), (2, 0), compiles=True),
+    "tensorrt": PackageFacts("tensorrt", "gpu", (10, 8), (12, 0), compiles=False),
 }
 
 
 @dataclass(frozen=True)
-class Opened:
+class TensorRtPackage:
     target: str
     trt: TensorRT
     version: str
@@ -50,15 +50,15 @@ def require_installed(target: str) -> None:
         raise MissingExtra(package.module, package.extra)
 
 
-def open_package(target: str) -> Opened:
+def open_package(target: str) -> TensorRtPackage:
     package = PACKAGES[target]
     trt = _imported(package)
     version = _checked_version(target, package, trt.__version__)
     logger, log = logger_of(package.module)
-    return Opened(target, trt, version, logger, log)
+    return TensorRtPackage(target, trt, version, logger, log)
 
 
-def _imported(package: Package) -> TensorRT:
+def _imported(package: PackageFacts) -> TensorRT:
     try:
         return cast(TensorRT, importlib.import_module(package.module))
     except (ImportError, OSError) as error:
@@ -66,7 +66,7 @@ def _imported(package: Package) -> TensorRT:
         raise unusable(package.module, package.extra, error) from error
 
 
-def _checked_version(target: str, package: Package, version: str) -> str:
+def _checked_version(target: str, package: PackageFacts, version: str) -> str:
     read = re.match(r"(\d+)\.(\d+)", version)
     if read is None or not package.least <= (int(read[1]), int(read[2])) < package.below:
         span = f"{_dotted(package.least)} or newer, below {_dotted(package.below)}"

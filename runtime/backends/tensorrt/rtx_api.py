@@ -23,7 +23,7 @@ class IRuntimeConfig(Protocol):
     def set_runtime_cache(self, cache: IRuntimeCache, /) -> bool: ...
 
 
-class ICudaEngine(Protocol):
+class RtxICudaEngine(Protocol):
     def create_runtime_config(self) -> IRuntimeConfig: ...
 
 
@@ -40,7 +40,7 @@ _GraphStrategies = CudaGraphStrategy
 _Specialisation = DynamicShapesKernelSpecializationStrategy
 
 
-class TensorRT(Protocol):
+class RtxTensorRT(Protocol):
     """The package itself."""
 
     CudaGraphStrategy: _GraphStrategies

@@ -9,7 +9,7 @@ import pytest
 
 from benchmarks.measure.suspicion import _beyond, main, weathers
 from runtime.files.pictures import write_picture
-from runtime.guard.faults import Change, Normal
+from runtime.guard.faults import ChangeLimits, PictureChange
 from tests.support.tiny import make_bundle
 
 
@@ -30,7 +30,7 @@ def test_a_model_that_changes_nothing_is_beyond_nothing(tmp_path: Path, capsys: 
 
 
 def test_what_is_beyond_the_limits_is_counted() -> None:
-    usual = Change(0.0, 0.0, False, np.array([-3, 2], np.float32), 5.0)
-    far = Change(0.5, 0.0, False, np.array([-3, 80], np.float32), 9.0)
-    seen = _beyond([usual, far], Normal(black=0.1, darker=-1.0, brighter=4.0, tint=6.0))
+    usual = PictureChange(0.0, 0.0, False, np.array([-3, 2], np.float32), 5.0)
+    far = PictureChange(0.5, 0.0, False, np.array([-3, 80], np.float32), 9.0)
+    seen = _beyond([usual, far], ChangeLimits(black=0.1, darker=-1.0, brighter=4.0, tint=6.0))
     assert seen == {"suspected": 1, "share": 0.4, "brightness": 76.0, "tint": 3.0}

@@ -62,7 +62,8 @@ def _stated(api: ModuleType) -> dict[str, int | None]:
     stated: dict[str, int | None] = {}
     kinds = [kind for kind in vars(api).values() if inspect.isclass(kind) and kind.__module__ == api.__name__]
     for kind in (kind for kind in kinds if kind.__name__ != "EnumMember"):
-        prefix = "" if kind.__name__ == "TensorRT" else f"{kind.__name__}."
+        name = kind.__name__.removeprefix("Rtx")  # TensorRT-RTX has more members of the same classes
+        prefix = "" if name == "TensorRT" else f"{name}."
         for member, annotation in inspect.get_annotations(kind, eval_str=True, locals=vars(api)).items():
             origin: object = typing.get_origin(annotation)
             if origin is Callable:  # a class that is made by calling it

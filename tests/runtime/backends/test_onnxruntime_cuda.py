@@ -179,14 +179,14 @@ def test_frames_of_another_kind(backend: OnnxRuntimeCudaBackend, wrong: Any) -> 
 
 def _failing(patch: pytest.MonkeyPatch, words: str, times: int = 1) -> None:
     """The next so many sizes cannot be made."""
-    real, left = leaf._Size.__init__, [words] * times
+    real, left = leaf._SizedSession.__init__, [words] * times
 
-    def made(self: leaf._Size, *arguments: Any, **named: Any) -> None:
+    def made(self: leaf._SizedSession, *arguments: Any, **named: Any) -> None:
         if left:
             raise RuntimeError(left.pop())
         real(self, *arguments, **named)
 
-    patch.setattr(leaf._Size, "__init__", made)
+    patch.setattr(leaf._SizedSession, "__init__", made)
 
 
 def test_other_sizes_make_room(backend: OnnxRuntimeCudaBackend, on_cpu: pytest.MonkeyPatch) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from runtime.doctor import caches as module
-from runtime.doctor.caches import Cache, caches
+from runtime.doctor.caches import CompileCache, caches
 from runtime.files.cache_folder import cache_folder, make_private
 
 
@@ -17,7 +17,7 @@ def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path / "own"
 
 
-def _engines() -> Cache:
+def _engines() -> CompileCache:
     (found,) = [cache for cache in caches() if cache.name == "engines"]
     return found
 

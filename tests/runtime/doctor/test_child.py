@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from runtime.doctor.child import Answer, ask, run
+from runtime.doctor.child import ModuleAnswer, ask, run
 
 _ENOUGH = 60  # seconds
 
@@ -21,7 +21,7 @@ def asked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def test_an_answer_among_other_words(asked: Path) -> None:
     asked.write_text("import sys\nfrom runtime.doctor.child import answer\nprint('engine v1', end='')\nanswer(sys.argv[1:])\nprint('bye')")
-    assert ask("asked", "a", "é", seconds=_ENOUGH) == Answer(["a", "é"], "")
+    assert ask("asked", "a", "é", seconds=_ENOUGH) == ModuleAnswer(["a", "é"], "")
 
 
 @pytest.mark.parametrize(
@@ -36,12 +36,12 @@ def test_an_answer_among_other_words(asked: Path) -> None:
 )
 def test_no_answer(source: str, fault: str, asked: Path) -> None:
     asked.write_text(source)
-    assert ask("asked", seconds=_ENOUGH) == Answer(None, fault)
+    assert ask("asked", seconds=_ENOUGH) == ModuleAnswer(None, fault)
 
 
 def test_a_crash_after_the_answer_takes_nothing_back(asked: Path) -> None:
     asked.write_text("import os, sys\nfrom runtime.doctor.child import answer\nanswer(1)\nsys.stdout.flush()\nos.abort()")
-    assert ask("asked", seconds=_ENOUGH) == Answer(1, "")
+    assert ask("asked", seconds=_ENOUGH) == ModuleAnswer(1, "")
 
 
 def test_what_hangs_is_ended(tmp_path: Path) -> None:
@@ -60,4 +60,4 @@ def test_a_file_of_the_users_folder_is_not_taken_for_a_package(asked: Path, tmp_
     (tmp_path / "work").mkdir()
     (tmp_path / "work" / "json.py").write_text("")
     monkeypatch.chdir(tmp_path / "work")
-    assert ask("asked", seconds=_ENOUGH) == Answer(True, "")
+    assert ask("asked", seconds=_ENOUGH) == ModuleAnswer(True, "")

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from runtime.doctor import extras as module
-from runtime.doctor.extras import Extra, Package, extras
+from runtime.doctor.extras import Extra, ExtraPackage, extras
 from tests.support.runtime.doctor_site import Site
 
 ROOT = Path(__file__).parents[3]
@@ -33,14 +33,14 @@ def test_what_works(site: Site) -> None:
     site.install("one-engine", "2.0.1")
     site.install("two", "2.9")
     always, cpu = extras()
-    assert always == Extra("", "Clearway itself", (Package("sound", ">=1.0", "1.2", "", ""),), "")
-    assert cpu.packages == (Package("one-engine", ">=2.0", "2.0.1", "", ""), Package("two", "<3,>=1.5", "2.9", "", ""))
+    assert always == Extra("", "Clearway itself", (ExtraPackage("sound", ">=1.0", "1.2", "", ""),), "")
+    assert cpu.packages == (ExtraPackage("one-engine", ">=2.0", "2.0.1", "", ""), ExtraPackage("two", "<3,>=1.5", "2.9", "", ""))
     assert (cpu.works, cpu.command) == (True, "")
 
 
 def test_a_package_that_is_missing(site: Site) -> None:
     site.clearway(cpu=["one>=2.0"], live=["sound>=1.0"])
-    assert _only("cpu").packages == (Package("one", ">=2.0", "", "", ""),)
+    assert _only("cpu").packages == (ExtraPackage("one", ">=2.0", "", "", ""),)
     assert (_only("cpu").works, _only("cpu").command) == (False, "pip install 'clearway[cpu]'")
     assert _only("live").command == ""
 
@@ -62,7 +62,7 @@ def test_another_version_is_replaced_by_the_extras_own_line(wanted: str, found: 
     site.clearway(cpu=[f"one{wanted}"])
     site.install("one", found)
     (package,) = _only("cpu").packages
-    assert package == Package("one", wanted, found, "" if fits else f"{wanted} is needed", "")
+    assert package == ExtraPackage("one", wanted, found, "" if fits else f"{wanted} is needed", "")
     assert _only("cpu").command == ("" if fits else "pip install 'clearway[cpu]'")
 
 
@@ -78,14 +78,14 @@ def test_another_version_is_replaced_by_the_extras_own_line(wanted: str, found: 
 def test_a_package_whose_import_fails(source: str, fault: str, command: str, site: Site) -> None:
     site.clearway(cpu=["one>=2.0"])
     site.install("one", "2.0", source=source)
-    assert _only("cpu").packages == (Package("one", ">=2.0", "2.0", f"its import fails: {fault}", command),)
+    assert _only("cpu").packages == (ExtraPackage("one", ">=2.0", "2.0", f"its import fails: {fault}", command),)
     assert _only("cpu").command == "", "nothing is missing"
 
 
 def test_a_package_that_stands_in(site: Site) -> None:
     site.clearway(cpu=["opencv-python>=5.0"])
     site.install("opencv-python-headless", "5.0.1", module="cv2")
-    assert _only("cpu").packages == (Package("opencv-python-headless", ">=5.0", "5.0.1", "", ""),)
+    assert _only("cpu").packages == (ExtraPackage("opencv-python-headless", ">=5.0", "5.0.1", "", ""),)
 
 
 def test_a_stand_in_that_fails(site: Site) -> None:

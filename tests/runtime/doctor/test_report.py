@@ -10,8 +10,8 @@ import pytest
 
 import runtime.model.zoo
 from runtime.doctor import report as module
-from runtime.doctor.cards import Card, Graphics
-from runtime.doctor.extras import Extra, Package
+from runtime.doctor.extras import Extra, ExtraPackage
+from runtime.doctor.gpus import GpuSurvey, InstalledGpu
 from runtime.doctor.report import examine, next_command
 from runtime.doctor.trial import Trial
 from runtime.machine.processor import processor
@@ -22,7 +22,7 @@ from tests.support.tiny import make_bundle
 _REINSTALL = "pip install --force-reinstall --no-deps clearway"
 
 
-def _with(package: Package) -> list[Extra]:
+def _with(package: ExtraPackage) -> list[Extra]:
     """All that works, but for this package."""
     found = [replace(extra, packages=tuple(package if one.name == package.name else one for one in extra.packages)) for extra in ALL]
     return [replace(extra, command="" if extra.works else f"pip install 'clearway[{extra.name}]'") for extra in found]
@@ -86,9 +86,9 @@ def test_this_machine(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.usefixtures("zoo")
-def test_a_card_decides_what_is_installed_next(monkeypatch: pytest.MonkeyPatch) -> None:
-    card = Graphics((Card("NVIDIA H200", 140.4, "9.0"),), "570.86.15", "")
-    for name, answer in {"graphics": card, "extras": ALL, "encoders": REPORT.encoders}.items():
+def test_a_gpu_decides_what_is_installed_next(monkeypatch: pytest.MonkeyPatch) -> None:
+    gpus = GpuSurvey((InstalledGpu("NVIDIA H200", 140.4, "9.0"),), "570.86.15", "")
+    for name, answer in {"survey_gpus": gpus, "extras": ALL, "encoders": REPORT.encoders}.items():
         monkeypatch.setattr(module, name, lambda answer=answer: answer)
     monkeypatch.setattr(module, "try_model", lambda model: NO_ENGINE)
     assert examine(lambda step: None).next == GPU_LINE

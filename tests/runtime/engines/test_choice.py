@@ -8,12 +8,12 @@ from typing import Any
 
 import pytest
 
-from runtime.engines.choice import Wanted, choose
+from runtime.engines.choice import EngineRequest, choose
 from runtime.engines.record import ANY_GPU, EngineRecord, Size
 from runtime.errors import BackendError
 from tests.support.runtime.stored_engines import GPU, KEY, PARITY, WIDE, key, record, static
 
-WANTED = Wanted("derain", KEY.model_sha256, KEY.target, KEY.builder, GPU, KEY.precision, KEY.precision_map)
+WANTED = EngineRequest("derain", KEY.model_sha256, KEY.target, KEY.builder, GPU, KEY.precision, KEY.precision_map)
 HD = Size(1, 720, 1280)
 
 

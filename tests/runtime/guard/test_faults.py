@@ -9,7 +9,7 @@ import pytest
 from numpy.typing import NDArray
 
 from runtime.errors import BundleError
-from runtime.guard.faults import Fault, Normal, change, fault_in, normal_for, normal_of
+from runtime.guard.faults import ChangeLimits, Fault, change, fault_in, limits_for, limits_of
 from runtime.model.bundle import PROOF, Bundle, open_bundle
 from runtime.model.zoo import find
 from runtime.picture import Picture
@@ -24,12 +24,12 @@ def scene(height: int = 120, width: int = 160) -> Picture:
     return np.asarray(np.broadcast_to(ramp, (height, width, 3)), np.uint8)
 
 
-def seen(source: Picture, restored: Picture, normal: Normal | None = None, health: NDArray[np.float32] | None = None) -> Fault | None:
+def seen(source: Picture, restored: Picture, normal: ChangeLimits | None = None, health: NDArray[np.float32] | None = None) -> Fault | None:
     honest = np.asarray(restored.mean((0, 1)) / 256, np.float32)
-    return fault_in(change(source, restored, honest if health is None else health), normal or Normal())
+    return fault_in(change(source, restored, honest if health is None else health), normal or ChangeLimits())
 
 
-def kind(source: Picture, restored: Picture, normal: Normal | None = None) -> str | None:
+def kind(source: Picture, restored: Picture, normal: ChangeLimits | None = None) -> str | None:
     fault = seen(source, restored, normal)
     return fault.kind if fault else None
 
@@ -102,17 +102,17 @@ def test_what_the_model_is_used_to_is_no_fault() -> None:
     dark, red = source - 90, source.copy()
     red[..., 2] -= 60
     assert [kind(source, dark), kind(source, red)] == ["shift", "shift"]
-    normal = normal_of([change(source, source - 40, np.asarray((source - 40).mean((0, 1)) / 256, np.float32))])
+    normal = limits_of([change(source, source - 40, np.asarray((source - 40).mean((0, 1)) / 256, np.float32))])
     assert normal.darker == pytest.approx(-40, abs=4)
     assert normal.brighter == 0
     assert kind(source, dark, normal) is None
 
 
 def test_normal_is_read_from_the_proof(tmp_path: Path) -> None:
-    normal = normal_for(open_bundle(make_bundle(tmp_path / "tiny", "brighten")))
+    normal = limits_for(open_bundle(make_bundle(tmp_path / "tiny", "brighten")))
     assert normal.brighter == pytest.approx(10, abs=4)  # 20×16 is small: health is of all pixels, the source's mean of the points
     assert (normal.darker, normal.black, normal.white) == (0, 0, 0)
-    assert normal_for(open_bundle(find("derain"))).darker < -30, "its proof has heavy rain"
+    assert limits_for(open_bundle(find("derain"))).darker < -30, "its proof has heavy rain"
 
 
 def test_a_proof_that_is_none(tmp_path: Path) -> None:
@@ -120,4 +120,4 @@ def test_a_proof_that_is_none(tmp_path: Path) -> None:
     for content in (b"no zip", b""):
         (tmp_path / "tiny" / PROOF).write_bytes(content)
         with pytest.raises(BundleError, match="copy the bundle again"):
-            normal_for(Bundle(bundle.folder, bundle.manifest))
+            limits_for(Bundle(bundle.folder, bundle.manifest))

@@ -13,7 +13,7 @@ import pytest
 
 from runtime.backends.protocol import BackendFacts
 from runtime.errors import BackendError, UsageError
-from runtime.guard.faults import Normal
+from runtime.guard.faults import ChangeLimits
 from runtime.guard.guard import Guard, GuardOptions
 from runtime.picture import Picture, PictureMemory, Tensors
 from runtime.restorer import load
@@ -56,7 +56,7 @@ class Exact:
 
 
 def guard(exact: Exact, mode: str = "repair", every: int = 1) -> Guard:
-    return Guard(GuardOptions(mode, every), Normal(), "tiny", "ask somebody", exact.open)
+    return Guard(GuardOptions(mode, every), ChangeLimits(), "tiny", "ask somebody", exact.open)
 
 
 def look(guard: Guard, *restored: Picture) -> Tensors:
@@ -127,7 +127,7 @@ def test_what_fp32_gives_too_is_the_networks_own_answer_and_told() -> None:
 
 
 def test_where_fp32_is_what_ran_it_stands_unless_it_is_nan() -> None:
-    watching = Guard(GuardOptions(), Normal(), "tiny", "ask somebody", None)
+    watching = Guard(GuardOptions(), ChangeLimits(), "tiny", "ask somebody", None)
     assert not look(watching, scene() * 0)["restored"].any()
     with pytest.raises(BackendError, match="picture 1 cannot be right: it is NaN or Inf, in FP32 too; ask somebody"):
         nan_health(watching)
@@ -139,7 +139,7 @@ def test_fp32_that_cannot_be_had_is_said() -> None:
     def none() -> Exact:
         raise BackendError("no memory left")
 
-    watching = Guard(GuardOptions(), Normal(), "tiny", "ask somebody", none)
+    watching = Guard(GuardOptions(), ChangeLimits(), "tiny", "ask somebody", none)
     with pytest.raises(BackendError, match=r"its source is not; it cannot be run again in FP32 \(no memory left\); ask somebody"):
         look(watching, scene() * 0)
     assert watching.statistics()["raised"] == 1

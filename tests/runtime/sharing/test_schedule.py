@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from runtime.errors import BackendError, UsageError
-from runtime.sharing.schedule import Line, Schedule, Ticket
+from runtime.sharing.schedule import QueuedFrame, Schedule, StreamQueue
 
 SEEDS = range(60)
 SMALL, LARGE = (360, 640, 3), (720, 1280, 3)
@@ -143,11 +143,11 @@ def test_the_days_have_what_they_are_to_show() -> None:
     assert 0 < sum(lates) < 40 * len(lates), "some are late, some are not"
 
 
-def works(batch: list[Ticket[str]]) -> list[str]:
+def works(batch: list[QueuedFrame[str]]) -> list[str]:
     return [ticket.work for ticket in batch]
 
 
-def three(most: int = 1) -> tuple[Schedule[str], Line[str], Line[str], Line[str]]:
+def three(most: int = 1) -> tuple[Schedule[str], StreamQueue[str], StreamQueue[str], StreamQueue[str]]:
     schedule = Schedule[str](most)
     return schedule, schedule.open("patient", 9.0), schedule.open("hasty", 0.1), schedule.open("usual", 1.0)
 

@@ -22,7 +22,7 @@ import pytest
 from runtime.backends.choose import open_backend
 from runtime.backends.protocol import EngineOptions
 from runtime.backends.tensorrt.backend import TensorRtBackend
-from runtime.backends.tensorrt.context import Place, ShapedContext
+from runtime.backends.tensorrt.context import EngineShape, ShapedContext
 from runtime.backends.tensorrt.lane import Lane, Scratch
 from runtime.cuda.device import open_device
 from runtime.engines.cache import EngineCache
@@ -171,7 +171,7 @@ def _side_by_side(run: Callable[[Picture], object], count: int, size: int) -> No
 
 
 @pytest.fixture
-def lanes(bundle: Bundle, gpu: SimulatedGpu) -> Iterator[tuple[Callable[[int], Place], Lane, Lane]]:
+def lanes(bundle: Bundle, gpu: SimulatedGpu) -> Iterator[tuple[Callable[[int], EngineShape], Lane, Lane]]:
     """Two that share memory, with the place of a square picture of a side; inside, the GPU is the thread's."""
     engine_for(bundle)
     backend, device = open_backend(bundle, "tensorrt").backend, open_device()
@@ -188,7 +188,7 @@ def lanes(bundle: Bundle, gpu: SimulatedGpu) -> Iterator[tuple[Callable[[int], P
     assert held(gpu) == ZERO
 
 
-def _started(lane: Lane, place: Place, level: int) -> None:
+def _started(lane: Lane, place: EngineShape, level: int) -> None:
     """A picture of that level goes up and is computed when the GPU comes to it; nobody waits yet."""
     context = lane._shaped(place)
     source = lane._pinned_source(np.full((*place.size, 3), level, np.uint8), lane._grown(place)["frame"])
@@ -197,7 +197,7 @@ def _started(lane: Lane, place: Place, level: int) -> None:
 
 
 def test_lanes_that_share_memory_compute_in_the_order_in_which_they_were_asked(
-    lanes: tuple[Callable[[int], Place], Lane, Lane], gpu: SimulatedGpu
+    lanes: tuple[Callable[[int], EngineShape], Lane, Lane], gpu: SimulatedGpu
 ) -> None:
     """The second one is waited for first, and the GPU still computes the first one before it."""
     place, one, other = lanes
@@ -208,7 +208,7 @@ def test_lanes_that_share_memory_compute_in_the_order_in_which_they_were_asked(
 
 
 def test_shared_memory_moves_when_nobody_computes_in_it_and_all_are_told(
-    lanes: tuple[Callable[[int], Place], Lane, Lane], gpu: SimulatedGpu
+    lanes: tuple[Callable[[int], EngineShape], Lane, Lane], gpu: SimulatedGpu
 ) -> None:
     place, one, other = lanes
     _started(one, place(32), 7)
@@ -221,7 +221,7 @@ def test_shared_memory_moves_when_nobody_computes_in_it_and_all_are_told(
 
 
 def test_shared_memory_is_let_go_when_what_was_begun_has_ended(
-    lanes: tuple[Callable[[int], Place], Lane, Lane], gpu: SimulatedGpu, monkeypatch: pytest.MonkeyPatch
+    lanes: tuple[Callable[[int], EngineShape], Lane, Lane], gpu: SimulatedGpu, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The first lane's picture is on the GPU when TensorRT says that it failed: the second one's must not be computed beside it."""
     place, one, other = lanes

@@ -6,17 +6,17 @@ import itertools
 import textwrap
 from collections.abc import Callable, Iterator
 
-from runtime.doctor.extras import Package
-from runtime.doctor.report import Report
-from runtime.doctor.trial import SIZE, Measured, Trial
+from runtime.doctor.extras import ExtraPackage
+from runtime.doctor.report import DoctorReport
+from runtime.doctor.trial import SIZE, Trial, TrialTiming
 
 _WIDTH, _INDENT = 120, 13
 _FORMATS = {"h264": "H.264", "hevc": "HEVC", "av1": "AV1"}
-_FOR_A_CARD = ("gpu", "rtx")
+_FOR_A_GPU = ("gpu", "rtx")
 _PICTURE = f"{SIZE[1]}×{SIZE[0]}"
 
 
-def text(report: Report) -> str:
+def text(report: DoctorReport) -> str:
     blocks = [f"{_headline(report)}\nNext: {report.next}"]
     for heading, section in _SECTIONS.items():
         if lines := list(section(report)):
@@ -24,7 +24,7 @@ def text(report: Report) -> str:
     return "\n\n".join(blocks)
 
 
-def _headline(report: Report) -> str:
+def _headline(report: DoctorReport) -> str:
     running = [trial.measured for trial in report.trials if trial.measured]
     if not running:
         return "No shipped model runs here yet."
@@ -33,7 +33,7 @@ def _headline(report: Report) -> str:
     return f"{report.trials[0].model} runs here: {running[0].fps:g} pictures of {_PICTURE} a second."
 
 
-def _models(report: Report) -> Iterator[str]:
+def _models(report: DoctorReport) -> Iterator[str]:
     for trial in report.trials:
         yield from _field(trial.model, *_trial(trial))
     if not report.trials:
@@ -52,12 +52,12 @@ def _trial(trial: Trial) -> Iterator[str]:
     yield from (f"{passed}{refused.backend}: {refused.why}" for refused in trial.passed_over if refused.why != trial.fault)
 
 
-def _measured(measured: Measured) -> str:
+def _measured(measured: TrialTiming) -> str:
     fast = f"the first {_PICTURE} picture after {measured.first_s:g} s, then {measured.fps:g} a second"
     return f"{measured.backend}, {measured.precision}: {fast} ({measured.detail})"
 
 
-def _machine(report: Report) -> Iterator[str]:
+def _machine(report: DoctorReport) -> Iterator[str]:
     cpu, memory, software = report.processor, report.memory, report.software
     cores = f"{cpu.cores} {'core' if cpu.cores == 1 else 'cores'}"
     limited = "" if cpu.limit is None else f", limited to the time of {cpu.limit:g}"
@@ -66,20 +66,20 @@ def _machine(report: Report) -> Iterator[str]:
     sizes = {"in all": memory.total, "free": memory.free, "at most for this container": memory.limit}
     known = [f"{size:g} GiB {what}" for what, size in sizes.items() if size is not None]
     yield from _field("memory", ", ".join(known) or "unknown")
-    yield from _field("GPU", *_graphics(report))
+    yield from _field("GPU", *_gpus(report))
     ours = f"Clearway {software.clearway}" if software.clearway else "Clearway, not installed,"
     yield from _field("software", f"Python {software.python} ({software.executable}), {ours} in {software.folder}")
 
 
-def _graphics(report: Report) -> Iterator[str]:
-    for card in report.graphics.cards:
-        size = "shared memory" if card.memory_gib is None else f"{card.memory_gib:g} GiB"
-        yield f"{card.name}, {size}, compute capability {card.compute_capability}, driver {report.graphics.driver}"
-    if report.graphics.lack:
-        yield f"none: {report.graphics.lack}"
+def _gpus(report: DoctorReport) -> Iterator[str]:
+    for gpu in report.gpus.found:
+        size = "shared memory" if gpu.memory_gib is None else f"{gpu.memory_gib:g} GiB"
+        yield f"{gpu.name}, {size}, compute capability {gpu.compute_capability}, driver {report.gpus.driver}"
+    if report.gpus.lack:
+        yield f"none: {report.gpus.lack}"
 
 
-def _encoders(report: Report) -> Iterator[str]:
+def _encoders(report: DoctorReport) -> Iterator[str]:
     """Nothing where PyAV is missing: that is said further down."""
     found, hardware = report.encoders.found, [one for one in report.encoders.found if one.hardware]
     if found:
@@ -93,7 +93,7 @@ def _encoders(report: Report) -> Iterator[str]:
         yield from _field("unknown", f"PyAV does not say: {report.encoders.fault}")
 
 
-def _installed(report: Report) -> Iterator[str]:
+def _installed(report: DoctorReport) -> Iterator[str]:
     """Each package once, beside the first extra that brings it."""
     told: set[str] = set()
     for extra in report.extras:
@@ -103,14 +103,14 @@ def _installed(report: Report) -> Iterator[str]:
             yield from _field(extra.name or "always", ", ".join(f"{package.name} {package.version}" for package in working))
 
 
-def _caches(report: Report) -> Iterator[str]:
+def _caches(report: DoctorReport) -> Iterator[str]:
     for cache in report.caches:
         if not cache.fault:
             size = f"{cache.bytes / 1e6:.1f} MB of {cache.holds}" if cache.bytes else f"no {cache.holds} yet"
             yield from _field(cache.name, f"{cache.folder}: {size}")
 
 
-def _faults(report: Report) -> Iterator[str]:
+def _faults(report: DoctorReport) -> Iterator[str]:
     told: set[str] = set()
     for package in (package for extra in report.extras for package in extra.packages):
         if package.command and package.name not in told:
@@ -121,21 +121,21 @@ def _faults(report: Report) -> Iterator[str]:
             yield from _field("cache", cache.fault)
 
 
-def _missing(report: Report) -> Iterator[str]:
+def _missing(report: DoctorReport) -> Iterator[str]:
     for extra in report.extras:
         if extra.command:
             names = ", ".join(_lacking(package) for package in extra.packages if not package.works and not package.command)
-            useless = "; no card here can use it" if extra.name in _FOR_A_CARD and not report.graphics.cards else ""
+            useless = "; no GPU here can use it" if extra.name in _FOR_A_GPU and not report.gpus.found else ""
             yield from _field(extra.name or "always", f"{extra.gives}{useless}: {names}", command=extra.command)
     if not report.extras:
         yield from _field("Clearway", "it lies here without being installed, so that its extras are unknown", command=report.next)
 
 
-def _lacking(package: Package) -> str:
+def _lacking(package: ExtraPackage) -> str:
     return f"{package.name} ({package.version} is here, {package.fault})" if package.version else package.name
 
 
-_SECTIONS: dict[str, Callable[[Report], Iterator[str]]] = {
+_SECTIONS: dict[str, Callable[[DoctorReport], Iterator[str]]] = {
     "Models": _models,
     "This machine": _machine,
     "Installed": _installed,

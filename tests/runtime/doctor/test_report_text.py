@@ -6,11 +6,11 @@ from dataclasses import replace
 
 import pytest
 
-from runtime.doctor.cards import Card, Graphics
 from runtime.doctor.codecs import Encoder, Encoders
-from runtime.doctor.report import Report
-from runtime.doctor.trial import PassedOver
-from runtime.doctor.words import text
+from runtime.doctor.gpus import GpuSurvey, InstalledGpu
+from runtime.doctor.report import DoctorReport
+from runtime.doctor.report_text import text
+from runtime.doctor.trial import PassedOverBackend
 from runtime.machine.memory import Memory
 from tests.support.runtime.doctor_findings import ALL, CPU_LINE, DAMAGED, GPU_LINE, NO_ENGINE, REPORT, RUNS
 
@@ -26,7 +26,7 @@ This machine
   processor    AMD EPYC, 2 cores
                AVX512-BF16, AVX512, AVX2: bf16 in hardware, the fastest way to restore on a CPU
   memory       23.5 GiB in all, 22 GiB free
-  GPU          none: no NVIDIA card and no NVIDIA driver
+  GPU          none: no NVIDIA GPU and no NVIDIA driver
   software     Python 3.11.7 (/venv/bin/python), Clearway 0.1.0 in /src/clearway
 
 Installed
@@ -44,11 +44,11 @@ What is compiled is kept in
   engines      /cache/engines: no TensorRT engines yet
 
 Not installed
-  gpu          restoring on an NVIDIA GPU; no card here can use it: tensorrt
+  gpu          restoring on an NVIDIA GPU; no GPU here can use it: tensorrt
                pip install 'clearway[gpu]'"""
 
 
-def _section(report: Report, heading: str) -> str:
+def _section(report: DoctorReport, heading: str) -> str:
     """One section's text, its lines joined: where they break is the first test's matter."""
     blocks = dict(block.partition("\n")[::2] for block in text(report).split("\n\n"))
     return " ".join(blocks.get(heading, "").split())
@@ -59,7 +59,7 @@ def test_a_machine_on_which_all_works() -> None:
 
 
 def test_the_first_lines() -> None:
-    def first(report: Report) -> list[str]:
+    def first(report: DoctorReport) -> list[str]:
         return text(report).splitlines()[:2]
 
     bare = replace(REPORT, trials=(NO_ENGINE,), next=CPU_LINE)
@@ -74,24 +74,24 @@ def test_a_model_with_a_long_name() -> None:
 
 
 def test_models() -> None:
-    refused = (PassedOver("tensorrt", f"tensorrt is not installed; it comes with: {GPU_LINE}"),)
+    refused = (PassedOverBackend("tensorrt", f"tensorrt is not installed; it comes with: {GPU_LINE}"),)
     said = _section(replace(REPORT, trials=(replace(RUNS, passed_over=refused),)), "Models")
     assert said.endswith(f"AMD EPYC) passed over tensorrt: tensorrt is not installed; it comes with: {GPU_LINE}")
     said = _section(replace(REPORT, trials=(NO_ENGINE,)), "Models")
     assert said.startswith("derain does not run: no engine here runs it openvino: openvino is not installed")
     assert "does not run: zoo/derain/model.onnx: it was changed" in _section(replace(REPORT, trials=(DAMAGED,)), "Models")
     why = "it crashed: Illegal instruction"
-    crashed = replace(RUNS, fault=why, passed_over=(PassedOver("tensorrt", why), PassedOver("cuda", "no card")))
+    crashed = replace(RUNS, fault=why, passed_over=(PassedOverBackend("tensorrt", why), PassedOverBackend("cuda", "no GPU")))
     said = _section(replace(REPORT, trials=(crashed,)), "Models")
     assert said.startswith("derain auto fails: it crashed: Illegal instruction with --backend openvino: openvino, bf16")
-    assert said.endswith("AMD EPYC) passed over cuda: no card"), "the crash is told once"
+    assert said.endswith("AMD EPYC) passed over cuda: no GPU"), "the crash is told once"
     assert _section(replace(REPORT, trials=()), "Models") == "none no model is shipped with this copy of Clearway"
 
 
 def test_the_machine() -> None:
-    cards = Graphics((Card("NVIDIA H200", 140.4, "9.0"), Card("NVIDIA GB10", None, "12.1")), "570.86.15", "")
+    gpus = GpuSurvey((InstalledGpu("NVIDIA H200", 140.4, "9.0"), InstalledGpu("NVIDIA GB10", None, "12.1")), "570.86.15", "")
     cpu = replace(REPORT.processor, cores=1, limit=0.5, features=(), bf16=False)
-    said = _section(replace(REPORT, graphics=cards, processor=cpu, memory=Memory(23.5, None, 2.0)), "This machine")
+    said = _section(replace(REPORT, gpus=gpus, processor=cpu, memory=Memory(23.5, None, 2.0)), "This machine")
     assert "AMD EPYC, 1 core, limited to the time of 0.5 no known extension: no bf16 in hardware, so FP32" in said
     assert "memory 23.5 GiB in all, 2 GiB at most for this container" in said
     assert "GPU NVIDIA H200, 140.4 GiB, compute capability 9.0, driver 570.86.15 NVIDIA GB10, shared memory, compute" in said
@@ -100,9 +100,9 @@ def test_the_machine() -> None:
     assert "Clearway, not installed, in /src/clearway" in _section(nothing, "This machine")
 
 
-def test_a_card_can_use_its_extra() -> None:
-    cards = Graphics((Card("NVIDIA H200", 140.4, "9.0"),), "570.86.15", "")
-    assert _section(replace(REPORT, graphics=cards), "Not installed") == f"gpu restoring on an NVIDIA GPU: tensorrt {GPU_LINE}"
+def test_a_gpu_can_use_its_extra() -> None:
+    gpus = GpuSurvey((InstalledGpu("NVIDIA H200", 140.4, "9.0"),), "570.86.15", "")
+    assert _section(replace(REPORT, gpus=gpus), "Not installed") == f"gpu restoring on an NVIDIA GPU: tensorrt {GPU_LINE}"
 
 
 def test_what_is_broken() -> None:
@@ -143,7 +143,7 @@ def test_a_copy_that_is_not_installed() -> None:
 @pytest.mark.parametrize("command", ["pip uninstall -y onnxruntime && pip install 'clearway[gpu]' " + "x" * 100])
 def test_lines_fit_and_commands_stay_whole(command: str) -> None:
     always, cpu, gpu, live = ALL
-    long = tuple(PassedOver(name, "expected one thing, another came, do a third; " * 6) for name in ("a", "b"))
+    long = tuple(PassedOverBackend(name, "expected one thing, another came, do a third; " * 6) for name in ("a", "b"))
     report = replace(REPORT, trials=(replace(RUNS, passed_over=long),), extras=(always, cpu, replace(gpu, command=command), live))
     lines = text(report).splitlines()
     assert f"{'':15}{command}" in lines
