@@ -1,6 +1,6 @@
-"""Owns the word `live`: its arguments, what it says meanwhile, and its report. Knows nothing of how it is done.
+"""The command `live`: its arguments, its status line and its report. Does not know how a run works.
 
-Ctrl-C is how a live run ends, so it is no failure: the files are finished, the report is given, and the exit code is 0.
+Ctrl-C is how a live run ends, so it is no failure: the files are finished, the report is printed, and the exit code is 0.
 """
 
 from __future__ import annotations
@@ -10,7 +10,6 @@ import contextlib
 import json
 import sys
 import time
-from collections.abc import Callable
 from fractions import Fraction
 from functools import partial
 from pathlib import Path
@@ -18,6 +17,7 @@ from typing import TYPE_CHECKING
 
 from runtime.errors import UsageError
 from runtime.model.zoo import shipped
+from runtime.progress_line import StatusLine
 from runtime.restorer import load
 from video.live.model import LiveModel
 from video.live.run import LiveRun
@@ -43,27 +43,28 @@ def run(word: str, arguments: list[str]) -> int:
         restorer = model.restorer
         if not args.quiet:
             print(f"{restorer.manifest.name} on {restorer.choice.describe()}", file=sys.stderr, flush=True)
-        live = LiveRun(source, model, sinks or [NullSink()], say=_say(args.quiet))
-        with contextlib.suppress(KeyboardInterrupt), live:
-            _watch(live, quiet=args.quiet)
+        status = StatusLine(quiet=args.quiet)
+        live = LiveRun(source, model, sinks or [NullSink()], say=lambda message: status.write(f"{time.strftime('%H:%M:%S')} {message}"))
+        with contextlib.suppress(KeyboardInterrupt), status, live:
+            _watch(live, status)
     report, restorer = live.statistics(), model.restorer
     files = [] if recorder is None else [str(path) for path in recorder.files]
     if args.json:
         print(json.dumps({**report.as_dict(), "model": restorer.manifest.name, "backend": restorer.choice.describe(), "files": files}))
     elif not args.quiet:
-        print(summary(report, files))
+        print(format_summary(report, files))
     return 0
 
 
 def _parser(word: str) -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog=f"clearway {word}", description="Restores a camera or a stream as it comes. Ctrl-C ends it and finishes the files."
+        prog=f"clearway {word}", description="Restores a camera or a stream live. Ctrl-C ends it and finishes the files."
     )
     parser.add_argument("source", metavar="SOURCE", help=NAMES)
-    parser.add_argument("--record", type=Path, metavar="DIR", help="write what is restored into files of some minutes each")
+    parser.add_argument("--record", type=Path, metavar="DIR", help="record the restored video as files of a few minutes each")
     parser.add_argument("--segment", default="10", metavar="MINUTES", help="the length of a recorded file (default: %(default)s)")
     parser.add_argument(
-        "--window", action="store_true", help="show it; keys: w wipe, a/d move it, space pause, s snapshot, i numbers, q quit"
+        "--window", action="store_true", help="show it in a window; keys: w wipe, a/d move it, space pause, s snapshot, i numbers, q quit"
     )
     parser.add_argument("--snapshots", type=Path, default=Path(), metavar="DIR", help="where the window's snapshots go (default: here)")
     parser.add_argument(
@@ -71,29 +72,29 @@ def _parser(word: str) -> argparse.ArgumentParser:
         nargs="?",
         const=str(PORT),
         metavar="[HOST:]PORT",
-        help=f"show it on a page with its numbers and switches, to this machine unless HOST says otherwise (default: 127.0.0.1:{PORT})",
+        help=f"serve a page with the picture, numbers and switches; only for this machine without HOST (default: 127.0.0.1:{PORT})",
     )
     parser.add_argument(
         "--model",
         action="append",
-        help="a shipped model's name, or the folder of a bundle; once more for each that the page may switch to (default: derain)",
+        help="a shipped model by name, or the folder of a bundle; repeat it for each model that the page may switch to (default: derain)",
     )
     parser.add_argument("--strength", type=float, default=1.0, help="from 0, the source, to 1, the restored picture (default: 1)")
     parser.add_argument("--backend", default="auto", help="which engine runs it (default: the fastest that this machine has)")
     parser.add_argument("--json", action="store_true", help="print the report as one line of JSON")
-    parser.add_argument("--quiet", action="store_true", help="say nothing but errors")
+    parser.add_argument("--quiet", action="store_true", help="print nothing but errors")
     return parser
 
 
 def _models(args: argparse.Namespace) -> list[str]:
     said = args.model or ["derain"]
     if args.serve is None and len(said) > 1:
-        raise UsageError(f"--model: one was expected without --serve, {len(said)} came; it is the page that switches between them")
+        raise UsageError(f"--model: expected one without --serve, got {len(said)}; add --serve, whose page switches between them")
     return said if args.serve is None else [*said, *shipped()]
 
 
 def _sinks(args: argparse.Namespace, model: LiveModel) -> tuple[list[LiveSink], Recorder | None]:
-    """All that is wrong with them is said here, before the seconds that loading a model takes. Without any it is only measured."""
+    """Reports all that is wrong with them before the seconds that loading a model takes. Without any the run is only measured."""
     sinks: list[LiveSink] = []
     recorder = None
     if args.record is not None:
@@ -124,32 +125,22 @@ def _minutes(said: str) -> Fraction:
     try:
         return Fraction(said)
     except (ValueError, ZeroDivisionError):
-        raise UsageError(f"--segment: minutes were expected, such as 10 or 0.5, {said!r} came") from None
+        raise UsageError(f"--segment: expected minutes, such as 10 or 0.5, got {said!r}") from None
 
 
-def _watch(live: LiveRun, *, quiet: bool) -> None:
-    shown = sys.stderr.isatty() and not quiet
-    while not live.wait(_LINE_EVERY_S if shown else None):
-        print("\r\033[K" + line(live.statistics()), end="", file=sys.stderr, flush=True)
+def _watch(live: LiveRun, status: StatusLine) -> None:
+    while not live.wait(_LINE_EVERY_S if status.is_live else None):
+        status.show(format_line(live.statistics()))
 
 
-def _say(quiet: bool) -> Callable[[str], None]:
-    def say(message: str) -> None:
-        if not quiet:
-            clear = "\r\033[K" if sys.stderr.isatty() else ""
-            print(f"{clear}{time.strftime('%H:%M:%S')} {message}", file=sys.stderr, flush=True)
-
-    return say
-
-
-def line(numbers: LiveStatistics) -> str:
+def format_line(numbers: LiveStatistics) -> str:
     latency = numbers.stages.get("to restored")
     age = "" if latency is None else f"  {latency['p50_ms']:.0f} ms (p99 {latency['p99_ms']:.0f})"
     rate = "" if numbers.restored_fps is None else f"  {numbers.restored_fps:.1f} fps"
     return f"{numbers.source}  {numbers.state}{rate}{age}  {sum(numbers.dropped.values())} dropped  {numbers.losses} times lost"
 
 
-def summary(numbers: LiveStatistics, files: list[str]) -> str:
+def format_summary(numbers: LiveStatistics, files: list[str]) -> str:
     lines = [f"{numbers.source}: {numbers.restored} of {numbers.captured} frames restored in {numbers.seconds:.1f} s"]
     if numbers.stages:
         stages = ", ".join(f"{name} {ms['p50_ms']:.1f}/{ms['p95_ms']:.1f}/{ms['p99_ms']:.1f}" for name, ms in numbers.stages.items())

@@ -22,7 +22,7 @@ from tests.support.tiny import make_bundle
 from tests.support.video.clips import STEADY, Clip, read
 from tests.support.video.servers import ENDS_WITHIN, Server, refuses
 from video.live.statistics import LiveStatistics
-from video.live_cli import line, run, summary
+from video.live_cli import format_line, format_summary, run
 
 ROOT = Path(__file__).parents[2]
 
@@ -85,32 +85,32 @@ def numbers(**changed: object) -> LiveStatistics:
 
 
 def test_what_is_said_of_trouble() -> None:
-    said = summary(numbers(), ["a.mp4"])
+    said = format_summary(numbers(), ["a.mp4"])
     assert "240 of 250 frames restored in 10.0 s" in said
     assert "dropped: 3 (damaged), 10 (the network was busy)" in said
     assert "lost 2 times, away for 1.5, 3.0 s; 4 attempts failed; the last: cam: gone" in said
     assert "2 frames had no time" in said
     assert said.endswith("a.mp4")
-    quiet = summary(numbers(dropped={}, losses=0, failed_attempts=0, recovery_s=(), retimed=0, stages={}), [])
+    quiet = format_summary(numbers(dropped={}, losses=0, failed_attempts=0, recovery_s=(), retimed=0, stages={}), [])
     assert quiet == "cam: 240 of 250 frames restored in 10.0 s"
 
 
 def test_the_line_meanwhile() -> None:
-    assert line(numbers()) == "cam  running  24.5 fps  31 ms (p99 56)  13 dropped  2 times lost"
-    assert line(numbers(stages={}, restored_fps=None)) == "cam  running  13 dropped  2 times lost"
+    assert format_line(numbers()) == "cam  running  24.5 fps  31 ms (p99 56)  13 dropped  2 times lost"
+    assert format_line(numbers(stages={}, restored_fps=None)) == "cam  running  13 dropped  2 times lost"
 
 
 @pytest.mark.parametrize(
     ("arguments", "error", "said"),
     [
-        (["no-such.mp4"], UsageError, "a live source was expected"),
-        (["pattern", "--segment", "long", "--record", "rec"], UsageError, "minutes were expected"),
+        (["no-such.mp4"], UsageError, "expected a live source"),
+        (["pattern", "--segment", "long", "--record", "rec"], UsageError, "expected minutes"),
         (["pattern", "--record", "/proc/f"], SinkError, "a folder to write into"),
-        (["pattern", "--window"], SinkError, "DISPLAY names none"),
-        (["pattern", "--serve", "x:y"], UsageError, r"\[HOST:\]PORT was expected"),
-        (["pattern", "--serve", "203.0.113.7:1"], SinkError, "a free port of this machine was expected"),
-        (["pattern", "--strength", "2"], UsageError, "0 .the source. to 1"),
-        (["pattern", "--model", "another"], UsageError, "one was expected without --serve, 2 came"),
+        (["pattern", "--window"], SinkError, "DISPLAY is not set"),
+        (["pattern", "--serve", "x:y"], UsageError, r"expected \[HOST:\]PORT"),
+        (["pattern", "--serve", "203.0.113.7:1"], SinkError, "expected a free port of this machine"),
+        (["pattern", "--strength", "2"], UsageError, r"^strength: "),
+        (["pattern", "--model", "another"], UsageError, "expected one without --serve, got 2"),
     ],
 )
 def test_wrong_use_is_said_before_a_model_is_loaded(

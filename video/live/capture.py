@@ -1,7 +1,7 @@
-"""Owns keeping one live source running: a thread that reads each connection, and a watch over it; knows nothing of what frames are for.
+"""Keeps one live source running: a thread that reads each connection, and a watch over it. Does not know what frames are for.
 
-A reader that hangs in a driver or a library cannot be ended from outside: it is told to stop, whatever it still gives is refused, and the
-next connection gets a thread of its own.
+A reader that hangs in a driver or a library cannot be ended from outside. It is told to stop, what it still gives is ignored, and the next
+connection gets a new thread.
 """
 
 from __future__ import annotations
@@ -141,7 +141,7 @@ class Capture:
                 if connection is self._connection:
                     self.stop()
         else:
-            self._failed(connection, SourceLost(f"{self._source.name}: a source without end was expected, it ended"))
+            self._failed(connection, SourceLost(f"{self._source.name}: expected a source without end, it ended"))
 
     def _failed(self, connection: threading.Event, error: SourceError) -> None:
         with self._changed:

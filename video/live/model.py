@@ -1,7 +1,7 @@
-"""Owns which model restores a live run, and how strongly: both may change while it runs. Knows nothing of frames' ways, pages or files.
+"""Which model restores a live run, and how strongly. Both may change while it runs. Does not know threads' stages, pages or files.
 
-A change falls between two frames. A new model is loaded, and tried on a picture, beside the one that runs; where that fails, the old one
-runs on and the failure is told.
+A change falls between two frames. A new model is loaded, and tried on a picture, while the old one still runs. If that fails, the old one
+stays and `state` has the error.
 """
 
 from __future__ import annotations
@@ -23,10 +23,10 @@ from video.live.stage import StageThread
 
 @dataclass(frozen=True)
 class ModelState:
-    model: str  # as it was named
+    model: str  # its name or folder, as the user gave it
     strength: float
     loading: str | None  # the model that will run next
-    trouble: str | None  # why the last one that was asked for does not run
+    trouble: str | None  # why the last one that was asked for is not running
 
 
 class LiveModel:
@@ -53,7 +53,7 @@ class LiveModel:
 
     @property
     def processed_by(self) -> str:
-        """What a file of these pictures says of itself."""
+        """For the metadata of files made from these pictures."""
         return processed_by(self.restorer.manifest, self._state.strength)
 
     def __call__(self, picture: Picture) -> Restored:
@@ -66,12 +66,14 @@ class LiveModel:
         self._change(strength=strength)
 
     def switch(self, model: str) -> None:
-        """Returns at once; `state` tells what came of it."""
+        """Returns at once; `state` has the result."""
         with self._switching:
             if model not in self.choices:
-                raise UsageError(f"model: one of {', '.join(self.choices)} was expected, {model!r} came; name it with --model")
+                raise UsageError(f"model: expected one of {', '.join(self.choices)}, got {model!r}; name it with --model")
             if self._state.loading is not None:
-                raise UsageError(f"model: one change at a time was expected, {self._state.loading} is being loaded; ask again after it")
+                raise UsageError(
+                    f"model: expected one change at a time, {self._state.loading} is still loading; try again later"
+                )
             if model == self._state.model:
                 return
             loader = StageThread("loader", partial(self._load, model))

@@ -1,4 +1,4 @@
-"""Owns drawing for people: the wipe that shows two pictures as one. Knows nothing of where they come from."""
+"""Draws the wipe that shows two pictures as one. Does not know where they come from."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _BLACK = (0, 0, 0)
 def wipe(before: Picture, after: Picture, position: float, labels: tuple[str, str] = ("before", "after")) -> Picture:
     """`before` left of the line at `position` (0 … 1 of the width), `after` right of it. A new picture."""
     if before.shape != after.shape:
-        raise PictureError(f"wipe: two pictures of one size were expected, {before.shape} and {after.shape} came")
+        raise PictureError(f"wipe: expected two pictures of one size, got {before.shape} and {after.shape}")
     height, width = before.shape[:2]
     column = round(min(max(position, 0.0), 1.0) * width)
     picture = np.ascontiguousarray(after).copy()

@@ -1,10 +1,10 @@
-"""Owns the live pipeline of one source; knows nothing of where frames come from or where they go.
+"""The live pipeline of one source. Does not know where frames come from or where they go.
 
     capture ──slot──> restore ──slot──> sink
     thread            thread    └─slot──> sink     a thread each
 
-Nobody waits for anybody behind them: each slot keeps the newest frames and counts what it lets go. So what is shown is the present, and a
-slow sink slows nobody. One of these a camera; several share a restorer.
+No stage waits for the next one: each slot keeps the newest frames and counts those it drops. So the present is shown, and a slow sink slows
+nothing else. There is one LiveRun for each camera; several share a restorer.
 """
 
 from __future__ import annotations

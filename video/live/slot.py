@@ -1,7 +1,7 @@
-"""Owns handing the newest items from one thread to another without ever waiting to give; knows nothing of what they are.
+"""Hands the newest items from one thread to another. Does not know what they are.
 
-The giver never waits: where nobody takes, the oldest item makes room. So the slot's occupancy is the one signal of a taker that is too
-slow, and no rate is estimated anywhere.
+The giver never waits: where nobody takes, the oldest item is dropped. So a full slot is the one signal of a taker that is too slow, and no
+rate is estimated anywhere.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Owns the numbers of a live run: what they are, and counting them from several threads. Knows nothing of how frames move."""
+"""The numbers of a live run, counted by several threads. Does not know how frames move."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Owns when a live source is opened, given up and opened again; knows nothing of threads, clocks or what a source is.
+"""When a live source is opened, given up and opened again. Does not know threads, clocks or what a source is.
 
     WAITING ──retry is due──> OPENING ──a frame──> RUNNING
        ^                         │                    │
@@ -25,7 +25,7 @@ class SourceState(Enum):
 
 
 class WatchStep(Enum):
-    """What whoever runs the source has to do now."""
+    """What the source's runner has to do now."""
 
     NOTHING = "nothing"
     OPEN = "open"
@@ -49,7 +49,7 @@ _SMOOTHING = 0.1  # the weight of the newest interval
 
 
 class SourceWatch:
-    """One source's fate. `jitter` gives numbers in 0 … 1: cameras that a power cut took away together do not come back together."""
+    """The state of one source. `jitter` gives numbers in 0 … 1: cameras that a power cut took away together do not come back together."""
 
     def __init__(self, name: str, now: float, jitter: Callable[[], float], patience: RetryPolicy | None = None) -> None:
         self.state = SourceState.WAITING
@@ -78,7 +78,7 @@ class SourceWatch:
             return WatchStep.OPEN
         if self.state in (SourceState.OPENING, SourceState.RUNNING) and now >= self._deadline():
             since = now - (self._opened if self.state is SourceState.OPENING else self._last)
-            self.record_loss(now, SourceLost(f"{self._name}: a frame was expected, none came for {since:.1f} s"))
+            self.record_loss(now, SourceLost(f"{self._name}: expected a frame, got none for {since:.1f} s"))
             return WatchStep.LET_GO
         return WatchStep.NOTHING
 

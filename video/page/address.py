@@ -1,4 +1,4 @@
-"""Owns where the page is served, and which requests are meant for it; knows nothing of what it serves.
+"""Where the page is served, and which requests are meant for it. Does not know what it serves.
 
 A site that a browser is looking at may have its own name point to this machine (DNS rebinding), or send requests blindly. So the Host has
 to be an address or a name of this machine's own, and what changes something has to come from the page itself.
@@ -29,8 +29,8 @@ class Address:
 
     @property
     def notice(self) -> str:
-        """What is said of it when it is there."""
-        note = "; there is no password: whoever reaches this address sees the pictures and may change the model" if self.is_open else ""
+        """Printed when it is served."""
+        note = "; there is no password: everyone who can reach this address can watch and change the model" if self.is_open else ""
         return f"page: {self.url}{note}"
 
     @property
@@ -63,18 +63,18 @@ def parse_address(said: str) -> Address:
     """[HOST:]PORT"""
     host, _, port = said.rpartition(":")
     if not (port.isascii() and port.isdecimal() and int(port) < 2**16) or "/" in host or (host and _host_of(said) is None):
-        raise UsageError(f"--serve: [HOST:]PORT was expected, such as {PORT} or 0.0.0.0:{PORT}, {said!r} came")
+        raise UsageError(f"--serve: expected [HOST:]PORT, such as {PORT} or 0.0.0.0:{PORT}, got {said!r}")
     return Address(_host_of(said) or _LOCAL if host else _LOCAL, int(port))
 
 
 def listen(address: Address) -> socket.socket:
-    """At once, so that a port that is taken is told before a model is loaded."""
+    """Before a model is loaded, so that a port in use is reported at once."""
     family = socket.AF_INET6 if ":" in address.host else socket.AF_INET
     try:
         return socket.create_server((address.host, address.port), family=family)
     except OSError as error:
         where, why = f"{address.host}:{address.port}", os.strerror(error.errno) if error.errno else str(error)
-        raise SinkError(f"--serve {where}: a free port of this machine was expected ({why}); name another one") from error
+        raise SinkError(f"--serve {where}: expected a free port of this machine, got: {why}; use another port") from error
 
 
 def _host_of(said: str | None) -> str | None:

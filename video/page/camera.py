@@ -1,4 +1,4 @@
-"""Owns what the page shows of one camera: its name in addresses, its frames, its model. Knows nothing of HTTP."""
+"""What the page shows of one camera: its name in addresses, its frames, its model. Does not know HTTP."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ class Camera:
     def snapshot(self) -> tuple[str, bytes]:
         """A name, and a ZIP of two PNGs of one moment in full size."""
         if (shown := self.sink.newest) is None:
-            raise PictureError(f"{self.source}: a restored frame was expected, none has come yet; try again when there is a picture")
+            raise PictureError(f"{self.source}: expected a restored frame, there is none yet; try again when the page shows a picture")
         stem = f"clearway_{self.name}_{datetime.now().astimezone():%Y-%m-%d_%H-%M-%S-%f%z}"
         packed = io.BytesIO()
         with zipfile.ZipFile(packed, "w") as archive:

@@ -1,4 +1,4 @@
-"""Owns making bytes for browsers out of pictures: JPEG, and H.264 as WebRTC wants it. Knows nothing of viewers or of views."""
+"""Encoders for browsers: JPEG, and H.264 as WebRTC wants it. Do not know viewers or views."""
 
 from __future__ import annotations
 
@@ -49,12 +49,12 @@ class JpegEncoder:
     def __call__(self, picture: Picture, pts: int, *, keyframe: bool) -> EncodedPicture:
         done, content = cv2.imencode(".jpg", picture, _JPEG)
         if not done:
-            raise SinkError(f"page: a JPEG of {picture.shape[1]}×{picture.shape[0]} pixels was expected, OpenCV made none")
+            raise SinkError(f"page: expected a JPEG of {picture.shape[1]}×{picture.shape[0]} pixels, OpenCV made none")
         return EncodedPicture(content.tobytes(), is_keyframe=True)
 
 
 class H264Encoder:
-    """Begins anew where the size changes, which a browser takes in its stride."""
+    """Starts a new stream where the size changes, which browsers accept."""
 
     def __init__(self) -> None:
         self._context: VideoCodecContext | None = None
@@ -70,7 +70,7 @@ class H264Encoder:
         try:
             packets = self._context.encode(frame)
         except FFmpegError as error:
-            raise SinkError(f"page: libx264 was expected to encode a frame, it failed ({error.strerror})") from error
+            raise SinkError(f"page: expected libx264 to encode a frame, it failed ({error.strerror})") from error
         return EncodedPicture(b"".join(map(bytes, packets)), is_keyframe=any(packet.is_keyframe for packet in packets))
 
 
@@ -84,5 +84,5 @@ def _encoder(picture: Picture) -> VideoCodecContext:
     try:
         context.open()
     except FFmpegError as error:
-        raise SinkError(f"page: an H.264 encoder was expected, libx264 does not open ({error.strerror})") from error
+        raise SinkError(f"page: expected an H.264 encoder, libx264 does not open ({error.strerror})") from error
     return context

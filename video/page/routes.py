@@ -1,4 +1,4 @@
-"""Owns the page's addresses: what is asked at each, and what is answered. Knows nothing of threads, sockets or how a run is done.
+"""The page's HTTP addresses: what each takes and what it answers. Does not know threads, sockets or how a run works.
 
     GET  /                                  the page; /page.js, /page.css, …
     GET  /cameras                           {cameras: [{name, source, models, views: [{name, title, is_pair}]}], webrtc}
@@ -9,7 +9,7 @@
     POST /cameras/NAME/model                {model}
     POST /cameras/NAME/strength             {strength}
 
-What is wrong is one line: {error}.
+An error is one line: {error}.
 """
 
 from __future__ import annotations
@@ -91,9 +91,9 @@ class PageRoutes:
     async def _guard(self, request: web.Request, handler: _Handler) -> web.StreamResponse:
         host = request.headers.get("Host")
         if not self._address.may_ask(host):
-            return _refusal(403, f"an address or a name of this machine was expected as Host, {host!r} came")
+            return _refusal(403, f"Host: expected an address or a name of this machine, got {host!r}")
         if request.method not in ("GET", "HEAD") and not may_change(host, request.headers.get("Origin")):
-            return _refusal(403, f"a request of the page itself was expected, one of {request.headers.get('Origin')!r} came")
+            return _refusal(403, f"Origin: expected the page itself, got {request.headers.get('Origin')!r}")
         try:
             return await handler(request)
         except web.HTTPException as error:
@@ -105,7 +105,7 @@ class PageRoutes:
         try:
             return self._cameras[request.match_info["camera"]]
         except KeyError:
-            raise web.HTTPNotFound(reason=f"one of {', '.join(self._cameras)} was expected as a camera") from None
+            raise web.HTTPNotFound(reason=f"expected one of the cameras {', '.join(self._cameras)}") from None
 
     async def _list(self, request: web.Request) -> web.Response:
         cameras = [camera.facts() for camera in self._cameras.values()]
@@ -166,18 +166,18 @@ def _channel(request: web.Request, channels: Mapping[str, ViewChannel]) -> ViewC
     try:
         return channels[request.match_info["view"]]
     except KeyError:
-        raise web.HTTPNotFound(reason=f"one of {', '.join(channels)} was expected as a view") from None
+        raise web.HTTPNotFound(reason=f"expected one of the views {', '.join(channels)}") from None
 
 
 async def _said(request: web.Request, key: str, kind: type | tuple[type, ...]) -> Any:
-    expected = f'JSON such as {{"{key}": …}} was expected'
+    expected = f'expected JSON such as {{"{key}": …}}'
     try:
         said = json.loads(await request.text())
     except ValueError as error:
-        raise UsageError(f"{expected}, something else came") from error
+        raise UsageError(f"{expected}, got something else") from error
     value = said.get(key) if isinstance(said, dict) else None
     if not isinstance(value, kind) or isinstance(value, bool):
-        raise UsageError(f"{expected}, {key} came as {json.dumps(value)}")
+        raise UsageError(f"{expected}, got {json.dumps(value)} as {key}")
     return value
 
 

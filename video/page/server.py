@@ -1,4 +1,4 @@
-"""Owns the page's server: its thread, its event loop and their end. Knows nothing of what it answers."""
+"""The page's server: its thread, its event loop and their end. Does not know what it answers."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _WITHIN_S = 10.0  # for its end; it is there in a fraction of a second where not
 
 
 class PageServer:
-    """Listens from being made, so that a port that is taken is told at once; answers from entering to leaving it as a context manager."""
+    """Listens from the start, so that a port in use is an error at once; answers while it is entered as a context manager."""
 
     def __init__(self, address: Address, cameras: Sequence[Camera]) -> None:
         self._listening = listen(address)

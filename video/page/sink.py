@@ -1,4 +1,4 @@
-"""Owns the page's end of a live run: the newest frame, its views for those who look, the numbers of late. Knows nothing of HTTP."""
+"""The page's end of a live run: the newest frame, its views for the viewers, recent numbers. Does not know HTTP."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""Owns handing each view's newest frame to those who look at it, encoded once for all; knows nothing of how it reaches them.
+"""Hands each view's newest frame to its viewers, encoded once for all. Does not know how it reaches them.
 
-Frames come from the sink's thread; viewers live in the server's event loop. Nobody waits for a viewer: what one does not fetch is thrown
-away, and where all of them have enough, or nobody looks, nothing is encoded.
+Frames come from the sink's thread; viewers live in the server's event loop. Nothing waits for a viewer: frames that one does not fetch are
+dropped, and where no viewer can take a frame nothing is encoded.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from video.page.views import View
 
 
 class Viewer:
-    """One who looks: all but reading `wants` and `needs_keyframe` happens in the event loop."""
+    """One viewer: all but reading `wants` and `needs_keyframe` happens in the event loop."""
 
     def __init__(self, depth: int) -> None:
         self.loop = asyncio.get_running_loop()
@@ -65,7 +65,7 @@ class Viewer:
 
 
 class ViewChannel:
-    """One view in one coding."""
+    """One view in one encoding."""
 
     def __init__(self, view: View, encoder: Callable[[], PictureEncoder], depth: int) -> None:
         self._view, self._make_encoder, self._depth = view, encoder, depth

@@ -1,6 +1,6 @@
-"""Owns sending a view, already encoded, to browsers by WebRTC; knows nothing of HTTP or of cameras.
+"""Sends a view, already encoded, to browsers by WebRTC. Does not know HTTP or cameras.
 
-Nothing outside is asked: no STUN, no TURN. A browser that this machine's own addresses do not reach takes MJPEG.
+No server outside is used: no STUN, no TURN. A browser that cannot reach this machine's own addresses uses MJPEG.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ class WebRtcPeers:
     async def answer(self, offer: str, channel: ViewChannel) -> str:
         """SDP for SDP; from then on the browser has the channel until it goes."""
         if len(self._open) >= self._most:
-            raise SinkError(f"page: expected at most {self._most} viewers by WebRTC, got one more; take MJPEG")
+            raise SinkError(f"page: expected at most {self._most} viewers by WebRTC, got one more; use MJPEG")
         peer, ends = RTCPeerConnection(RTCConfiguration(iceServers=[])), ExitStack()
         self._open[peer] = ends
 
@@ -64,7 +64,7 @@ class WebRtcPeers:
             await peer.setLocalDescription(await peer.createAnswer())
         except Exception as error:  # aiortc raises what it pleases at a stranger's SDP
             await self._close(peer)
-            raise SinkError(f"page: an offer of H.264 video was expected, this one cannot be answered ({error}); take MJPEG") from error
+            raise SinkError(f"page: expected an offer of H.264 video, got one that cannot be answered ({error}); use MJPEG") from error
         return peer.localDescription.sdp
 
     async def close(self) -> None:

@@ -1,4 +1,4 @@
-"""Owns what a test may ask a browser of the page; knows nothing of how either is started."""
+"""What a test may ask a browser about the page. Does not know how either is started."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Owns the servers of the live tests: plain sockets that send, fall silent, break off and come back as they are told. No FFmpeg in them."""
+"""The servers of the live tests: plain sockets that send, fall silent, break off and come back as told. Without FFmpeg."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Owns a page with one camera for tests: real server, real encoders, drawn frames, models that add levels. No network, no capture."""
+"""A page with one camera for tests: real server, real encoders, drawn frames, models that add levels. No network, no capture."""
 
 from __future__ import annotations
 

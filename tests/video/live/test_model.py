@@ -60,7 +60,7 @@ def test_the_old_one_runs_until_the_new_one_is_ready() -> None:
         model.switch("b")
         assert [level(model) for _ in range(5)] == [110] * 5
         assert (model.state.model, model.state.loading) == ("a", "b")
-        with pytest.raises(UsageError, match="one change at a time was expected, b is being loaded"):
+        with pytest.raises(UsageError, match="expected one change at a time, b is still loading"):
             model.switch("a")
         ready.set()
         loaded(model)
@@ -116,7 +116,7 @@ def test_what_is_loaded_too_late_is_closed() -> None:
 
 def test_only_what_was_offered() -> None:
     with Shelf(a=FakeRestorer("a", 10)).model() as model:
-        with pytest.raises(UsageError, match=r"^model: one of a was expected, '/etc' came; name it with --model$"):
+        with pytest.raises(UsageError, match=r"^model: expected one of a, got '/etc'; name it with --model$"):
             model.switch("/etc")
         model.switch("a")
         assert model.state.loading is None, "it runs already"
@@ -128,7 +128,7 @@ def test_strength() -> None:
         model.set_strength(0)
         assert (level(model), model.processed_by[-10:]) == (100, "strength 0")
         for wrong in (-0.1, 1.01, float("nan")):
-            with pytest.raises(UsageError, match="strength: 0 "):
+            with pytest.raises(UsageError, match=r"^strength: "):
                 model.set_strength(wrong)
         model.set_strength(1)
         restored = model.restorer(PICTURE)

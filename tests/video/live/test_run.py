@@ -202,7 +202,7 @@ def test_a_reader_that_hangs_is_left_behind() -> None:
     numbers = ran(script, sink, patience=AT_ONCE, clock=_clock)
     assert sink.levels == [1, 2, 3]
     assert numbers.losses == 1
-    assert "none came for" in (numbers.trouble or "")
+    assert "got none for" in (numbers.trouble or "")
 
 
 def test_what_a_reader_left_behind_still_gives_is_refused() -> None:

@@ -39,7 +39,7 @@ def test_a_source_that_never_gives_a_frame_is_let_go() -> None:
     assert one.step(3.9) is WatchStep.NOTHING
     assert one.step(4.0) is WatchStep.LET_GO
     assert (one.state, one.failures, one.losses) == (SourceState.WAITING, 1, 0)
-    assert str(one.trouble) == "cam: a frame was expected, none came for 4.0 s"
+    assert str(one.trouble) == "cam: expected a frame, got none for 4.0 s"
 
 
 def test_a_hang_is_a_number_of_frame_intervals() -> None:

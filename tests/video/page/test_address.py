@@ -30,7 +30,7 @@ def test_a_host_may_be_said(said: str, address: Address, url: str) -> None:
 
 @pytest.mark.parametrize("said", ["", "x", "70000", "-1", ":", "a b", "http://x:1", "[::1:80", "8080:", "²"])
 def test_what_is_no_address(said: str) -> None:
-    with pytest.raises(UsageError, match=r"^--serve: \[HOST:\]PORT was expected, such as 8400 or 0.0.0.0:8400, "):
+    with pytest.raises(UsageError, match=r"^--serve: expected \[HOST:\]PORT, such as 8400 or 0.0.0.0:8400, got "):
         parse_address(said)
 
 
@@ -46,12 +46,12 @@ def test_a_port_in_use_is_one_line() -> None:
         port = taken.getsockname()[1]
         with pytest.raises(SinkError) as caught:
             listen(Address("127.0.0.1", port))
-    expected = f"--serve 127.0.0.1:{port}: a free port of this machine was expected (Address already in use); name another one"
+    expected = f"--serve 127.0.0.1:{port}: expected a free port of this machine, got: Address already in use; use another port"
     assert str(caught.value) == expected
 
 
 def test_a_host_of_another_machine_is_one_line() -> None:
-    with pytest.raises(SinkError, match=r"^--serve 203.0.113.7:0: a free port of this machine was expected \("):
+    with pytest.raises(SinkError, match=r"^--serve 203.0.113.7:0: expected a free port of this machine, got: "):
         listen(Address("203.0.113.7", 0))
 
 

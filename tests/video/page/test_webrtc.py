@@ -79,8 +79,8 @@ def test_what_is_no_offer(sdp: str) -> None:
         status, said = ask(f"{served.path}/compare/offer", "POST", {"sdp": sdp})
         assert served.camera.sink.h264["compare"].viewers == ()
     assert status == 409
-    assert said["error"].startswith("page: an offer of H.264 video was expected, this one cannot be answered (")
-    assert said["error"].endswith("); take MJPEG")
+    assert said["error"].startswith("page: expected an offer of H.264 video, got one that cannot be answered (")
+    assert said["error"].endswith("); use MJPEG")
     assert "\n" not in said["error"]
 
 
@@ -94,7 +94,7 @@ def test_a_browser_without_h264_is_refused() -> None:
 
     with page(StillSource(LEVEL, 96, 64)) as served:
         status, said = client(story)
-    assert (status, said["error"][:59]) == (409, "page: an offer of H.264 video was expected, this one cannot")
+    assert (status, said["error"][:43]) == (409, "page: expected an offer of H.264 video, got")
 
 
 def test_there_are_not_more_than_it_can_hold() -> None:
@@ -104,7 +104,7 @@ def test_there_are_not_more_than_it_can_hold() -> None:
         await browser.setLocalDescription(await browser.createOffer())
         sdp = browser.localDescription.sdp
         await peers.answer(sdp, channel)
-        with pytest.raises(SinkError, match=r"^page: expected at most 1 viewers by WebRTC, got one more; take MJPEG$"):
+        with pytest.raises(SinkError, match=r"^page: expected at most 1 viewers by WebRTC, got one more; use MJPEG$"):
             await peers.answer(sdp, channel)
         await peers.close()
         await browser.close()

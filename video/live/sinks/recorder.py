@@ -1,6 +1,6 @@
-"""Owns recording a live run as files of a few minutes each, named by the time of day; knows nothing of how a file is written.
+"""Records a live run as files of a few minutes each, named by the time of day. Does not know how a file is written.
 
-A file is begun anew where the picture's size or colours, or what was done to it, change, and ended where the source is away. None is
+A new file begins where the picture's size, its colours, the model or the strength change; a file ends where the source is away. No file is
 ever overwritten.
 """
 
@@ -38,7 +38,7 @@ class Recorder:
     ) -> None:
         """`comment` is what a file says of how its pictures came to be; where that changes, another file is begun."""
         if minutes <= 0:
-            raise UsageError(f"segment: minutes above 0 were expected, {float(minutes):g} came")
+            raise UsageError(f"--segment: expected more than 0 minutes, got {float(minutes):g}; use --segment 10")
         make_folder(folder)
         self.files: list[Path] = []  # finished, in order
         self._folder = folder

@@ -1,4 +1,4 @@
-"""Owns what a live sink is, and what it is given; knows nothing of windows, files or pages."""
+"""What a live sink is, and what it gets. Does not know windows, files or pages."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Owns a window with the live picture, and its keys; knows nothing of where the picture comes from.
+"""A window with the live picture, and its keys. Does not know where the picture comes from.
 
 w        restored, both with a wipe, or as it came          a, d     move the wipe's line
 space    hold the picture, and go on                        s        save what is seen as a PNG
@@ -48,7 +48,7 @@ class WindowSink:
     def __init__(self, snapshots: Path) -> None:
         if sys.platform == "linux" and not (os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")):
             # OpenCV's Qt would end the whole process.
-            raise SinkError("window: a display was expected, DISPLAY names none; leave --window out, or record with --record DIR")
+            raise SinkError("window: expected a display, DISPLAY is not set; leave --window out, or record with --record DIR")
         self._snapshots = snapshots
         self._view, self._at = WindowView.RESTORED, 0.5
         self._held = self._numbers = False
@@ -61,7 +61,7 @@ class WindowSink:
             cv2.namedWindow(_TITLE, cv2.WINDOW_NORMAL | cv2.WINDOW_KEEPRATIO | cv2.WINDOW_GUI_NORMAL)
         except cv2.error as error:
             raise SinkError(
-                "window: a window was expected, this OpenCV cannot open one; pip install opencv-python, not -headless"
+                "window: expected an OpenCV that can open windows, got one without; pip install opencv-python, not -headless"
             ) from error
 
     def write(self, shown: RestoredFrame) -> None:

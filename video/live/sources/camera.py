@@ -1,4 +1,4 @@
-"""Owns a camera at this machine, through OpenCV; knows nothing of when it is opened again."""
+"""A camera at this machine, through OpenCV. Does not know when it is opened again."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class CameraSource:
             # Of the drivers' queue only the newest frame is wanted.
             wanted = [cv2.CAP_PROP_READ_TIMEOUT_MSEC, _WAITS_MS] if sys.platform == "linux" else []
             if not camera.open(self._device, cv2.CAP_V4L2 if sys.platform == "linux" else cv2.CAP_ANY, wanted):
-                raise SourceLost(f"{self.name}: a camera was expected, none could be opened; plug it in, or end what else is using it")
+                raise SourceLost(f"{self.name}: expected a camera, could not open one; plug it in, or close the program that uses it")
             camera.set(cv2.CAP_PROP_BUFFERSIZE, 1)
             yield from self._read(camera, stopped)
         finally:
@@ -52,7 +52,7 @@ class CameraSource:
             arrived = time.monotonic()
             came, image = camera.retrieve() if grabbed else (False, None)
             if not came or image is None:
-                raise SourceLost(f"{self.name}: a frame was expected, the camera gave none; was it unplugged?")
+                raise SourceLost(f"{self.name}: expected a frame, got none; check whether the camera was unplugged")
             height, width = image.shape[:2]
             if info is None or (info.width, info.height) != (width, height):
                 info = make_info(width, height, "camera", said)

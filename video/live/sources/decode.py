@@ -1,6 +1,6 @@
-"""Owns decoding one connection of a stream: what is whole comes out at once, what is damaged never does. Knows nothing of addresses.
+"""Decodes one connection of a stream: whole frames come out at once, damaged ones never do. Does not know addresses.
 
-From damage to the next whole keyframe frames are held back and said to be dropped. FFmpeg's errors become ours here: those worth another
+From damage to the next whole keyframe frames are held back and counted as dropped. FFmpeg's errors become ours here: those worth another
 try, and those that are not.
 """
 
@@ -61,7 +61,7 @@ def translate_errors(name: str) -> Iterator[None]:
         for kind, said in _FATAL.items():
             if isinstance(error, kind):
                 raise SourceError(f"{name}: {said}") from None
-        raise SourceLost(f"{name}: a stream was expected: {error.strerror}") from None
+        raise SourceLost(f"{name}: expected a stream, got: {error.strerror}") from None
 
 
 def decode_stream(
@@ -98,7 +98,7 @@ def _receive(
             with translate_errors(name):
                 packet = next(received, None)
             if packet is None:
-                raise SourceLost(f"{name}: a stream without end was expected, it ended")
+                raise SourceLost(f"{name}: expected a stream without end, it ended")
             if not packets.put(packet, clock(), keyframe=packet.is_keyframe):
                 return
         packets.end()
@@ -122,17 +122,19 @@ def _decode(
             reason = held.why(frame, torn=received.packet.is_corrupt)
             yield pictures(frame, received.arrived) if reason is None else DroppedFrame(reason)
         if held.in_a_row >= _DAMAGED_AT_MOST:
-            raise SourceLost(f"{name}: whole frames were expected, {held.in_a_row} in a row were damaged; has the codec changed?")
+            raise SourceLost(
+                f"{name}: expected whole frames, got {held.in_a_row} damaged ones in a row; has the codec changed?"
+            )
 
 
 def _video_of(name: str, container: InputContainer) -> VideoStream:
     if _SEGMENTED & set(container.format.name.split(",")):
         raise SourceError(
-            f"{name}: frames as they come were expected, {container.format.name} hands out seconds at once; "
+            f"{name}: expected single frames, got {container.format.name}, which delivers seconds at once; "
             "give the camera's RTSP or RTMP address"
         )
     if not container.streams.video:
-        raise SourceLost(f"{name}: a video stream was expected, there is none yet")
+        raise SourceLost(f"{name}: expected a video stream, found none yet")
     stream = container.streams.video[0]
     if stream.codec_context is None:
         raise SourceError(f"{name}: its video codec is unknown to this FFmpeg; set the camera to H.264")

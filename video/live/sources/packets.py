@@ -1,7 +1,7 @@
-"""Owns what waits between receiving and decoding a stream; knows nothing of what a packet is.
+"""The queue between receiving and decoding a stream. Does not know what a packet is.
 
-Whoever receives never waits, so that a slow decoder shows here and not as a delay in some buffer of the network's that grows unseen. Where
-it is more than a second behind, all goes up to the next keyframe: a single packet that is left out would damage those after it.
+The receiver never waits, so that a slow decoder shows here and not as a growing delay in some network buffer. Where the decoder is more
+than a second behind, all packets up to the next keyframe are skipped: leaving out a single one would damage those after it.
 """
 
 from __future__ import annotations

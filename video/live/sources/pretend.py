@@ -1,4 +1,4 @@
-"""Owns sources for trying out: a file played as if it were live, and a test pattern. Knows nothing of networks or cameras."""
+"""Sources for trying out: a file played as if it were live, and a test pattern. Does not know networks or cameras."""
 
 from __future__ import annotations
 

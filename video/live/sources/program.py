@@ -1,6 +1,6 @@
-"""Owns streams that another program writes to a pipe: SRT through an installed ffmpeg, since PyAV's wheel has none, and the screen.
+"""Streams that another program writes to a pipe: SRT through an installed ffmpeg, since PyAV's wheel has none, and the screen.
 
-Knows nothing of how the stream is decoded.
+Does not know how the stream is decoded.
 """
 
 from __future__ import annotations
@@ -71,7 +71,7 @@ def srt(url: str) -> ProgramSource:
     """ffmpeg receives it and passes on what it gets, without decoding it."""
     program = shutil.which("ffmpeg")
     if program is None:
-        raise SourceError(f"{redact(url)}: an installed ffmpeg with SRT was expected, none is on the PATH; apt install ffmpeg")
+        raise SourceError(f"{redact(url)}: expected an ffmpeg with SRT on the PATH, found none; apt install ffmpeg")
     command = [program, "-nostdin", "-loglevel", "quiet", "-timeout", _PATIENCE, "-i", url]
     command += ["-map", "0:v:0", "-c", "copy", "-f", "mpegts", "-flush_packets", "1", "pipe:1"]
     return ProgramSource(redact(url), command, "mpegts")
@@ -81,7 +81,7 @@ def screen() -> ProgramSource:
     """The whole screen of the X server that DISPLAY names."""
     display = os.environ.get("DISPLAY")
     if "x11grab" not in av.formats_available or not display:
-        why = "DISPLAY names none" if "x11grab" in av.formats_available else "this PyAV cannot grab one"
-        raise SourceError(f"screen: the screen of an X server was expected, {why}; try another source, such as `pattern`")
+        why = "DISPLAY is not set" if "x11grab" in av.formats_available else "this PyAV cannot grab one"
+        raise SourceError(f"screen: expected the screen of an X server, {why}; try another source, such as `pattern`")
     grabber = Path(__file__).with_name("screen.py")
     return ProgramSource(f"screen {display}", [sys.executable, "-P", str(grabber), display, _SCREEN_RATE], "nut")

@@ -1,4 +1,4 @@
-"""Owns grabbing the screen of an X server, as a program: raw pictures as NUT on its standard output. Knows nothing of what reads them.
+"""Grabs the screen of an X server, as a program: raw pictures as NUT on its standard output. Does not know what reads them.
 
 A process of its own because OpenCV's wheel and PyAV's each bring an X library under one name: grabbing in a process that has loaded OpenCV
 first ends it with a segmentation fault. So nothing of ours is imported here.

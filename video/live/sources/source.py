@@ -1,4 +1,4 @@
-"""Owns what a live source is, what it gives, and the clock that its frames go by; knows nothing of networks, cameras or threads."""
+"""What a live source is, what it gives, and the clock of its frames. Does not know networks, cameras or threads."""
 
 from __future__ import annotations
 

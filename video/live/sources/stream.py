@@ -1,6 +1,6 @@
-"""Owns a stream from the network (RTSP, RTMP, HTTP, TCP, UDP) through FFmpeg: its address, and opening it in bounded time.
+"""A stream from the network (RTSP, RTMP, HTTP, TCP, UDP) through FFmpeg: its address, and opening it in bounded time.
 
-Knows nothing of when it is opened again. The address may hold a password: only `redacted` of it is ever said.
+Does not know when it is opened again. The address may hold a password: only redact() of it is ever printed.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ class StreamSource:
         """`timeout_s` is for one answer or one read."""
         scheme = url.partition("://")[0].lower()
         if scheme not in _TIMEOUTS:
-            raise SourceError(f"{redact(url)}: an address that begins with {'://, '.join(SCHEMES)}:// was expected; check it")
+            raise SourceError(f"{redact(url)}: expected an address that begins with {'://, '.join(SCHEMES)}://, got {scheme}://; check it")
         self.name = redact(url)
         self._url = url
         self._clock = clock

@@ -1,4 +1,4 @@
-"""Owns what a live source is called on the command line; knows nothing of what is done with it."""
+"""The names of live sources on the command line. Does not know what is done with a source."""
 
 from __future__ import annotations
 
@@ -36,4 +36,4 @@ def make_live_source(name: str) -> LiveSource:
             return PatternSource(width, height, rate)
     if Path(name).is_file():
         return FileAsLiveSource(Path(name))
-    raise UsageError(f"{name}: a live source was expected: {NAMES}; there is no file of that name")
+    raise UsageError(f"{name}: expected a live source ({NAMES}), found no file of that name; check it")

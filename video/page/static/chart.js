@@ -1,4 +1,4 @@
-// Owns one moving chart of the last minute; knows nothing of what the numbers mean.
+// One moving chart of the last minute. Does not know what the numbers mean.
 
 const MINUTE = 60_000;
 const STEPS = [10, 20, 30, 40, 60, 80, 100, 150, 200, 300, 400, 600, 800, 1000, 2000, 4000, 10_000];

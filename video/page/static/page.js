@@ -1,4 +1,4 @@
-// Owns what the page shows beside the picture, and what its controls ask for; knows nothing of how pictures come.
+// What the page shows beside the picture, and its controls. Does not know how pictures come.
 
 import { Chart } from "/chart.js";
 import { Picture } from "/picture.js";
@@ -70,8 +70,8 @@ function tellModel({ model, strength, loading, trouble }) {
   if (!choosing) $("model").value = loading ?? model;
   if (moving === null) showStrength(strength);
   if (loading === model) say(`loading ${model}`, "loading");
-  else if (loading !== null) say(`loading ${loading}; ${model} goes on until then`, "loading");
-  else if (trouble !== null) say(`${trouble}; ${model} goes on`, "trouble");
+  else if (loading !== null) say(`loading ${loading}; ${model} runs until then`, "loading");
+  else if (trouble !== null) say(`${trouble}; ${model} is still running`, "trouble");
   else if ($("message").dataset.of !== "request") say("", "");
 }
 

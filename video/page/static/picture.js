@@ -1,4 +1,4 @@
-// Owns the live picture: fetching it by WebRTC or as MJPEG, and drawing it with the line between before and after. Knows nothing of numbers.
+// The live picture: fetches it by WebRTC or as MJPEG, and draws it with the line between before and after. Does not know numbers.
 
 const GIVE_UP = 4000; // ms for WebRTC to connect; then MJPEG, for as long as the page is open
 const AGAIN = 1000; // ms before another try

@@ -123,7 +123,7 @@ def test_a_folder_that_cannot_be_written_is_said_at_once() -> None:
 
 @pytest.mark.parametrize("minutes", [0, -1])
 def test_a_length_that_is_none(tmp_path: Path, minutes: int) -> None:
-    with pytest.raises(UsageError, match="minutes above 0"):
+    with pytest.raises(UsageError, match="expected more than 0 minutes"):
         Recorder(tmp_path, Fraction(minutes))
 
 

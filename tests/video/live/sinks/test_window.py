@@ -171,7 +171,7 @@ def test_without_a_display_it_is_refused_before_qt_ends_the_process(monkeypatch:
     monkeypatch.delenv("DISPLAY")
     monkeypatch.delenv("WAYLAND_DISPLAY", raising=False)
     monkeypatch.setattr(sys, "platform", "linux")
-    with pytest.raises(SinkError, match=r"DISPLAY names none; leave --window out, or record"):
+    with pytest.raises(SinkError, match=r"DISPLAY is not set; leave --window out, or record"):
         WindowSink(tmp_path)
 
 

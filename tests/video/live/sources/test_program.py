@@ -41,7 +41,7 @@ def ffmpeg(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def test_what_ffmpeg_receives_comes_out(ffmpeg: Path) -> None:
     source, came = make_live_source(ADDRESS), list[CapturedPicture | DroppedFrame]()
     assert isinstance(source, ProgramSource)
-    with pytest.raises(SourceLost, match=r"^srt://host:9000\?passphrase=\*\*\*: a stream without end was expected, it ended$"):
+    with pytest.raises(SourceLost, match=r"^srt://host:9000\?passphrase=\*\*\*: expected a stream without end, it ended$"):
         came.extend(source.frames(threading.Event()))
     frames = list(source_frames(source))
     assert [item.image.shape for item in frames] == [(64, 96, 3)] * 50
@@ -80,14 +80,14 @@ def test_being_stopped_ends_an_ffmpeg_that_is_silent(ffmpeg: Path) -> None:
 
 def test_without_ffmpeg_it_is_refused(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
-    with pytest.raises(SourceError, match=r"an installed ffmpeg with SRT was expected, none is on the PATH"):
+    with pytest.raises(SourceError, match=r"expected an ffmpeg with SRT on the PATH, found none"):
         make_live_source(ADDRESS)
 
 
 def test_a_screen_that_cannot_be_reached_is_a_loss(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DISPLAY", "127.0.0.1:987")
     source = make_live_source("screen")
-    with pytest.raises(SourceLost, match=r"^screen 127\.0\.0\.1:987: a stream was expected"):
+    with pytest.raises(SourceLost, match=r"^screen 127\.0\.0\.1:987: expected a stream"):
         next(source.frames(threading.Event()))
 
 
