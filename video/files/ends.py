@@ -1,4 +1,4 @@
-"""Owns which source and which sink a name stands for: a file, numbered pictures (frames/%05d.png), or a pipe (-)."""
+"""Finds the source and the sink that a name stands for: a file, numbered pictures (frames/%05d.png), or a pipe (-)."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from video.frame import Frame, VideoInfo
 
 
 class VideoSource(Protocol):
-    """What gives the frames of one video, once, as a context manager, and says what it met on the way."""
+    """Gives the frames of one video, once, as a context manager, and reports what it met on the way."""
 
     @property
     def path(self) -> Path: ...
@@ -40,6 +40,12 @@ class VideoSource(Protocol):
     def further_videos(self) -> int: ...
     @property
     def deinterlaced(self) -> int: ...
+    @property
+    def other_kinds(self) -> tuple[str, ...]: ...  # audio, subtitle, …: what a sink of pictures alone leaves out
+    @property
+    def copy_from(self) -> FileSource | None: ...  # where the other streams, chapters and metadata are, if there are any
+    @property
+    def first_number(self) -> int: ...  # of numbered pictures that are made from it
     def skip(self, done: Sequence[Fraction]) -> Iterator[None]: ...
     def __iter__(self) -> Iterator[Frame]: ...
     def __enter__(self) -> Self: ...
@@ -47,7 +53,7 @@ class VideoSource(Protocol):
 
 
 class FrameSink(Protocol):
-    """What takes them, as a context manager, and says what it could not keep."""
+    """Takes them, as a context manager, and reports what it could not keep."""
 
     @property
     def path(self) -> Path: ...
@@ -75,27 +81,29 @@ def is_file(path: Path) -> bool:
 def check_ends(source: Path, target: Path, options: EncodeOptions, read: ReadOptions, *, resume: bool = False, overwrite: bool) -> None:
     """All that is wrong with the names and what was said of them, before any work."""
     if read.raw is not None and source != PIPE:
-        raise UsageError(f"--raw: standard input (-) was expected with it, {source} came; leave it out")
+        raise UsageError(f"--raw: expected standard input (-), got {source}; leave it out")
     if read.raw is not None or Numbered.parse(source) is not None:
         read.rate_of(source)
     elif read.rate is not None:
-        raise UsageError(f"--fps: numbered pictures or raw frames were expected with it, {source} says its times itself; leave it out")
+        raise UsageError(f"--fps: expected numbered pictures or raw frames, got {source}, which has times of its own; leave it out")
     if resume and (source == PIPE or not is_file(target)):
-        raise UsageError(f"--resume: a file or numbered pictures were expected that become a file, {source} → {target} came; leave it out")
+        raise UsageError(f"--resume: expected a file or numbered pictures that become a file, got {source} → {target}; leave it out")
     if is_file(target):
         if source.resolve() == part_of(target).resolve():
-            raise UsageError(f"{target}: its unfinished part is the input, and would be written over; give the output another name")
+            raise UsageError(
+                f"{target}: expected an input that is not its own unfinished part, which would be overwritten; give the output another name"
+            )
         if source != PIPE:
             check_part(target, resume=resume, overwrite=overwrite)
         check_target(target, CONTAINERS, source=source, overwrite=overwrite)
         check_encoder(options, [target.suffix.lower()])
         return
     if options != EncodeOptions():
-        raise UsageError(f"{target}: no encoder, quality or preset was expected with it, {options.describe()} came; leave them out")
+        raise UsageError(f"{target}: expected no encoder, quality or preset, got {options.describe()}; leave them out")
     if target != PIPE:
         check_numbered(target, sorted(PICTURE_SUFFIXES))
     elif sys.stdout.isatty():
-        raise UsageError("-: a program or a file behind standard output was expected, a terminal came; add > FILE or | PROGRAM")
+        raise UsageError("-: expected a program or a file behind standard output, got a terminal; add > FILE or | PROGRAM")
 
 
 def open_source(path: Path, read: ReadOptions, *, copies: bool) -> VideoSource:
@@ -119,13 +127,10 @@ def open_sink(
     part: Part | None = None,
 ) -> FrameSink:
     """With `copies` the other streams of the source come too, where the sink is a file. It grows as `part`, where that is given."""
-    file = source if isinstance(source, FileSource) else None
-    others = () if file is None else file.other_kinds
     if path == PIPE:
         raw = source.options.raw
-        return PipeSink(path, info, sys.stdout.buffer, raw=None if raw is None else raw.pixel_format, others=others)
+        return PipeSink(path, info, sys.stdout.buffer, raw=None if raw is None else raw.pixel_format, others=source.other_kinds)
     if Numbered.parse(path) is not None:
-        first = source.first if isinstance(source, SequenceSource) else 1  # as FFmpeg counts
-        return SequenceSink(path, info, first=first, comment=comment, others=others)
-    copy_from = file if copies else None
+        return SequenceSink(path, info, first=source.first_number, comment=comment, others=source.other_kinds)
+    copy_from = source.copy_from if copies else None
     return VideoSink(path, info, options, copy_from=copy_from, comment=comment, overwrite=overwrite, part=part)

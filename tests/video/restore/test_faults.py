@@ -43,6 +43,10 @@ NOISE = [
 TOLD = ("damaged", "could not be decoded", "incomplete", "no time of their own")
 SAME = 14  # grey levels of mean difference; compression costs up to 6, a picture of another time or a smeared one 20 and more
 
+# Frames of 50 that decoders make up from spoiled bytes without any sign that PyAV hands on; no fault of these seeds gives more. Whole
+# packets that a container loses together with their times are not noticed either.
+UNNOTICED = 2
+
 
 @pytest.fixture(scope="module")
 def clips(tmp_path_factory: pytest.TempPathFactory) -> Path:
@@ -135,7 +139,9 @@ def test_what_a_bad_disk_gives_back_ends_in_a_report_or_one_line(clips: Path, tm
     for seed in SEEDS:
         bad.write_bytes(fault(data, np.random.default_rng(seed)))
         target = tmp_path / f"out{seed}{('.mp4', '.mkv')[seed % 2]}"
-        outcome(bad, target)
+        report = outcome(bad, target)
+        if report is not None and not told(report):
+            assert len(wrong(read(target), read(clips / name))) <= UNNOTICED, (seed, report.notes)
 
 
 def test_a_size_that_changes_is_refused(tmp_path: Path) -> None:

@@ -54,6 +54,8 @@ _SAVE = "copy it again, or save what is there with: ffmpeg -i IN -c copy OUT.mkv
 class FileSource:
     """A video file that is being read. Iterate once; close it, or use it as a context manager."""
 
+    first_number = 1  # as FFmpeg counts
+
     def __init__(self, path: Path, container: InputContainer, stream: VideoStream, options: ReadOptions, *, copies: bool) -> None:
         self.path = path
         self.options = options
@@ -103,6 +105,10 @@ class FileSource:
     def other_streams(self) -> list[Stream]:
         """The streams beside the video one; empty unless opened with copies=True."""
         return self._others
+
+    @property
+    def copy_from(self) -> FileSource:
+        return self
 
     @property
     def other_kinds(self) -> tuple[str, ...]:

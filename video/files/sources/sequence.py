@@ -28,6 +28,8 @@ class SequenceSource:
 
     further_videos = 0
     deinterlaced = 0
+    other_kinds = ()
+    copy_from = None
 
     def __init__(self, path: Path, options: ReadOptions) -> None:
         numbered = Numbered.parse(path)
@@ -46,7 +48,7 @@ class SequenceSource:
         self.path = path
         self.options = options
         self.damage = Damage()
-        self.first = numbers[0]
+        self.first_number = numbers[0]
         self._skipped = 0
         self._files = [numbered.path(number) for number in numbers]
         self.info = self._describe(read_picture(self._files[0]))

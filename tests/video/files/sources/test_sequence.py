@@ -33,7 +33,7 @@ def test_they_come_in_order_at_the_rate(frames: Path) -> None:
     assert [frame.time for frame in came] == [Fraction(1001 * index, 30000) for index in range(6)]
     assert all(np.array_equal(frame.image, moving(frame.index, 97, 63)) for frame in came)
     info = source.info
-    assert (info.width, info.height, info.frames, info.duration, source.first) == (97, 63, 6, Fraction(6006, 30000), 8)
+    assert (info.width, info.height, info.frames, info.duration, source.first_number) == (97, 63, 6, Fraction(6006, 30000), 8)
     assert (info.color.matrix, info.color.range) == (Matrix.SMPTE170M, Range.LIMITED), "it is stored as YUV afterwards"
 
 
