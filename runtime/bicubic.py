@@ -1,4 +1,4 @@
-"""Owns bicubic resampling, as matrices and of whole pictures; knows nothing of models.
+"""Bicubic resampling, as matrices and of whole pictures. Does not know models.
 
 Keys' a = −0.5 with mirrored borders: MATLAB's imresize, by which super-resolution is trained and scored. OpenCV's and PyTorch's a = −0.75
 rings more. Training's low resolution, the enlarging graph and what `Restored` says was removed all stand on `bicubic`.

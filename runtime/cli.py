@@ -1,5 +1,5 @@
-"""Owns the words of this room: `models`, `doctor`, `engines`. Turns arguments into one call and answers into text; knows nothing of how
-they come about. What `engines` says is in runtime/engines/cli.py, what `doctor` says in runtime.doctor.report_text.py."""
+"""The words of this room: `models`, `doctor`, `engines`. Turns arguments into one call and answers into text. Does not know how they
+come about. What `engines` says is in runtime/engines/cli.py, what `doctor` says in runtime/doctor/report_text.py."""
 
 from __future__ import annotations
 

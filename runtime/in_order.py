@@ -1,4 +1,4 @@
-"""Owns running one function over many items on several threads, with the results in the items' order; knows nothing of what is computed."""
+"""Runs one function over many items on several threads, with the results in the items' order. Does not know what is computed."""
 
 from __future__ import annotations
 

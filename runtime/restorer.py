@@ -1,4 +1,4 @@
-"""Owns turning pictures into restored pictures: a bundle, a backend and the checks between them; knows nothing of files or video."""
+"""Turns pictures into restored pictures: a bundle, a backend and the checks between them. Does not know files or video."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Owns stage clocks and percentiles in constant memory; knows nothing of what is timed.
+"""Stage clocks and percentiles in constant memory. Does not know what is timed.
 
 Durations are counted in bins that grow by 1 % each, so that a percentile is off by at most half a percent, and six days of
 video take no more memory than one frame.

@@ -1,4 +1,4 @@
-"""Owns running a bundle's FP32 graph with ONNX Runtime on the CPU; knows nothing of other engines."""
+"""Runs a bundle's FP32 graph with ONNX Runtime on the CPU. Does not know other engines."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Owns whether the GPU build of ONNX Runtime could run here, answered in a millisecond; loads neither it nor CUDA.
+"""Whether the GPU build of ONNX Runtime could run here, answered in a millisecond. Loads neither it nor CUDA.
 
 Both builds are one module with one name, so that only one can be installed; pip does not know that.
 """

@@ -1,4 +1,4 @@
-"""Owns running a bundle's graph with ONNX Runtime on an NVIDIA GPU; knows nothing of other engines.
+"""Runs a bundle's graph with ONNX Runtime on an NVIDIA GPU. Does not know other engines.
 
 Two lanes, each with a thread, a stream and buffers of its own: while one computes, the other's bytes move. A size that comes for the first
 time, a photo perhaps, is loaded quickly; one that comes again gets the fastest convolutions, which are searched for, and a CUDA graph.

@@ -1,4 +1,4 @@
-"""Owns what ONNX Runtime is told for an NVIDIA GPU, and what it tells: options, placement, precision, failures; runs no picture.
+"""What ONNX Runtime is told for an NVIDIA GPU, and what it tells: options, placement, precision, failures. Runs no picture.
 
 Every session is for one size of picture: with all dimensions known ONNX Runtime computes the shape arithmetic when it loads, and what is
 left of each shipped and edge graph lies on the GPU to the last node (read back with 1.31; with dynamic dimensions 7 to 91 nodes of such

@@ -1,4 +1,4 @@
-"""Owns running a bundle's graph with OpenVINO on the CPU; knows nothing of other engines.
+"""Runs a bundle's graph with OpenVINO on the CPU. Does not know other engines.
 
 Each picture size is compiled on its own: a 211k network at 720p takes 33 ms with static and 42 ms with dynamic shapes (2 idle
 cores with AVX512-BF16). The last few sizes stay compiled, and all lie in a cache on disk. An output that nobody wants is taken out

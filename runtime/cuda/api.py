@@ -1,4 +1,4 @@
-"""Owns the part of pycuda.driver and cuda.bindings.driver that this room calls, as types; knows nothing of what it is called for.
+"""The part of pycuda.driver and cuda.bindings.driver that this room calls, as types. Does not know what it is called for.
 
 Neither brings types. tests/runtime/cuda/test_names.py looks the second one's names up in the real package; pycuda's sources have those of
 the first, but it is compiled where a CUDA toolkit is.

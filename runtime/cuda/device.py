@@ -1,4 +1,4 @@
-"""Owns the GPU: whose turn a thread has on it, its memory, pinned memory, and what its errors mean; knows nothing of engines.
+"""The GPU: whose turn a thread has on it, its memory, pinned memory, and what its errors mean. Does not know engines.
 
 With runtime/cuda/stream.py and runtime/cuda/graphs.py it is all of CUDA in this house. Every call is checked, by pycuda or here. pycuda's
 contexts belong to threads: a thread works on the GPU inside of `with device.current()`, and whatever is freed is freed there too.

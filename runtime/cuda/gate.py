@@ -1,4 +1,4 @@
-"""Owns a lock that many hold together or one holds alone; knows nothing of what it guards."""
+"""A lock that many hold together or one holds alone. Does not know what it guards."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Owns recording what a stream is given as a CUDA graph, and giving it the whole again in one call; knows nothing of what it is.
+"""Records what a stream is given as a CUDA graph, and launches the whole of it in one call. Does not know what it is.
 
 cuda-bindings does it, since pycuda has no capture.
 """

@@ -1,4 +1,4 @@
-"""Owns pinned memory between who lets go of it and who may free it; knows nothing of what made it.
+"""Pinned memory between who lets go of it and who may free it. Does not know what made it.
 
 The last holder of an array may let go of it in any thread, at any line. CUDA may be asked to free it only where the GPU is used.
 """

@@ -1,4 +1,4 @@
-"""Owns one queue of work on the GPU, and clocks in it; knows nothing of what is computed."""
+"""One queue of work on the GPU, and clocks in it. Does not know what is computed."""
 
 from __future__ import annotations
 

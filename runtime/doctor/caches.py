@@ -1,4 +1,4 @@
-"""Owns where this machine keeps what it compiled, how much, and whether it can; knows nothing of what is in it."""
+"""Where this machine keeps what it compiled, how much, and whether it can. Does not know what is in it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Owns which video encoders PyAV has and which of them open on this machine; knows nothing of files or frames.
+"""Which video encoders PyAV has and which of them open on this machine. Does not know files or frames.
 
 PyAV is imported only where this module is run as a program: what an encoder writes while it opens, and what a driver does to it, stays
 in that process.

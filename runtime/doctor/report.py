@@ -1,4 +1,4 @@
-"""Owns everything that the doctor finds, and which command comes next; knows nothing of how either is said."""
+"""Everything that the doctor finds, and which command comes next. Does not know how either is said."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Owns how the findings read: first what works, then what is missing, each with its command; knows nothing of how they were found."""
+"""How the findings read: first what works, then what is missing, each with its command. Does not know how they were found."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Owns trying a shipped model as a user would run it: what `auto` takes, how soon and how fast; knows nothing of any engine.
+"""Tries a shipped model as a user would run it: what `auto` takes, how soon and how fast. Does not know any engine.
 
 Each try has a process of its own: an engine that ends it is a finding too.
 """

@@ -1,4 +1,4 @@
-"""Owns the cache of engines: one builder at a time, nothing unchecked out of it, and a limit; knows nothing of TensorRT or tensors.
+"""The cache of engines: one builder at a time, nothing unchecked out of it, and a limit. Does not know TensorRT or tensors.
 
 docs/engines.md says what is trusted and what is not. Whoever changes the folder is alone in it; readers share it.
 """

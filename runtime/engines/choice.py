@@ -1,4 +1,4 @@
-"""Owns which stored engine serves a picture size, and saying why none does; knows nothing of files or TensorRT."""
+"""Which stored engine serves a picture size, and why where none does. Does not know files or TensorRT."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Owns the word `engines`: arguments into one call of the cache, the answer into text; knows nothing of files or hashes."""
+"""The word `engines`: arguments into one call of the cache, the answer into text. Does not know files or hashes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Owns the three files of one stored engine: their names, the order of writing, and what is checked; knows nothing of locks or limits.
+"""The three files of one stored engine: their names, the order of writing, and what is checked. Does not know locks or limits.
 
 KEY.engine is the plan in plain bytes, which other tools load too; KEY.json its record; KEY.mac the keyed hash of the record's bytes. The
 record holds the plan's sha256 and length, so that the hash vouches for both, and a listing need not read plans. The hash is written last

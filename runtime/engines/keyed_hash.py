@@ -1,4 +1,4 @@
-"""Owns the secret of this machine's engine cache and the keyed hash made with it; knows nothing of what is hashed.
+"""The secret of this machine's engine cache and the keyed hash made with it. Does not know what is hashed.
 
 It tells what was written here from what was dropped, changed or damaged. Whoever runs as this user can read the secret: the hash is no
 guard against them.

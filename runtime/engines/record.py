@@ -1,4 +1,4 @@
-"""Owns the facts about an engine: what it was built from and for, and what is known of it; knows nothing of files or TensorRT.
+"""The facts about an engine: what it was built from and for, and what is known of it. Does not know files or TensorRT.
 
 `EngineKey` is everything that makes two engines the same one; its digest is their name. `EngineRecord` is the sidecar: the key and what
 the build showed, as strict JSON.

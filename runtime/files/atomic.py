@@ -1,4 +1,4 @@
-"""Owns writing a file whole or not at all; knows nothing of what is in it."""
+"""Writes a file whole or not at all. Does not know what is in it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Owns where what is compiled on this machine is kept, and that nobody else gets at it; knows nothing of what is kept."""
+"""Where what is compiled on this machine is kept, and that nobody else gets at it. Does not know what is kept."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Owns picture files: 8-bit colour in, 8-bit colour out, whole or not at all; knows nothing of models.
+"""Picture files: 8-bit colour in, 8-bit colour out, whole or not at all. Does not know models.
 
 What would have to be converted is refused instead, with the command that converts it: a 16-bit picture cut down to 8 bits in
 silence is how evidence is lost. So is a damaged one, as far as its decoder notices: JPEG and PNG mostly do, the others have no checks.

@@ -1,4 +1,4 @@
-"""Owns what can be seen to be wrong with a restored picture, against its source and what the model is used to do; knows no engine.
+"""What can be seen to be wrong with a restored picture, against its source and what the model is used to do. Knows no engine.
 
 A picture is looked at in at most 32×32 points, one at random in each of as many boxes: on a regular grid, a picture with stripes of
 the grid's width would seem to have the colour of its stripes.

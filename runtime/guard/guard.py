@@ -1,4 +1,4 @@
-"""Owns watching what a network gives and what is done where it cannot be right; knows nothing of video, and sees engines as backends.
+"""Watches what a network gives and what is done where it cannot be right. Does not know video, and sees engines as backends.
 
 NaN and Inf are found in every picture, in every mode. The rest is looked for in every Nth: black, white or one colour where the source
 is not, and colours further from the source's than the model is used to. `strict` raises. `repair` runs that picture again in FP32, whose

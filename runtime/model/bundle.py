@@ -1,4 +1,4 @@
-"""Owns opening a bundle: the folder that carries a model from export to runtime; knows nothing of engines or tensors.
+"""Opens a bundle: the folder that carries a model from export to runtime. Does not know engines or tensors.
 
 Every file but the manifest is listed in the manifest with its sha256, and every one is read and checked on opening: a changed
 byte is refused before any engine sees it. What is not listed is not used.

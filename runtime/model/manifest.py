@@ -1,4 +1,4 @@
-"""Owns the facts about a model that travel with its weights; knows nothing of files, hashes or engines.
+"""The facts about a model that travel with its weights. Does not know files, hashes or engines.
 
 `ModelManifest` is the one description of a model: written by export, read by runtime, printed by `clearway models`.
 It is frozen, it validates itself when made, and its JSON is strict in both directions: a field that is missing or

@@ -1,4 +1,4 @@
-"""Owns the shipped bundles and finding a model by name or path; knows nothing of what is in them."""
+"""The shipped bundles, and where a model lies by its name or path. Does not know what is in them."""
 
 from __future__ import annotations
 

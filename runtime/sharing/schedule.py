@@ -1,4 +1,4 @@
-"""Owns whose turn it is on an engine that several streams share; knows no threads, pictures or clock: sizes, work and `now` come in.
+"""Whose turn it is on an engine that several streams share. Knows no threads, pictures or clock: sizes, work and `now` come in.
 
 The frame that is due first goes first, with two limits. A stream's frames keep their order. And while a stream waits, every other one gets
 one turn at most, however much it submits and however soon that is due: with n streams a frame at the head of its own waits for n − 1 turns.

@@ -1,4 +1,4 @@
-"""Owns one restorer that several streams share: the threads and futures around the schedule; knows nothing of what the streams are.
+"""One restorer that several streams share: the threads and futures around the schedule. Does not know what the streams are.
 
     with SharedRestorer(restorer) as shared:
         camera = shared.stream("front", within=0.08)

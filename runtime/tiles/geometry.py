@@ -1,4 +1,4 @@
-"""Owns the geometry of tiles: how a picture is cut, and which part of each tile counts; knows nothing of engines or memory.
+"""The geometry of tiles: how a picture is cut, and which part of each tile counts. Does not know engines or memory.
 
 A tile is restored with its context around it, and only the part that it owns is kept: the exact crop. An owned pixel then depends on
 nothing outside of its tile, so it is the pixel of the whole picture but for rounding. Blending, which hides seams where tiles disagree,

@@ -1,4 +1,4 @@
-"""Owns whether a picture is restored whole or in tiles, and doing it; knows nothing of what the pictures show.
+"""Decides whether a picture is restored whole or in tiles, and does it. Does not know what the pictures show.
 
 Which it is, is decided once for each size, before anything is allocated. A picture that does not fit into the free memory is refused, or
 cut, as was asked for; one of a size that ran already is not asked again, since its engine holds what it needs.

@@ -1,4 +1,4 @@
-"""Owns the part of TensorRT's Python interface that this house calls, as types; knows nothing of which package implements it.
+"""The part of TensorRT's Python interface that this house calls, as types. Does not know which package implements it.
 
 `tensorrt` and `tensorrt_rtx` bring no types of their own. With these, mypy refuses a name that is not stated here, and
 tests/export/engines/test_tensorrt_names.py refuses a name stated here that the real packages do not have. Enumerations are read by the

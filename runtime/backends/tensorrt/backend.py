@@ -1,6 +1,6 @@
-"""Owns running a bundle's engines with TensorRT or TensorRT-RTX on the GPU; knows nothing of how engines are built.
+"""Runs a bundle's engines with TensorRT or TensorRT-RTX on the GPU. Does not know how engines are built.
 
-Which engine and profile serve a size, runtime/engines/choice.py says; what a picture goes through on the GPU is in tensorrt_lane.py.
+Which engine and profile serve a size, runtime/engines/choice.py says; what a picture goes through on the GPU, lane.py.
 """
 
 from __future__ import annotations

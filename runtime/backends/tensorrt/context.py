@@ -1,4 +1,4 @@
-"""Owns one execution context that stays with one shape, with its CUDA graph; knows nothing of pictures.
+"""One execution context that stays with one shape, with its CUDA graph. Does not know pictures.
 
 A graph holds the addresses and the state of the context that it was captured from: a context is changed only after its graph is gone, and
 runs once before the next is captured, since TensorRT leaves some of what a change takes to the run after it.

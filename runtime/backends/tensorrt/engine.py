@@ -1,4 +1,4 @@
-"""Owns one engine that was loaded, and how its execution contexts are made; knows nothing of pictures or streams.
+"""One engine that was loaded, and how its execution contexts are made. Does not know pictures or streams.
 
 Full TensorRT and TensorRT-RTX differ here alone. Neither gets memory for its layers: contexts that compute one after another share it.
 """

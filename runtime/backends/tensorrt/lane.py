@@ -1,4 +1,4 @@
-"""Owns one buffer set: what a picture needs on its way through the GPU, in a stream of its own; knows nothing of which engine is best.
+"""One buffer set: what a picture needs on its way through the GPU, in a stream of its own. Does not know which engine is best.
 
 While one lane's picture computes, the next one's bytes go up in another lane, and the one's before come down.
 """

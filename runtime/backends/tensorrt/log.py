@@ -1,4 +1,4 @@
-"""Owns what TensorRT says while it builds and runs; knows nothing of what is built.
+"""What TensorRT says while it builds and runs. Does not know what is built.
 
 Its errors go into our one-line messages. At the end of a build TensorRT-RTX lists the engine's kernels there too, on any machine; an
 engine itself can be asked for them only where there is a GPU.

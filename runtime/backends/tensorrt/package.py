@@ -1,4 +1,4 @@
-"""Owns which packages TensorRT-RTX and full TensorRT are, in one table, and opening either; knows nothing of networks or GPUs.
+"""Which packages TensorRT-RTX and full TensorRT are, in one table, and how either is opened. Does not know networks or GPUs.
 
 Both have the same interface (runtime/backends/tensorrt/api.py). TensorRT-RTX compiles an engine for its GPU when it is loaded, and has
 more to set for that.

@@ -1,4 +1,4 @@
-"""Owns the arithmetic of running an engine: shapes, padding, when memory grows and when it shrinks; touches no device."""
+"""The arithmetic of running an engine: shapes, padding, when memory grows and when it shrinks. Touches no device."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Owns the part of TensorRT-RTX's Python interface that full TensorRT does not have, as types; it is checked with the rest of it."""
+"""The part of TensorRT-RTX's Python interface that full TensorRT does not have, as types; it is checked with the rest of it."""
 
 from __future__ import annotations
 
