@@ -8,6 +8,7 @@ from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
+import pytest
 
 from benchmarks.demo.clip import ClipOptions, RainyClip
 from benchmarks.footage.live import camera, encode_as_a_camera
@@ -18,6 +19,7 @@ from video.live.sources.stream import StreamSource
 FRAMES = 15
 
 
+@pytest.mark.network
 def test_the_camera_goes_on_without_a_seam(tmp_path: Path) -> None:
     RainyClip(ClipOptions(FRAMES, 90, 160)).write(tmp_path / "clip.mp4")
     encode_as_a_camera(tmp_path / "clip.mp4", tmp_path / "camera.ts")

@@ -56,6 +56,7 @@ def test_sizes(size: tuple[int, int], shown: tuple[int, int]) -> None:
     assert shown[0] <= WIDEST
 
 
+@pytest.mark.network
 def test_a_view_that_is_added_is_listed_and_served() -> None:
     """CONTRIBUTING, "Add a page view": one function and one line of the table."""
     with page(views=table(*VIEWS.values(), DARKEST)) as served:
