@@ -1,4 +1,4 @@
-"""Owns weights on disk: safetensors with a JSON header, written atomically; knows nothing of training or export.
+"""Weights on disk: safetensors with a JSON header, written atomically. Does not know training or export.
 
 Nothing here can run code from a file: a pickle (`.pth`, `.ckpt`) is refused by name.
 """
@@ -22,12 +22,12 @@ from runtime.model.manifest import ModelCard
 from training.networks import build_network
 
 _HEADER = "clearway"
-_PICKLED = "this is a pickle, which can run code, so it is not opened; train again, or have its author save it as safetensors"
+_PICKLED = "a pickle, which can run code, so it is not opened; train again, or have its author save it as safetensors"
 
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """Weights that can be exported, with everything that the model's manifest will say of them."""
+    """Weights that can be exported, with everything that the model's manifest will hold."""
 
     network: str
     preset: str
@@ -62,7 +62,7 @@ def load_checkpoint(path: Path) -> Checkpoint:
         card: dict[str, Any] = {key: tuple(value) if isinstance(value, list) else value for key, value in facts.pop("card").items()}
         return Checkpoint(**facts, card=ModelCard(**card), weights=tensors)
     except (KeyError, TypeError, AttributeError) as error:
-        raise CheckpointError(f"{path}: a model from `clearway train` was expected, the header has other facts ({error})") from error
+        raise CheckpointError(f"{path}: expected a model from `clearway train`, got a header with other facts ({error})") from error
 
 
 def write_tensors(path: Path, tensors: dict[str, Tensor], facts: dict[str, Any]) -> None:
@@ -79,21 +79,21 @@ def write_tensors(path: Path, tensors: dict[str, Tensor], facts: dict[str, Any])
 
 def read_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
     if not path.is_file():
-        raise CheckpointError(f"{path}: a checkpoint file was expected, there is none")
+        raise CheckpointError(f"{path}: expected a checkpoint file, got none")
     if path.suffix in {".pth", ".pt", ".ckpt", ".pkl"}:
-        raise CheckpointError(f"{path}: a .safetensors checkpoint was expected, {_PICKLED}")
+        raise CheckpointError(f"{path}: expected a .safetensors checkpoint, got {_PICKLED}")
     try:
         with safe_open(path, framework="pt") as file:
             header = (file.metadata() or {}).get(_HEADER)
             if header is None:
-                raise CheckpointError(f"{path}: a checkpoint from `clearway train` was expected, these weights have no Clearway header")
+                raise CheckpointError(f"{path}: expected a checkpoint from `clearway train`, got weights without a Clearway header")
             tensors: dict[str, torch.Tensor] = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
             facts = json.loads(header)
     except (SafetensorError, OSError, ValueError) as error:
-        what = _PICKLED if _looks_pickled(path) else f"this is not one ({error})"
-        raise CheckpointError(f"{path}: a safetensors checkpoint was expected, {what}") from error
+        what = _PICKLED if _looks_pickled(path) else f"something else ({error})"
+        raise CheckpointError(f"{path}: expected a safetensors checkpoint, got {what}") from error
     if not isinstance(facts, dict):
-        raise CheckpointError(f"{path}: a checkpoint from `clearway train` was expected, its header is no object")
+        raise CheckpointError(f"{path}: expected a checkpoint from `clearway train`, got a header that is no object")
     return tensors, facts
 
 

@@ -1,4 +1,4 @@
-"""Owns the words `clearway train`, `clearway evaluate` and `clearway figures`; knows nothing of networks or losses."""
+"""The words `clearway train`, `clearway evaluate` and `clearway figures`. Does not know networks or losses."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from runtime.errors import UsageError, needs_extra
 
 if TYPE_CHECKING:
     from training.data.batches import TrainingPictures
+    from training.loop.devices import Device
     from training.loop.loop import Progress
     from training.recipes.recipe import Recipe
 
@@ -26,54 +27,22 @@ def run(word: str, arguments: list[str]) -> int:
 
 
 def _train(arguments: list[str]) -> int:
-    from training.loop.devices import PRECISIONS, Device, is_first_process
-    from training.loop.loading import measure_loading
+    from training.loop.devices import Device, is_first_process
     from training.loop.loop import LoopOptions, train
-    from training.recipes import RECIPES, find_recipe
+    from training.recipes import find_recipe
     from training.settings import changed
 
-    parser = argparse.ArgumentParser(prog="clearway train", description="Train a recipe; goes on from the state in --out.")
-    parser.add_argument("recipe", help=" | ".join(RECIPES))
-    parser.add_argument("--data", action="append", type=Path, metavar="DIR", help=_DATA)
-    parser.add_argument("-o", "--out", type=Path, metavar="DIR", help="where the state, the models and the logs go")
-    parser.add_argument("--ablation", metavar="NAME", help="one of the paper's ablations by name; --show lists them")
-    parser.add_argument("--set", action="append", default=[], dest="settings", metavar="NAME=VALUE", help="a field; repeatable")
-    parser.add_argument("--degrade", metavar="TEXT", help="what clean pictures are degraded by, in place of the recipe's")
-    parser.add_argument("--show", action="store_true", help="show the recipe as these arguments make it, and train nothing")
-    parser.add_argument("--memory", type=float, metavar="GIB", help="decoded pictures to keep (default: half of the memory that is free)")
-    parser.add_argument(
-        "--measure-loading", action="store_true", help="say what drawing the pictures costs beside the training, and train nothing"
-    )
-    parser.add_argument("--licence", default="not stated", metavar="TEXT", help="what the pictures' terms allow the weights to be used for")
-    parser.add_argument("--precision", default="bf16-mixed", choices=PRECISIONS, help="default: %(default)s")
-    parser.add_argument("--devices", type=int, default=1, help="processes or GPUs on this machine (default: %(default)s)")
-    parser.add_argument("--save-every", type=int, default=500, metavar="STEPS", help="default: %(default)s")
-    parser.add_argument("--log-every", type=int, default=100, metavar="STEPS", help="default: %(default)s")
-    parser.add_argument("--validate-every", type=int, default=2_000, metavar="STEPS", help="default: %(default)s")
-    parsed = parser.parse_args(arguments)
-
+    parsed = _train_parser().parse_args(arguments)
     changes = _changes(parsed)
     recipe = changed(find_recipe(parsed.recipe), changes)
     if parsed.show:
         print("\n".join(_shown(recipe)))
         return 0
-    if not parsed.data:
-        raise UsageError("--data DIR is needed to train (only --show works without)")
-    if not parsed.out and not parsed.measure_loading:
-        raise UsageError("--out DIR is needed to train (only --show and --measure-loading work without)")
-    if parsed.out and parsed.out.exists() and not parsed.out.is_dir():
-        raise UsageError(f"--out {parsed.out}: a folder was expected, this is a file; name another")
-    for name in ("devices", "save_every", "log_every", "validate_every"):
-        if getattr(parsed, name) < 1:
-            raise UsageError(f"--{name.replace('_', '-')} must be 1 or more, {getattr(parsed, name)} came")
+    _check(parsed)
     pictures = _pictures(recipe, parsed.data, parsed.memory, parsed.devices)
     device = Device(parsed.precision, parsed.devices)
     if parsed.measure_loading:
-        loading = measure_loading(recipe, pictures, device, _LOADING_STEPS)
-        if is_first_process():
-            rates = f"{loading.cached:.2f} steps/s; drawn as they are needed: {loading.drawn:.2f}"
-            print(f"batches drawn once: {rates}, {loading.share:.2f} of it")
-        return 0
+        return _measure_loading(recipe, pictures, device)
     options = LoopOptions(
         folder=parsed.out,
         licence=parsed.licence,
@@ -89,6 +58,53 @@ def _train(arguments: list[str]) -> int:
     return 0
 
 
+def _train_parser() -> argparse.ArgumentParser:
+    from training.loop.devices import PRECISIONS
+    from training.recipes import RECIPES
+
+    parser = argparse.ArgumentParser(prog="clearway train", description="Train a recipe; resumes from the state in --out.")
+    add = parser.add_argument
+    add("recipe", help=" | ".join(RECIPES))
+    add("--data", action="append", type=Path, metavar="DIR", help=_DATA)
+    add("-o", "--out", type=Path, metavar="DIR", help="where the state, the models and the logs go")
+    add("--ablation", metavar="NAME", help="one of the paper's ablations by name; --show lists them")
+    add("--set", action="append", default=[], dest="settings", metavar="NAME=VALUE", help="change a field; repeatable")
+    add("--degrade", metavar="TEXT", help="what degrades clean pictures, instead of the recipe's own mixture")
+    add("--show", action="store_true", help="print the recipe with these changes, and train nothing")
+    add("--memory", type=float, metavar="GIB", help="decoded pictures to hold (default: half of the free memory)")
+    add("--measure-loading", action="store_true", help="measure what drawing the pictures costs, and train nothing")
+    add("--licence", default="not stated", metavar="TEXT", help="what the pictures' terms allow the weights to be used for")
+    add("--precision", default="bf16-mixed", choices=PRECISIONS, help="default: %(default)s")
+    add("--devices", type=int, default=1, help="processes or GPUs on this machine (default: %(default)s)")
+    add("--save-every", type=int, default=500, metavar="STEPS", help="default: %(default)s")
+    add("--log-every", type=int, default=100, metavar="STEPS", help="default: %(default)s")
+    add("--validate-every", type=int, default=2_000, metavar="STEPS", help="default: %(default)s")
+    return parser
+
+
+def _check(parsed: argparse.Namespace) -> None:
+    if not parsed.data:
+        raise UsageError("expected --data DIR to train from, got none; only --show works without")
+    if not parsed.out and not parsed.measure_loading:
+        raise UsageError("expected --out DIR for the trained model, got none; only --show and --measure-loading work without")
+    if parsed.out and parsed.out.exists() and not parsed.out.is_dir():
+        raise UsageError(f"--out {parsed.out}: expected a folder, got a file; name another")
+    for name in ("devices", "save_every", "log_every", "validate_every"):
+        if getattr(parsed, name) < 1:
+            raise UsageError(f"--{name.replace('_', '-')}: expected 1 or more, got {getattr(parsed, name)}")
+
+
+def _measure_loading(recipe: Recipe, pictures: TrainingPictures, device: Device) -> int:
+    from training.loop.devices import is_first_process
+    from training.loop.loading import measure_loading
+
+    rates = measure_loading(recipe, pictures, device, _LOADING_STEPS)
+    if is_first_process():
+        drawn = f"drawn as they are needed: {rates.drawn:.2f}, {rates.share:.2f} of it"
+        print(f"batches drawn once: {rates.cached:.2f} steps/s; {drawn}")
+    return 0
+
+
 def _pictures(recipe: Recipe, folders: Sequence[Path], gib: float | None, devices: int) -> TrainingPictures:
     """Each process keeps its own."""
     from training.data.batches import load_pictures
@@ -96,7 +112,7 @@ def _pictures(recipe: Recipe, folders: Sequence[Path], gib: float | None, device
     from training.loop.devices import is_first_process, processes_here
 
     if gib is not None and gib < 0:
-        raise UsageError(f"--memory must be 0 or more GiB, {gib:g} came")
+        raise UsageError(f"--memory: expected 0 or more GiB, got {gib:g}")
     memory = (half_of_free_memory() if gib is None else int(gib * _GIB)) // processes_here(devices)
     pictures = load_pictures(folders, task=recipe.task, smallest=recipe.largest_patch, memory=memory)
     if pictures.to_keep > memory and is_first_process():
@@ -158,7 +174,7 @@ def _figures(arguments: list[str]) -> int:
         figure(name).arguments(word)
     parsed = parser.parse_args(arguments)
     if parsed.out.is_dir() or not parsed.out.parent.is_dir() or parsed.out.suffix not in {".png", ".jpg"}:
-        raise UsageError(f"--out {parsed.out}: a .png or .jpg in a folder that exists was expected; make the folder, or name another file")
+        raise UsageError(f"--out {parsed.out}: expected a .png or .jpg in an existing folder; make the folder, or name another file")
     figure(parsed.figure).draw(parsed, print)
     print(f"written: {parsed.out}")
     return 0

@@ -1,4 +1,4 @@
-"""Owns the losses that recipes are made of; knows nothing of networks or optimisers."""
+"""The losses that recipes are made of. Does not know networks or optimisers."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Owns the physics operators: what a restored picture looks like in the weather that its degraded picture was taken in; knows no network.
+"""The physics operators: what a restored picture looks like in the weather that its degraded picture was taken in. Knows no network.
 
     blur             k ⊗ x                 the kernel that made the patch, borders mirrored as the degradation mirrors them
     haze             x·t + A·(1 − t)       the transmission and the airlight that made it
@@ -88,7 +88,7 @@ def _found(batch: Batch, i: int, name: str, physics: str) -> Any:
     """What made patch i; None where nothing did, because a mixture left it as it was."""
     found = _all(batch, i, name, physics)
     if len(found) > 1:
-        raise DataError(f"one {name} a patch was expected, a mixture made {len(found)}; no one operator does both: take a part out of it")
+        raise DataError(f"expected one {name} a patch, got {len(found)} from a mixture; one operator cannot do both: take a part out of it")
     return found[0] if found else None
 
 

@@ -12,8 +12,8 @@ from torch import nn
 
 from training.checkpoint import Checkpoint
 from training.degradations.degradation import Degradation
-from training.degradations.sensor.low_resolution import Shrunk
-from training.networks.enlarge import Enlarged
+from training.degradations.sensor.low_resolution import Downscaling
+from training.networks.enlarge import EnlargingNetwork
 from training.settings import recipe_of
 
 
@@ -28,5 +28,5 @@ class Trained:
 def trained(checkpoint: Checkpoint) -> Trained:
     recipe, network = recipe_of(checkpoint.card), checkpoint.build()
     if recipe.enlarges > 1:
-        return Trained(checkpoint, Enlarged(network, recipe.enlarges).eval(), Shrunk(recipe.enlarges), recipe.enlarges)
+        return Trained(checkpoint, EnlargingNetwork(network, recipe.enlarges).eval(), Downscaling(recipe.enlarges), recipe.enlarges)
     return Trained(checkpoint, network, recipe.degradation(checkpoint.card.seed, ()))

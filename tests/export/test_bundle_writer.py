@@ -153,10 +153,10 @@ def test_a_failed_replacement_keeps_the_old_bundle(tmp_path: Path, monkeypatch: 
 
 
 def test_a_file_that_is_no_checkpoint_is_named(tmp_path: Path) -> None:
-    with pytest.raises(CheckpointError, match=r"missing\.safetensors: a checkpoint file was expected, there is none"):
+    with pytest.raises(CheckpointError, match=r"missing\.safetensors: expected a checkpoint file, got none"):
         export_checkpoint(tmp_path / "missing.safetensors", ExportOptions(tmp_path / "out"))
     (tmp_path / "text.safetensors").write_text("not weights")
-    with pytest.raises(CheckpointError, match=r"text\.safetensors: a safetensors checkpoint was expected"):
+    with pytest.raises(CheckpointError, match=r"text\.safetensors: expected a safetensors checkpoint"):
         export_checkpoint(tmp_path / "text.safetensors", ExportOptions(tmp_path / "out"))
     assert not (tmp_path / "out").exists()
 

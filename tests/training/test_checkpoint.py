@@ -63,7 +63,12 @@ def test_whatever_is_not_a_checkpoint_is_refused_by_name(tmp_path: Path) -> None
     text.write_text("not weights")
     save_file({"weight": torch.zeros(2)}, bare)
     pickled.write_bytes(pickle.dumps({"weight": 1}))
-    refused = {text: "this is not one", bare: "no Clearway header", tmp_path / "gone": "there is none", listed: "its header is no object"}
+    refused = {
+        text: "got something else",
+        bare: "without a Clearway header",
+        tmp_path / "gone": "got none",
+        listed: "a header that is no object",
+    }
     refused |= dict.fromkeys((pickled, zipped, old), "a pickle, which can run code")
     for path, says in refused.items():
         with pytest.raises(CheckpointError, match=says) as caught:

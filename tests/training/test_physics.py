@@ -119,7 +119,7 @@ def test_the_parameters_are_found_behind_the_name_of_a_mixtures_part() -> None:
         return Mixture(tuple((name, 1.0, haze) for name in names))(_light(), np.random.default_rng(0))
 
     assert _difference("haze", _batch(mixed("fog"))) <= HALF_A_LEVEL * 1.01
-    with pytest.raises(DataError, match="a mixture made 2"):
+    with pytest.raises(DataError, match="got 2 from a mixture"):
         _difference("haze", _batch(mixed("fog", "smog")))
 
 

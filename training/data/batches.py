@@ -1,4 +1,4 @@
-"""Owns training pictures: what `--data` named, and batches of patches out of it; knows nothing of networks or losses.
+"""Training pictures: what `--data` named, and batches of patches out of it. Does not know networks or losses.
 
 A batch is a pure function of (seed, step): resuming needs no state of any generator, and two machines with the same pictures
 draw the same patches. What folders may look like is in layouts.py, and how their pictures are kept in stills.py.
@@ -21,11 +21,11 @@ from torch import Tensor
 
 from runtime.errors import DataError
 from runtime.picture import Picture
-from training.data.drawn_pictures import Drawn, count_of
-from training.data.gallery import Gallery, JoinedGallery, pairs_at_hand, pictures_at_hand
+from training.data.drawn_pictures import DrawnGallery, count_of
+from training.data.gallery import Gallery, JoinedGallery, loaded_pairs, loaded_pictures
 from training.data.layouts import HOLD_OUT_EVERY, every_twelfth
-from training.data.recognise import Recognised, recognise
-from training.data.stills import MEMORY, Kept, open_pairs, open_stills
+from training.data.recognise import RecognisedDataSet, recognise
+from training.data.stills import MEMORY, PictureCache, open_pairs, open_stills
 from training.degradations.degradation import Degradation, Degraded, KnowsDepth, Pair, to_light, to_picture
 from training.networks import LEVELS
 
@@ -76,13 +76,13 @@ class TrainingPictures:
         pairs: Sequence[Pair] = (),
         held_out_pairs: Sequence[Pair] = (),
     ) -> TrainingPictures:
-        """Pictures that are at hand."""
+        """Pictures that are in memory."""
         return cls(
-            pictures_at_hand(clean),
-            pictures_at_hand(held_out),
-            pairs_at_hand(pairs),
-            pairs_at_hand(held_out_pairs),
-            ("pictures at hand",),
+            loaded_pictures(clean),
+            loaded_pictures(held_out),
+            loaded_pairs(pairs),
+            loaded_pairs(held_out_pairs),
+            ("pictures in memory",),
         )
 
 
@@ -93,7 +93,7 @@ def load_pictures(
 
     `task` refuses pairs that teach something else, `smallest` pictures to train on that hold no patch of that side.
     """
-    kept = Kept(memory)
+    kept = PictureCache(memory)
     clean, held_out = list[Gallery[Picture]](), list[Gallery[Picture]]()
     pairs, held_out_pairs = list[Gallery[Pair]](), list[Gallery[Pair]]()
     described, protocols = [], []
@@ -101,7 +101,7 @@ def load_pictures(
         if count := count_of(folder):
             held = every_twelfth([""] * count)[0]
             for part, is_held in ((clean, False), (held_out, True)):
-                part.append(Drawn([i for i, one in enumerate(held) if one is is_held], kept, smallest or 0))
+                part.append(DrawnGallery([i for i, one in enumerate(held) if one is is_held], kept, smallest or 0))
             described.append(f"drawn: {count} drawn pictures, every {HOLD_OUT_EVERY}th held out")
             continue
         for found in recognise(folder):
@@ -120,11 +120,11 @@ def load_pictures(
     return pictures
 
 
-def _check_task(folder: Path, found: Recognised, task: str | None) -> None:
+def _check_task(folder: Path, found: RecognisedDataSet, task: str | None) -> None:
     taught = found.layout.tasks
     if task is not None and task != "restore" and taught and task not in taught:
         raise DataError(
-            f"{folder}: pictures for the task {task} were expected, {found.layout.name} has pairs for {', '.join(taught)}; "
+            f"{folder}: expected pictures for the task {task}, got {found.layout.name}, which has pairs for {', '.join(taught)}; "
             "name another folder or another recipe"
         )
 
@@ -135,7 +135,8 @@ def _check_sizes(pictures: Gallery[Any], smallest: int) -> None:
         name, (height, width) = small[0]
         more = f" ({len(small)} are too small)" if len(small) > 1 else ""
         raise DataError(
-            f"every picture must hold a patch of {smallest}×{smallest}, {name} is {width}×{height}{more}; take it out or lower --set patch"
+            f"{name}: expected at least {smallest}×{smallest} pixels, the size of a patch, got {width}×{height}{more}; "
+            "take it out or lower --set patch"
         )
 
 
@@ -158,7 +159,7 @@ class Patches:
             held = len(pictures.held_out) + len(pictures.held_out_pairs)
             what = "no pair and no clean picture" if learn_pairs else "no clean picture"
             only = f" (the {held} found are held out for scores: a test set needs its training set beside it)" if held else ""
-            raise DataError(f"{what} to train on{only}; name a folder of pictures with --data, or --data drawn")
+            raise DataError(f"expected pictures to train on, got {what}{only}; name a folder of pictures with --data, or --data drawn")
         for part in (self._clean, self._pairs):
             _check_sizes(part, largest)
             part.fill()
@@ -174,20 +175,20 @@ class Patches:
         if number >= len(self._clean):
             return _from_pair(self._pairs[number - len(self._clean)], rng, patch, self._shrink)
         picture, depth = self._clean[number], self._clean.depth(number)
-        cut = _Cut.drawn(rng, patch, picture.shape, self._shrink)
+        cut = _PatchCrop.drawn(rng, patch, picture.shape, self._shrink)
         if depth is None or not isinstance(self._degradation, KnowsDepth):
             return self._degradation(to_light(cut(picture)), rng)
         return self._degradation.with_depth(cut(depth))(to_light(cut(picture)), rng)
 
 
 def _from_pair(pair: Pair, rng: np.random.Generator, patch: int, shrink: float) -> Degraded:
-    cut = _Cut.drawn(rng, patch, pair.clean.shape, shrink)
+    cut = _PatchCrop.drawn(rng, patch, pair.clean.shape, shrink)
     layers = {} if pair.kernel is None or cut.side != patch else {"kernel": cut.turned(pair.kernel)}
     return Degraded(to_light(cut(pair.degraded)), to_light(cut(pair.clean)), layers)
 
 
 @dataclass(frozen=True)
-class _Cut:
+class _PatchCrop:
     """A square out of a picture, brought to the side of a patch, and maybe seen in a mirror."""
 
     top: int
@@ -197,7 +198,7 @@ class _Cut:
     mirrored: bool
 
     @classmethod
-    def drawn(cls, rng: np.random.Generator, patch: int, shape: Sequence[int], shrink: float) -> _Cut:
+    def drawn(cls, rng: np.random.Generator, patch: int, shape: Sequence[int], shrink: float) -> _PatchCrop:
         height, width = shape[:2]
         side = int(patch * rng.uniform(1, min(2.0, min(height, width) / patch))) if rng.random() < shrink else patch
         top, left = (int(rng.integers(extent - side + 1)) for extent in (height, width))

@@ -1,4 +1,4 @@
-"""Owns pictures that are drawn in code, so that nothing has to be shipped; knows nothing of networks, weather or files.
+"""Pictures that are drawn in code, so that nothing has to be shipped. Does not know networks, weather or files.
 
 Everything is a function of the generator it is handed: the same seed gives the same bytes. Dead leaves (occluding discs and
 polygons whose radii follow a power law) have the edges and the scale statistics of photographs; scenes add what leaves

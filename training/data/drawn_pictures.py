@@ -1,4 +1,4 @@
-"""Owns `--data drawn`: clean pictures that are drawn when they are wanted, so that training needs no photographs; reads no file.
+"""`--data drawn`: clean pictures that are drawn when they are needed, so that training needs no photographs. Reads no file.
 
 Picture i is a function of i alone, the same on every machine: dead leaves and scenes in turn, which between them have the edges and
 the scale statistics of photographs, and gradients, straight edges, repeated structure and text.
@@ -17,15 +17,15 @@ from runtime.picture import Picture
 from training.data.drawn import dead_leaves, drawn_scene
 from training.data.gallery import Gallery
 from training.data.layouts import HOLD_OUT_EVERY
-from training.data.stills import Kept
+from training.data.stills import PictureCache
 
 COUNT = 240
 _HEIGHT, _WIDTH = 320, 480  # about the size of the photographs that networks of this kind are trained on
 _SEED = 51_977  # far from the seeds of trainings, demos and tests
 
 
-class Drawn(Gallery[Picture]):
-    def __init__(self, places: Sequence[int], kept: Kept, smallest: int) -> None:
+class DrawnGallery(Gallery[Picture]):
+    def __init__(self, places: Sequence[int], kept: PictureCache, smallest: int) -> None:
         self._places, self._kept = tuple(places), kept
         self._size = (max(_HEIGHT, smallest), max(_WIDTH, smallest))
         self.sizes = (self._size,) * len(places)
@@ -54,5 +54,5 @@ def count_of(data: Path) -> int | None:
     if asked[1] is None:
         return COUNT
     if not asked[1].isdecimal() or int(asked[1]) < 2:
-        raise UsageError(f"--data {data}: drawn:N with N of 2 or more was expected, {asked[1] or 'nothing'} came; drawn alone is {COUNT}")
+        raise UsageError(f"--data {data}: expected drawn:N with N of 2 or more, got {asked[1] or 'nothing'}; drawn alone is {COUNT}")
     return int(asked[1])

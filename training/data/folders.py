@@ -1,4 +1,4 @@
-"""Owns what lies in a folder of training pictures and which two files belong together; knows no data set and decodes nothing."""
+"""What lies in a folder of training pictures and which two files belong together. Knows no data set and decodes nothing."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ Part = Literal["whole", "left", "right"]  # which half of a file that holds two 
 
 
 @dataclass(frozen=True)
-class Still:
+class PictureFile:
     """One picture of a file. `depth` is a file too: how far away each of its pixels is."""
 
     path: Path
@@ -34,19 +34,19 @@ class Pairing:
     """Two pictures of one scene, not decoded yet."""
 
     name: str
-    degraded: Still
-    clean: Still
+    degraded: PictureFile
+    clean: PictureFile
     kernel: Path | None = None  # a picture of what blurred it
 
 
 @dataclass(frozen=True)
-class Contents:
+class FolderContents:
     """What one folder holds, before it is split into what is learned from and what is held out."""
 
-    clean: tuple[Still, ...] = ()
+    clean: tuple[PictureFile, ...] = ()
     pairs: tuple[Pairing, ...] = ()
 
-    def renamed(self, prefix: str) -> Contents:
+    def renamed(self, prefix: str) -> FolderContents:
         return replace(self, pairs=tuple(replace(pair, name=f"{prefix}-{pair.name}") for pair in self.pairs))
 
 
@@ -65,7 +65,7 @@ class Folder:
                 entries = sorted((entry.name, entry.is_dir()) for entry in found if not entry.name.startswith("."))
         except OSError as error:
             why = error.strerror or error
-            raise PictureError(f"{self.path}: a folder of pictures was expected, it cannot be listed ({why})") from error
+            raise PictureError(f"{self.path}: expected a folder of pictures, got one that cannot be listed ({why})") from error
         return [name for name, is_folder in entries if is_folder], [name for name, is_folder in entries if not is_folder]
 
     @cached_property
@@ -96,37 +96,37 @@ class Folder:
 
 def matched(
     where: Folder, degraded: Iterable[Path], clean: Iterable[Path], partner: Callable[[str], str | None], *, lonely: bool = False
-) -> Contents:
+) -> FolderContents:
     """Each degraded picture with the clean one that `partner` names; `lonely` clean pictures are let pass."""
     by_name: dict[str, Path] = {}
     for path in clean:
         if path.stem in by_name:
-            raise DataError(f"{path}: one clean picture of that name was expected, {by_name[path.stem].name} is another; take one out")
+            raise DataError(f"{path}: expected one clean picture of that name, got {by_name[path.stem].name} too; take one out")
         by_name[path.stem] = path
     pairs, used = [], set()
     seen: dict[str, Path] = {}
     for path in degraded:
         if path.stem in seen:
-            raise DataError(f"{path}: one degraded picture of that name was expected, {seen[path.stem].name} is another; take one out")
+            raise DataError(f"{path}: expected one degraded picture of that name, got {seen[path.stem].name} too; take one out")
         seen[path.stem] = path
         wanted = partner(path.stem)
         if wanted is None or wanted not in by_name:
             looked_for = "a name of this layout" if wanted is None else f"a clean picture called {wanted}"
-            raise DataError(f"{path}: {looked_for} was expected in {where.path}; {path.stem} has no partner: add it or take this one out")
+            raise DataError(f"{path}: expected {looked_for} in {where.path}, got none; add it or take this one out")
         used.add(wanted)
-        pairs.append(Pairing(path.stem, Still(path), Still(by_name[wanted])))
+        pairs.append(Pairing(path.stem, PictureFile(path), PictureFile(by_name[wanted])))
     if not lonely and (left := sorted(by_name.keys() - used)):
         raise DataError(
-            f"{by_name[left[0]]}: a degraded picture of it was expected in {where.path}; {left[0]} has no partner: "
+            f"{by_name[left[0]]}: expected a degraded picture of it in {where.path}, got none; "
             f"add it or take this one out{f' ({len(left)} such pictures)' if len(left) > 1 else ''}"
         )
-    return Contents(pairs=tuple(pairs))
+    return FolderContents(pairs=tuple(pairs))
 
 
-def halves(pictures: Iterable[Path], degraded: Part, clean: Part) -> Contents:
+def halves(pictures: Iterable[Path], degraded: Part, clean: Part) -> FolderContents:
     """Files that hold both pictures of a pair side by side."""
-    return Contents(pairs=tuple(Pairing(path.stem, Still(path, degraded), Still(path, clean)) for path in pictures))
+    return FolderContents(pairs=tuple(Pairing(path.stem, PictureFile(path, degraded), PictureFile(path, clean)) for path in pictures))
 
 
-def stills(pictures: Iterable[Path]) -> Contents:
-    return Contents(clean=tuple(map(Still, pictures)))
+def stills(pictures: Iterable[Path]) -> FolderContents:
+    return FolderContents(clean=tuple(map(PictureFile, pictures)))

@@ -79,9 +79,9 @@ class JoinedGallery(Gallery[_T]):
         return self._parts[number], place - (self._ends[number - 1] if number else 0)
 
 
-def pictures_at_hand(pictures: Sequence[Picture]) -> Gallery[Picture]:
+def loaded_pictures(pictures: Sequence[Picture]) -> Gallery[Picture]:
     return LoadedGallery(pictures, [f"{i:03}" for i in range(len(pictures))], [(one.shape[0], one.shape[1]) for one in pictures])
 
 
-def pairs_at_hand(pairs: Sequence[Pair]) -> Gallery[Pair]:
+def loaded_pairs(pairs: Sequence[Pair]) -> Gallery[Pair]:
     return LoadedGallery(pairs, [pair.name for pair in pairs], [(pair.clean.shape[0], pair.clean.shape[1]) for pair in pairs])

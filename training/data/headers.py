@@ -1,4 +1,4 @@
-"""Owns what the first and the last bytes of a picture file tell: its size and whether it is all there; decodes nothing.
+"""What the first and the last bytes of a picture file tell: its size and whether it is all there. Decodes nothing.
 
 Some ten thousand files can be looked at in seconds so. PNG, JPEG and BMP are read; of all else, and of whatever looks odd, nothing
 is said, and the caller decodes it to know.

@@ -1,4 +1,4 @@
-"""Owns what the public data sets look like on disk and what of each is held out; decodes nothing, knows no network.
+"""What the public data sets look like on disk and what of each is held out. Decodes nothing, knows no network.
 
 One row of LAYOUTS a data set, in the order in which they are tried; `docs/data.md` is the same table for people. N is a number.
 
@@ -33,7 +33,7 @@ from functools import partial
 from pathlib import Path
 
 from runtime.errors import DataError
-from training.data.folders import Contents, Folder, Pairing, Still, halves, matched, stills
+from training.data.folders import Folder, FolderContents, Pairing, PictureFile, halves, matched, stills
 
 HOLD_OUT_EVERY = 12
 _DEGRADED = ("rain", "rainy", "input", "hazy", "haze", "blur", "blurry", "noisy", "degraded", "lq")
@@ -42,7 +42,7 @@ _SCENES, _DEPTHS = ("rgb", "image", "images", "clean", "clear"), ("depth", "dept
 _DEPTH_SUFFIXES = (".png", ".npy")
 _LAST_OF_OHAZE, _LAST_OF_DIV2K = 35, 750  # the first 35 of NTIRE 2018's 45; RL-Restore learns from the first 750 of 800
 
-Parts = Mapping[str, Contents]  # a word for the part ("train", "test", or "" where a folder's name says it) → what it holds
+Parts = Mapping[str, FolderContents]  # a word for the part ("train", "test", or "" where a folder's name says it) → what it holds
 HeldOut = Callable[[Sequence[str]], tuple[Sequence[bool], str]]  # names, in order → which are held out, and the rule in words
 
 
@@ -130,22 +130,22 @@ def _spa(folder: Folder) -> Parts:
     return {word: _listed(folder, name) for word, name in lists.items() if name in folder.files}
 
 
-def _listed(folder: Folder, name: str) -> Contents:
+def _listed(folder: Folder, name: str) -> FolderContents:
     try:
         lines = (folder.path / name).read_text(encoding="utf-8-sig").splitlines()
     except (OSError, UnicodeDecodeError) as error:
-        raise DataError(f"{folder.path / name}: a list of pictures in UTF-8 was expected, it cannot be read ({error})") from error
+        raise DataError(f"{folder.path / name}: expected a list of pictures in UTF-8, got what cannot be read ({error})") from error
     pairs = []
     for number, line in enumerate(lines, start=1):
         words = [word.lstrip("/") for word in line.split()]
         if len(words) not in (0, 2):
-            raise DataError(f"{folder.path / name}, line {number}: the paths of a rainy and a clean picture were expected, {line!r} came")
+            raise DataError(f"{folder.path / name}, line {number}: expected the paths of a rainy and a clean picture, got {line!r}")
         if words:
             rainy, clean = (folder.path / word for word in words)
-            pairs.append(Pairing("-".join(Path(words[0]).with_suffix("").parts), Still(rainy), Still(clean)))
+            pairs.append(Pairing("-".join(Path(words[0]).with_suffix("").parts), PictureFile(rainy), PictureFile(clean)))
     if len({pair.degraded.name for pair in pairs}) == len(pairs):  # else the folders stay in the names
         pairs = [replace(pair, name=pair.degraded.name) for pair in pairs]
-    return Contents(pairs=tuple(pairs))
+    return FolderContents(pairs=tuple(pairs))
 
 
 def _reside(folder: Folder) -> Parts:
@@ -179,10 +179,10 @@ def _with_depth(folder: Folder) -> Parts:
     for path in scenes.pictures:
         if path.stem not in by_name:
             raise DataError(
-                f"{path}: its depth {path.stem}.png (16 bits) or .npy was expected in {depths.path}, there is none; "
+                f"{path}: expected its depth {path.stem}.png (16 bits) or .npy in {depths.path}, got none; "
                 "write a .mat file's depth with numpy.save"
             )
-    return {"": Contents(tuple(Still(path, depth=by_name[path.stem]) for path in scenes.pictures))}
+    return {"": FolderContents(tuple(PictureFile(path, depth=by_name[path.stem]) for path in scenes.pictures))}
 
 
 def _gopro(folder: Folder) -> Parts:
@@ -198,7 +198,7 @@ def _text(folder: Folder) -> Parts:
     blur, orig = ([path for path in folder.pictures if path.stem.endswith(end)] for end in ("_blur", "_orig"))
     pairs = matched(folder, blur, orig, lambda name: name.removesuffix("_blur") + "_orig").pairs
     kernels = {path.stem.removesuffix("_psf"): path for path in folder.pictures if path.stem.endswith("_psf")}
-    return {"": Contents(pairs=tuple(replace(pair, kernel=kernels.get(pair.name.removesuffix("_blur"))) for pair in pairs))}
+    return {"": FolderContents(pairs=tuple(replace(pair, kernel=kernels.get(pair.name.removesuffix("_blur"))) for pair in pairs))}
 
 
 def _div2k_hybrid(folder: Folder) -> Parts:
@@ -207,7 +207,7 @@ def _div2k_hybrid(folder: Folder) -> Parts:
         degraded, clean = folder.folder(f"{level}_in"), folder.folder(f"{level}_gt")
         if bool(degraded) != bool(clean):
             there, lacking = (f"{level}_in", f"{level}_gt") if degraded else (f"{level}_gt", f"{level}_in")
-            raise DataError(f"{folder.path / there}: a folder {lacking} with pictures was expected beside it; add it or take this one out")
+            raise DataError(f"{folder.path / there}: expected a folder {lacking} with pictures beside it, got none; add it or remove this")
         if degraded and clean:
             parts[level] = matched(folder, degraded.pictures, clean.pictures, lambda name: name.removesuffix("_in") + "_gt")
     return parts

@@ -1,4 +1,4 @@
-"""Owns which data sets a folder holds and how they are split; decodes nothing, and what a data set looks like is in layouts.py."""
+"""Which data sets a folder holds and how they are split. Decodes nothing, and what a data set looks like is in layouts.py."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from runtime.errors import DataError
-from training.data.folders import Contents, Folder, stills
+from training.data.folders import Folder, FolderContents, stills
 from training.data.layouts import CLEAN_FOLDER, LAYOUTS, Layout
 
 _DEEPEST = 4  # folders inside of folders
@@ -17,12 +17,12 @@ _FOR_TESTS = re.compile(r"(?<![a-z])(test(ing|set)?|val(id|idation)?|sots)(?![a-
 
 
 @dataclass(frozen=True)
-class Recognised:
+class RecognisedDataSet:
     """The files of one data set, split."""
 
     layout: Layout
-    learned: Contents
-    held_out: Contents
+    learned: FolderContents
+    held_out: FolderContents
     rule: str
 
     @property
@@ -33,7 +33,7 @@ class Recognised:
         return f"{' and '.join(counts)}{kind}, {self.rule}"
 
 
-def recognise(path: Path) -> list[Recognised]:
+def recognise(path: Path) -> list[RecognisedDataSet]:
     """Every data set in the folder; an error says which layouts are known and what was found."""
     top = Folder(path)
     taken = list(_walk(top, top.name, _DEEPEST))
@@ -45,7 +45,7 @@ def recognise(path: Path) -> list[Recognised]:
     return [_split(layout, [(where, part) for one, where, part in taken if one is layout]) for layout in layouts.values()]
 
 
-def _walk(folder: Folder, where: str, deeper: int) -> Iterator[tuple[Layout, str, Contents]]:
+def _walk(folder: Folder, where: str, deeper: int) -> Iterator[tuple[Layout, str, FolderContents]]:
     """The folder by the first layout that takes it, else those inside of it."""
     for layout in LAYOUTS:
         if not (layout.anywhere or "/" not in where or _is_test(folder.name) is not None):
@@ -60,7 +60,7 @@ def _walk(folder: Folder, where: str, deeper: int) -> Iterator[tuple[Layout, str
             yield from _walk(inner, f"{where}/{inner.name}", deeper - 1)
 
 
-def _split(layout: Layout, parts: Sequence[tuple[str, Contents]]) -> Recognised:
+def _split(layout: Layout, parts: Sequence[tuple[str, FolderContents]]) -> RecognisedDataSet:
     names = [pair.name for _, part in parts for pair in part.pairs]
     if len(parts) > 1 and len(set(names)) < len(names):  # sequences count from zero each: their folders go into the names
         parts = [(where, part.renamed("-".join(where.split("/")[1:]))) for where, part in parts]
@@ -76,8 +76,8 @@ def _split(layout: Layout, parts: Sequence[tuple[str, Contents]]) -> Recognised:
         held_out.append(_chosen(part, held))
         rules.append(rule)
     kept_back = _joined(held_out)
-    rule = ", ".join(dict.fromkeys(rules)) if kept_back != Contents() else "nothing held out"
-    return Recognised(layout, _joined(learned), kept_back, rule)
+    rule = ", ".join(dict.fromkeys(rules)) if kept_back != FolderContents() else "nothing held out"
+    return RecognisedDataSet(layout, _joined(learned), kept_back, rule)
 
 
 def _is_test(where: str) -> bool | None:
@@ -90,14 +90,14 @@ def _is_test(where: str) -> bool | None:
     return None
 
 
-def _chosen(part: Contents, chosen: Sequence[bool]) -> Contents:
+def _chosen(part: FolderContents, chosen: Sequence[bool]) -> FolderContents:
     many = len(part.clean)
     clean = tuple(still for still, keep in zip(part.clean, chosen[:many], strict=True) if keep)
-    return Contents(clean, tuple(pair for pair, keep in zip(part.pairs, chosen[many:], strict=True) if keep))
+    return FolderContents(clean, tuple(pair for pair, keep in zip(part.pairs, chosen[many:], strict=True) if keep))
 
 
-def _joined(parts: Sequence[Contents]) -> Contents:
-    return Contents(tuple(one for part in parts for one in part.clean), tuple(one for part in parts for one in part.pairs))
+def _joined(parts: Sequence[FolderContents]) -> FolderContents:
+    return FolderContents(tuple(one for part in parts for one in part.clean), tuple(one for part in parts for one in part.pairs))
 
 
 def _nothing_known(top: Folder) -> str:
@@ -106,6 +106,6 @@ def _nothing_known(top: Folder) -> str:
     found += [f"{files} file{'s' * (files > 1)} ({', '.join(top.files[:3])})"] if files else []
     known = ", ".join(layout.name for layout in LAYOUTS)
     return (
-        f"{top.path}: a folder of clean pictures or one of these layouts was expected: {known}; "
-        f"{' and '.join(found) or 'an empty folder'} came; docs/data.md says what each looks like"
+        f"{top.path}: expected a folder of clean pictures or one of these layouts: {known}; "
+        f"got {' and '.join(found) or 'an empty folder'}; docs/data.md shows what each looks like"
     )

@@ -1,4 +1,4 @@
-"""Owns pictures that stay in their files until one is wanted, within a limit of memory; knows no data set and no network.
+"""Pictures that stay in their files until one is wanted, within a limit of memory. Knows no data set and no network.
 
 checked at the start    every file is there, of a size and a format that can be learned from, and not cut off: from its first and
                         last bytes, on several threads; two pictures of a pair have one size
@@ -26,7 +26,7 @@ from runtime.machine.control_group import ROOT
 from runtime.machine.memory import free_memory
 from runtime.model.manifest import MINIMUM_SIDE
 from runtime.picture import Picture
-from training.data.folders import Pairing, Still
+from training.data.folders import Pairing, PictureFile
 from training.data.gallery import Gallery, Size
 from training.data.headers import Header, read_header
 from training.degradations.degradation import Light, Pair
@@ -43,8 +43,8 @@ def half_of_free_memory(root: Path = ROOT) -> int:
     return MEMORY if free is None else free // 2
 
 
-class Kept:
-    """Pictures that took time to decode or draw, up to so many bytes; what came first stays. Safe to ask from several threads."""
+class PictureCache:
+    """Pictures that took time to decode or draw, up to a number of bytes; the first ones stay. Thread-safe."""
 
     def __init__(self, memory: int = MEMORY) -> None:
         self._left = memory
@@ -65,8 +65,8 @@ class Kept:
         return bytes_more <= self._left
 
 
-class Stills(Gallery[Picture]):
-    def __init__(self, files: Sequence[Still], kept: Kept, sizes: Sequence[Size]) -> None:
+class FileGallery(Gallery[Picture]):
+    def __init__(self, files: Sequence[PictureFile], kept: PictureCache, sizes: Sequence[Size]) -> None:
         self._files, self._kept = tuple(files), kept
         self.sizes = tuple(sizes)
         self.names = tuple(_unique([still.name for still in files]))
@@ -84,8 +84,8 @@ class Stills(Gallery[Picture]):
             self.depth(place)
 
 
-class Pairs(Gallery[Pair]):
-    def __init__(self, files: Sequence[Pairing], kept: Kept, sizes: Sequence[Size]) -> None:
+class PairGallery(Gallery[Pair]):
+    def __init__(self, files: Sequence[Pairing], kept: PictureCache, sizes: Sequence[Size]) -> None:
         self._files, self._kept = tuple(files), kept
         self.sizes = tuple(sizes)
         self.names = tuple(pair.name for pair in files)
@@ -104,22 +104,22 @@ class Pairs(Gallery[Pair]):
         return None if files.kernel is None else self._kept.get(files.kernel, partial(read_kernel, files.kernel))
 
 
-def open_stills(files: Sequence[Still], kept: Kept) -> Stills:
+def open_stills(files: Sequence[PictureFile], kept: PictureCache) -> FileGallery:
     for still in files:
         if still.depth is not None and not still.depth.is_file():
-            raise DataError(f"{still.depth}: the depth of {still.path.name} was expected, there is no such file")
-    return Stills(files, kept, _sizes_of(files))
+            raise DataError(f"{still.depth}: expected the depth of {still.path.name}, got no such file")
+    return FileGallery(files, kept, _sizes_of(files))
 
 
-def open_pairs(files: Sequence[Pairing], kept: Kept) -> Pairs:
+def open_pairs(files: Sequence[Pairing], kept: PictureCache) -> PairGallery:
     degraded, clean = _sizes_of([pair.degraded for pair in files]), _sizes_of([pair.clean for pair in files])
     for pair, one, other in zip(files, degraded, clean, strict=True):
         if one != other:
             raise DataError(
-                f"{pair.degraded.path}: the size of its clean picture, {_said(other)}, was expected, {_said(one)} came: "
+                f"{pair.degraded.path}: expected the size of its clean picture, {_size_text(other)}, got {_size_text(one)}; "
                 f"the two pictures called {pair.name} differ in size; take both out or crop one"
             )
-    return Pairs(files, kept, clean)
+    return PairGallery(files, kept, clean)
 
 
 def read_depth(path: Path, size: Size) -> Light:
@@ -127,9 +127,9 @@ def read_depth(path: Path, size: Size) -> Light:
     try:
         stored = np.load(path, allow_pickle=False) if path.suffix.lower() == ".npy" else cv2.imread(str(path), cv2.IMREAD_UNCHANGED)
     except (OSError, EOFError, ValueError) as error:
-        raise DataError(f"{path}: an array of depths was expected, it cannot be read ({error})") from error
+        raise DataError(f"{path}: expected an array of depths, got what cannot be read ({error})") from error
     if stored is None or stored.ndim != 2 or not stored.size or stored.dtype.kind not in "fiu" or not _measures(stored):
-        raise DataError(f"{path}: one channel of depths, none below zero and not all of them zero, was expected; something else came")
+        raise DataError(f"{path}: expected one channel of depths, none below zero and not all zero, got something else")
     depth = np.asarray(stored, np.float32)
     depth = np.where(depth > 0, depth, depth.max()) / depth.max()
     height, width = size
@@ -146,11 +146,11 @@ def read_kernel(path: Path) -> Light:
     """A picture of how a point looked: turned about, as it is laid on a picture, and of sum one."""
     seen = cv2.imread(str(path), cv2.IMREAD_GRAYSCALE)
     if seen is None or not seen.any():
-        raise DataError(f"{path}: a picture of a blurred point was expected, {'it cannot be read' if seen is None else 'a black one came'}")
+        raise DataError(f"{path}: expected a picture of a blurred point, got {'what cannot be read' if seen is None else 'a black one'}")
     return np.ascontiguousarray(seen[::-1, ::-1] / np.float32(seen.sum()), np.float32)
 
 
-def _sizes_of(files: Sequence[Still]) -> list[Size]:
+def _sizes_of(files: Sequence[PictureFile]) -> list[Size]:
     """Of each picture; each file is looked at once."""
     paths = list(dict.fromkeys(still.path for still in files))
     headers = dict(zip(paths, _on_threads(_header, paths), strict=True))
@@ -158,7 +158,7 @@ def _sizes_of(files: Sequence[Still]) -> list[Size]:
     for still in files:
         header = headers[still.path]
         if still.part != "whole" and header.width % 2:
-            raise DataError(f"{still.path}: two pictures side by side, so an even width, was expected; {header.width} came")
+            raise DataError(f"{still.path}: expected two pictures side by side, so an even width, got {header.width}")
         sizes.append((header.height, header.width if still.part == "whole" else header.width // 2))
     return sizes
 
@@ -184,13 +184,13 @@ def _decoded(path: Path, *, thorough: bool) -> Picture:
     return read_picture(path, grey=True)
 
 
-def _picture(still: Still, kept: Kept, *, thorough: bool = False) -> Picture:
+def _picture(still: PictureFile, kept: PictureCache, *, thorough: bool = False) -> Picture:
     whole = kept.get(still.path, lambda: _decoded(still.path, thorough=thorough))
     middle = whole.shape[1] // 2
     return whole if still.part == "whole" else whole[:, :middle] if still.part == "left" else whole[:, middle:]
 
 
-def _fill(files: Sequence[Still], kept: Kept, sizes: Sequence[Size]) -> None:
+def _fill(files: Sequence[PictureFile], kept: PictureCache, sizes: Sequence[Size]) -> None:
     for still, (height, width) in zip(files, sizes, strict=True):
         if not kept.has_room(height * width * 3 * (1 if still.part == "whole" else 2)):
             return
@@ -211,5 +211,5 @@ def _unique(names: Sequence[str]) -> list[str]:
     return unique
 
 
-def _said(size: Size) -> str:
+def _size_text(size: Size) -> str:
     return f"{size[1]}×{size[0]}"

@@ -1,4 +1,4 @@
-"""Owns the table of figures that `clearway figures` draws; knows nothing of what is on them. Adding one is a file here and a line."""
+"""The table of figures that `clearway figures` draws. Does not know what is on them. Adding one is a file here and a line."""
 
 from __future__ import annotations
 

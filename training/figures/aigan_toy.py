@@ -1,4 +1,4 @@
-"""Owns AI-GAN's figure 3: the 1-D experiment, a single-branched GAN beside AI-GAN; knows no picture, no recipe and no loop.
+"""AI-GAN's figure 3: the 1-D experiment, a single-branched GAN beside AI-GAN. Knows no picture, no recipe and no loop.
 
 Two independent Gaussian signals A and B are fused into C, and B is to be restored from C. Both models are small versions of the real
 ones: `Decomposition` and the losses are those that pictures are trained with, so what is drawn is equations 1 to 9 at work and
@@ -57,7 +57,7 @@ class Samples:
 
 
 @dataclass(frozen=True)
-class Trained:
+class ToyResult:
     name: str
     signals: Signals  # of the unseen samples
     errors: NDArray[np.float32]  # [steps, seeds], squared, of the restored B in training
@@ -76,11 +76,11 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 def draw(parsed: argparse.Namespace, say: Callable[[str], None]) -> None:
     if parsed.fusion not in FUSIONS:
-        raise UsageError(f"--fusion wants one of {', '.join(FUSIONS)}; {parsed.fusion!r} came")
+        raise UsageError(f"--fusion: expected one of {', '.join(FUSIONS)}, got {parsed.fusion!r}")
     if parsed.steps < 1 or parsed.seeds < 1:
-        raise UsageError(f"--steps and --seeds must be above zero; {parsed.steps} and {parsed.seeds} came")
-    if not parsed.out.parent.is_dir():  # said before minutes of training
-        raise UsageError(f"{parsed.out}: a file in a folder that exists was expected; make the folder, or name another file with -o")
+        raise UsageError(f"--steps and --seeds: expected above zero, got {parsed.steps} and {parsed.seeds}")
+    if not parsed.out.parent.is_dir():  # before minutes of training
+        raise UsageError(f"{parsed.out}: expected a file in an existing folder; make the folder, or name another file with -o")
     unseen = unseen_samples(parsed.fusion, parsed.seeds)
     with _one_thread():
         single = train("single-branched GAN", parsed.fusion, parsed.steps, parsed.seeds, double=False)
@@ -121,7 +121,7 @@ def _draw_samples(generators: Sequence[torch.Generator], count: int, fusion: str
     return Samples(a, b, FUSIONS[fusion](a, b, normal[:, 2:]))
 
 
-class _Linear(nn.Module):
+class _LinearBySeed(nn.Module):
     """A linear layer for each seed: its rows go through its own weights."""
 
     def __init__(self, generators: Sequence[torch.Generator], inputs: int, outputs: int) -> None:
@@ -135,7 +135,7 @@ class _Linear(nn.Module):
         return torch.baddbmm(self.weights[:, -1:], by_seed, self.weights[:, :-1]).flatten(0, 1)
 
 
-class _Added(nn.Module):
+class _Residual(nn.Module):
     """G adds to what it is given, as in pictures."""
 
     def __init__(self, layers: nn.Module) -> None:
@@ -149,17 +149,17 @@ class _Added(nn.Module):
 
 def _layers(generators: Sequence[torch.Generator]) -> nn.Sequential:
     widths = (1, _HIDDEN, _HIDDEN, 1)
-    first, second, last = (_Linear(generators, inputs, outputs) for inputs, outputs in itertools.pairwise(widths))
+    first, second, last = (_LinearBySeed(generators, inputs, outputs) for inputs, outputs in itertools.pairwise(widths))
     return nn.Sequential(first, nn.LeakyReLU(0.2), second, nn.LeakyReLU(0.2), last)
 
 
 def _model(generators: Sequence[torch.Generator], double: bool) -> Decomposition:
-    encoder = nn.Sequential(_Linear(generators, 1, _HIDDEN), nn.LeakyReLU(0.2))
-    branches = [Branch(_Linear(generators, _HIDDEN, 1), _Added(_layers(generators))) for _ in range(1 + double)]
+    encoder = nn.Sequential(_LinearBySeed(generators, 1, _HIDDEN), nn.LeakyReLU(0.2))
+    branches = [Branch(_LinearBySeed(generators, _HIDDEN, 1), _Residual(_layers(generators))) for _ in range(1 + double)]
     return Decomposition(encoder, branches[0], branches[1] if double else None, interact=double)
 
 
-def train(name: str, fusion: str, steps: int, seeds: int, *, double: bool) -> Trained:
+def train(name: str, fusion: str, steps: int, seeds: int, *, double: bool) -> ToyResult:
     """Equation 9, as the recipes do a step: the generators first, then the discriminators on what was just made."""
     weights, data = _generators(seeds, 2), _generators(seeds, 3)
     model = _model(weights, double)
@@ -178,7 +178,7 @@ def train(name: str, fusion: str, steps: int, seeds: int, *, double: bool) -> Tr
         judged = [judge_loss(judge(real), [judge(made.detach()) for made in both]) for judge, both, real in sides]
         _descend(descents[1], torch.stack(judged).sum())
     with torch.inference_mode():
-        return Trained(name, model(unseen_samples(fusion, seeds).c), np.stack(errors))
+        return ToyResult(name, model(unseen_samples(fusion, seeds).c), np.stack(errors))
 
 
 def _descend(optimiser: torch.optim.Optimizer, loss: Tensor) -> None:
@@ -191,7 +191,7 @@ def fused(steps: Sequence[Tensor]) -> Tensor:
     return torch.stack(list(steps)).mean(0)
 
 
-def report(single: Trained, double: Trained, unseen: Samples, fusion: str) -> list[str]:
+def report(single: ToyResult, double: ToyResult, unseen: Samples, fusion: str) -> list[str]:
     """How far each result is from its target, over the seeds; whichever is closer."""
     seeds = single.errors.shape[1]
     again = _draw_samples(_generators(seeds, 4), _UNSEEN, fusion)
@@ -221,13 +221,13 @@ def _smooth(errors: NDArray[np.float32]) -> NDArray[np.float64]:
     return np.asarray(np.convolve(errors.mean(axis=1), np.full(width, 1 / width), "valid"))
 
 
-def _settled(model: Trained) -> int:
+def _settled(model: ToyResult) -> int:
     smooth = _smooth(model.errors)
     beyond = np.flatnonzero(smooth > 1.1 * smooth[-1])
     return len(model.errors) - len(smooth) + 1 + (int(beyond[-1]) + 1 if len(beyond) else 0)
 
 
-def _plot(single: Trained, double: Trained, unseen: Samples, out: str) -> None:
+def _plot(single: ToyResult, double: ToyResult, unseen: Samples, out: str) -> None:
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(15, 3.6), layout="constrained")
@@ -253,7 +253,7 @@ def _plot(single: Trained, double: Trained, unseen: Samples, out: str) -> None:
     figure.savefig(out, dpi=110)
 
 
-def _median_seed(model: Trained, unseen: Samples) -> Callable[[Tensor], Tensor]:
+def _median_seed(model: ToyResult, unseen: Samples) -> Callable[[Tensor], Tensor]:
     """Takes the rows of the seed that came out in the middle: neither the best nor the worst is shown."""
     far = model.distances(fused(model.signals.originals), unseen.b)
     middle = int(np.argsort(far)[len(far) // 2])

@@ -1,4 +1,4 @@
-"""Owns the contact sheet of the degradations: each on the same picture, or one mixture drawn many times; knows nothing of networks.
+"""The contact sheet of the degradations: each on the same picture, or one mixture drawn many times. Does not know networks.
 
 Pictures are put down pixel for pixel, since noise and compression are not to be seen on resized ones. Under each stands the line
 that makes it, as `parse_mixture` reads it.
@@ -61,11 +61,11 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 def draw(parsed: argparse.Namespace, say: Callable[[str], None]) -> None:
     if not parsed.out.parent.is_dir():
-        raise UsageError(f"{parsed.out}: a file in a folder that exists was expected; make the folder, or name another file with -o")
+        raise UsageError(f"{parsed.out}: expected a file in an existing folder; make the folder, or name another file with -o")
     if parsed.out.suffix.lower() not in (".png", *_JPEG):
         raise UsageError(f"{parsed.out}: a sheet is written as .png or .jpg; name another file with -o")
     if parsed.seed < 0:
-        raise UsageError(f"--seed is a whole number from 0, {parsed.seed} came")
+        raise UsageError(f"--seed: expected 0 or more, got {parsed.seed}")
     # What is misspelt is said before a picture is read.
     bank = StreakBank(seed=1)
     mixture = parse_mixture(parsed.mixture, bank) if parsed.mixture is not None else None

@@ -1,4 +1,4 @@
-"""Owns figure 8 of FDR-Net: how much channels share before and after the FDM, and which of them answer to which distortion.
+"""Figure 8 of FDR-Net: how much channels share before and after the FDM, and which of them answer to which distortion.
 
     a, b   |correlation| of each pair of channels over the places of a picture, mean over hybrid-distorted pictures; the paper prints a
            mean of 0.272 before and 0.164 after. It does not say of which phase: the first one by default, and every phase in the text
@@ -28,7 +28,7 @@ from training.checkpoint import load_checkpoint
 from training.data.batches import to_tensor
 from training.data.drawn import dead_leaves, drawn_scene
 from training.degradations.degradation import to_light, to_picture
-from training.networks.fdrnet import Disentangled, FDRNet
+from training.networks.fdrnet import DisentangledFeatures, FDRNet
 from training.recipes.hybrid import LEVELS, Hybrid
 
 DISTORTIONS = ("blur", "noise", "jpeg")
@@ -38,7 +38,7 @@ Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
-class Seen:
+class PhaseCorrelation:
     """One phase of one network."""
 
     before: Floats  # [C, C] |correlation| of what enters the FDM
@@ -56,7 +56,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 def draw(parsed: argparse.Namespace, say: Callable[[str], None]) -> None:
     if parsed.pictures < 1 or parsed.side < 16:
-        raise UsageError(f"at least one picture of 16 pixels was expected, {parsed.pictures} of {parsed.side} came")
+        raise UsageError(f"--pictures and --side: expected at least 1 picture of 16 pixels, got {parsed.pictures} of {parsed.side}")
     network = open_network(parsed.checkpoint)
     if not 1 <= parsed.phase <= network.config.phases:
         raise UsageError(f"--phase {parsed.phase}: this network has the phases 1 to {network.config.phases}")
@@ -77,13 +77,13 @@ def open_network(path: Path) -> FDRNet:
     checkpoint = load_checkpoint(path / _WEIGHTS if path.is_dir() else path)
     network = checkpoint.build()
     if not isinstance(network, FDRNet):
-        raise CheckpointError(f"{path}: a model of the network fdrnet was expected, this one is of {checkpoint.network}; name another")
+        raise CheckpointError(f"{path}: expected a model of the network fdrnet, got one of {checkpoint.network}; name another")
     if not network.config.disentangle:
-        raise CheckpointError(f"{path}: an fdrnet with FD layers was expected, this is the baseline without FDM; name another")
+        raise CheckpointError(f"{path}: expected an fdrnet with FD layers, got the baseline without FDM; name another")
     return network
 
 
-def look(network: FDRNet, pictures: Sequence[Picture]) -> list[Seen]:
+def look(network: FDRNet, pictures: Sequence[Picture]) -> list[PhaseCorrelation]:
     """What every phase makes of the pictures under all distortions."""
     mixed = _features(network, _distorted(pictures, lambda clean, rng: Hybrid()(clean, rng).picture))
     correlations = [tuple(correlation(features) for features in phase) for phase in mixed]
@@ -93,10 +93,10 @@ def look(network: FDRNet, pictures: Sequence[Picture]) -> list[Seen]:
         levels = [_responses(network, _distorted_by(pictures, name, level / LEVELS)) for level in range(1, LEVELS + 1)]
         for phase, collected in enumerate(responses):
             collected[name] = np.stack([level[phase] - clean[phase] for level in levels])
-    return [Seen(before, after, response) for (before, after), response in zip(correlations, responses, strict=True)]
+    return [PhaseCorrelation(before, after, response) for (before, after), response in zip(correlations, responses, strict=True)]
 
 
-def report(phases: Sequence[Seen]) -> list[str]:
+def report(phases: Sequence[PhaseCorrelation]) -> list[str]:
     lines = ["phase   |correlation| before   after FDM   alike: one distortion at two levels   two distortions"]
     rows = [(off_diagonal_mean(seen.before), off_diagonal_mean(seen.after), *likeness(seen.responses)) for seen in phases]
     named = [(f"{number:>5}", row) for number, row in enumerate(rows, start=1)] + [(" mean", tuple(np.mean(rows, axis=0)))]
@@ -132,7 +132,7 @@ def _features(network: FDRNet, pictures: Sequence[Picture]) -> list[tuple[Tensor
     """For each phase what enters the FDM and what leaves it."""
     with torch.inference_mode():
         made = network(to_tensor(pictures), every=True)
-    assert isinstance(made, Disentangled)  # `every` asks for it
+    assert isinstance(made, DisentangledFeatures)  # `every` asks for it
     return [(entered, features[-1]) for entered, features in zip(made.entered, made.features, strict=True)]
 
 
@@ -159,13 +159,13 @@ def _read(folder: Path, count: int, side: int) -> list[Picture]:
         picture = read_picture(path)
         height, width = picture.shape[:2]
         if min(height, width) < side:
-            raise DataError(f"{path}: at least {side}×{side} pixels were expected, it has {width}×{height}; lower --side")
+            raise DataError(f"{path}: expected at least {side}×{side} pixels, got {width}×{height}; lower --side")
         top, left = (height - side) // 2, (width - side) // 2
         pictures.append(picture[top : top + side, left : left + side])
     return pictures
 
 
-def _paint(seen: Seen, title: str, out: Path) -> None:
+def _paint(seen: PhaseCorrelation, title: str, out: Path) -> None:
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(11, 8.5), layout="constrained")

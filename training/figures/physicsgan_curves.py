@@ -1,4 +1,4 @@
-"""Owns the physics-based GAN's figure 12: robustness to noise and convergence, with the physics and without; knows no loop.
+"""The physics-based GAN's figure 12: robustness to noise and convergence, with the physics and without. Knows no loop.
 
 Left, PSNR of blurred text pages against the noise on them, 0 to 10 % of white; right, PSNR against the training's steps. The paper
 draws both for its own text set. Here the pages are drawn, and either the runs that are named are read (their validation.csv and
@@ -63,7 +63,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 def draw(parsed: argparse.Namespace, say: Callable[[str], None]) -> None:
     if parsed.train < 1 or parsed.seeds < 1:
-        raise UsageError(f"--train and --seeds must be above zero; {parsed.train} and {parsed.seeds} came")
+        raise UsageError(f"--train and --seeds: expected above zero, got {parsed.train} and {parsed.seeds}")
     if parsed.runs:
         curves = [_of_run(folder) for folder in parsed.runs]
     else:
@@ -79,12 +79,11 @@ def _of_run(folder: Path) -> Curve:
     log, model = folder / VALIDATION, folder / MODEL
     if not log.is_file() or not model.is_file():
         raise DataError(
-            f"{folder}: a folder that `clearway train` wrote was expected, with {VALIDATION} and {MODEL} in it; "
-            "train with pictures to hold out"
+            f"{folder}: expected a folder from `clearway train` with {VALIDATION} and {MODEL} in it; train with pictures to hold out"
         )
     seen = read_validation(log)
     if not seen:
-        raise DataError(f"{log}: lines with the PSNR of held-out pictures were expected; train with pictures to hold out")
+        raise DataError(f"{log}: expected lines with the PSNR of held-out pictures, got none; train with pictures to hold out")
     generator = load_checkpoint(model).build().eval()
     return Curve(folder.name, tuple(step for step, _ in seen), tuple(value for _, value in seen), _robustness(_restorer(generator)))
 

@@ -1,4 +1,4 @@
-"""Owns which devices a training runs on and in which precision; knows nothing of what is trained.
+"""Which devices a training runs on and in which precision. Does not know what is trained.
 
 One process a device. `--devices 4` starts the other three by itself; on several machines torchrun starts them all:
 
@@ -38,8 +38,8 @@ def set_up_devices(device: Device) -> Fabric:
     """Launched: from here on each process is one device of them."""
     cuda = torch.cuda.is_available()
     if cuda and device.count > torch.cuda.device_count():
-        raise UsageError(f"--devices {device.count} came, this machine has {torch.cuda.device_count()} GPUs; ask for as many or fewer")
-    logging.getLogger("lightning_fabric").setLevel(logging.WARNING)  # it tells what it was asked for
+        raise UsageError(f"--devices: expected at most {torch.cuda.device_count()}, the GPUs here, got {device.count}; ask for fewer")
+    logging.getLogger("lightning_fabric").setLevel(logging.WARNING)  # it repeats its arguments
     count, machines = _by_torchrun() or (device.count, 1)
     fabric = Fabric(
         accelerator="cuda" if cuda else "cpu",
@@ -127,10 +127,10 @@ def _by_torchrun() -> tuple[int, int] | None:
 
 
 def _precision(name: str, device: str) -> Precision:
-    return Precision() if name == "32-true" else _Mixed(name, device)  # type: ignore[arg-type]
+    return Precision() if name == "32-true" else _MixedPrecision(name, device)  # type: ignore[arg-type]
 
 
-class _Mixed(MixedPrecision):
+class _MixedPrecision(MixedPrecision):
     """Fabric refuses to clip gradients that a fused optimiser would unscale by itself; PyTorch's scaler knows that they are unscaled
     already. Made here and not by its name, because by name Fabric turns FP16 on a CPU into bf16: it works there, scaler and all."""
 

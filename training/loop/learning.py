@@ -1,4 +1,4 @@
-"""Owns one training step, from the pictures of a step to its losses; keeps, says and decides nothing.
+"""One training step, from the pictures of a step to its losses. Keeps, says and decides nothing.
 
 The learning rate is a function of the step and a batch one of (seed, step, place), so neither is part of a training's state, several
 processes share one step's batch, and a batch that broke something can be drawn again.
@@ -23,7 +23,7 @@ from training.recipes.schedules import find_schedule
 _MOST_DRAWING = 4  # threads: numpy and OpenCV let go of the lock, and not all of the time
 
 
-class Learning:
+class Learner:
     """A recipe on its devices, ready for its first step."""
 
     def __init__(self, recipe: Recipe, pictures: TrainingPictures, fabric: Fabric) -> None:
@@ -42,7 +42,9 @@ class Learning:
         stride = int(self.generator.stride)
         for side in recipe.progressive or (recipe.patch,):
             if side % stride:
-                raise UsageError(f"{recipe.network.name} works on sides that are multiples of {stride}, patches of {side} came")
+                raise UsageError(
+                    f"{recipe.network.name}: expected patch sides that are multiples of {stride}, got {side}; change --set patch"
+                )
         self.system = recipe.method.set_up(fabric, self.generator, recipe.learning_rate)
         self._base_rates = {name: [group["lr"] for group in optimiser.param_groups] for name, optimiser in self.system.optimisers.items()}
 

@@ -1,4 +1,4 @@
-"""Owns the question whether drawing pictures keeps the training waiting; knows no network, loss or picture.
+"""The question whether drawing pictures keeps the training waiting. Knows no network, loss or picture.
 
 Two rates, from blocks of steps that take turns, so that whatever else the machine does meets both: with batches that were drawn once,
 and with batches that are drawn the way `train` draws them.
@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from training.data.batches import Batch, TrainingPictures
 from training.loop.devices import Device, set_up_devices, wait_for
-from training.loop.learning import Learning
+from training.loop.learning import Learner
 from training.recipes.recipe import Recipe
 
 _BLOCKS = 4  # of each kind
@@ -22,7 +22,7 @@ _WARM_UP = 3  # steps of each block that are not counted
 
 
 @dataclass(frozen=True)
-class Loading:
+class LoadingRates:
     cached: float  # steps a second
     drawn: float
 
@@ -31,10 +31,10 @@ class Loading:
         return self.drawn / self.cached
 
 
-def measure_loading(recipe: Recipe, pictures: TrainingPictures, device: Device, steps: int) -> Loading:
+def measure_loading(recipe: Recipe, pictures: TrainingPictures, device: Device, steps: int) -> LoadingRates:
     """`steps` of each kind are counted, at least; nothing is kept of what was learned."""
     fabric = set_up_devices(device)
-    learning, each = Learning(recipe, pictures, fabric), -(-steps // _BLOCKS)
+    learning, each = Learner(recipe, pictures, fabric), -(-steps // _BLOCKS)
     block = each + _WARM_UP
     number = itertools.count()
 
@@ -54,4 +54,4 @@ def measure_loading(recipe: Recipe, pictures: TrainingPictures, device: Device, 
         for first in range(_CACHED, _CACHED + _BLOCKS * block, block)
     ]
     cached_s, drawn_s = (sum(kind) for kind in zip(*times, strict=True))
-    return Loading(_BLOCKS * each / cached_s, _BLOCKS * each / drawn_s)
+    return LoadingRates(_BLOCKS * each / cached_s, _BLOCKS * each / drawn_s)

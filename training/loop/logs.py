@@ -1,4 +1,4 @@
-"""Owns what a training leaves to look at: log.csv, validation.csv and TensorBoard's files; knows nothing of training.
+"""What a training leaves to look at: log.csv, validation.csv and TensorBoard's files. Does not know training.
 
 Lines beyond the step that a run goes on from are taken out: those steps are about to be trained again.
 """

@@ -1,4 +1,4 @@
-"""Owns the training loop: averaging, validation, when to save and when to stop; knows no network, loss or picture.
+"""The training loop: averaging, validation, when to save and when to stop. Knows no network, loss or picture.
 
 `train` runs a recipe in a folder:
 
@@ -28,12 +28,12 @@ from runtime.model.manifest import ModelCard
 from training.checkpoint import Checkpoint, save_checkpoint, write_tensors
 from training.data.batches import Batch, TrainingPictures
 from training.loop.devices import Device, first_does, leave_together, set_up_devices
-from training.loop.learning import Learning
+from training.loop.learning import Learner
 from training.loop.logs import Logs
-from training.loop.state import State
-from training.loop.stopping import Stop
+from training.loop.state import TrainingState
+from training.loop.stopping import StopRequest
 from training.loop.validation import Validator
-from training.loop.window import Broken, LossWindow
+from training.loop.window import LossWindow, NonFiniteLoss
 from training.recipes.recipe import Recipe
 from training.scoring.metrics import find_protocol
 from training.scoring.trials import trials_of
@@ -90,10 +90,10 @@ class _Training:
     ) -> None:
         self._recipe, self._pictures, self._options = recipe, pictures, options
         self._fabric, self._report, self._say = fabric, report, say
-        self._learning = Learning(recipe, pictures, fabric)
+        self._learning = Learner(recipe, pictures, fabric)
         self._protocol = find_protocol(recipe.protocol)
         system, generator = self._learning.system, self._learning.generator
-        self._state = State(fabric, system, {name: value.clone() for name, value in generator.state_dict().items()})
+        self._state = TrainingState(fabric, system, {name: value.clone() for name, value in generator.state_dict().items()})
         self._state.restore(options.folder, self._settings())
         self._validates = bool(pictures.held_out or pictures.held_out_pairs)
         if self._validates and fabric.is_global_zero:
@@ -107,7 +107,7 @@ class _Training:
             self._say_once(f"--data holds nothing out, so nothing is validated and no {BEST} is kept; name a test set too")
         started = time.perf_counter()
         first_does(self._fabric, lambda: self._open_logs(first))
-        with Stop(self._fabric).watching() as stop, self._logs or contextlib.nullcontext():
+        with StopRequest(self._fabric).watching() as stop, self._logs or contextlib.nullcontext():
             for step, batches in enumerate(learning.batches(first, recipe.steps), start=first):
                 self._step(step, batches)
                 state.step = step + 1
@@ -151,7 +151,7 @@ class _Training:
         if broken := self._losses.first_broken():
             first_does(self._fabric, functools.partial(self._give_up, broken))
 
-    def _give_up(self, broken: Broken) -> NoReturn:
+    def _give_up(self, broken: NonFiniteLoss) -> NoReturn:
         path = self._options.folder / f"batch-{broken.step}-of-process-{broken.process}.safetensors"
         drawn = self._learning.draw(broken.step, broken.process)
         tensors = {f"{kind}.{i}": getattr(batch, kind) for i, batch in enumerate(drawn) for kind in ("degraded", "clean")}

@@ -1,4 +1,4 @@
-"""Owns everything that the next step depends on, as one file: what is saved, and put back so that resuming equals never stopping.
+"""Everything that the next step depends on, as one file: what is saved, and put back so that resuming equals never stopping.
 
     state.safetensors            networks, optimisers, averages, memories, random state: rank 0's, which is all of it on one device
     memory-RANK-STEP.safetensors what differs on each further process: its memory (a pool of pictures) and its random state
@@ -27,7 +27,7 @@ STATE = "state.safetensors"
 
 
 @dataclass
-class State:
+class TrainingState:
     """The living training. `step` is how many steps were done."""
 
     fabric: Fabric
@@ -58,11 +58,11 @@ class State:
             return
         tensors, facts = read_tensors(path)
         if "settings" not in facts:
-            raise CheckpointError(f"{path}: the state of a training was expected, this is something else; name another folder with --out")
+            raise CheckpointError(f"{path}: expected the state of a training, got something else; name another folder with --out")
         was = facts["settings"]
         if other := [name for name, value in settings.items() if was.get(name) != value]:
-            both = f"{other[0]} {was.get(other[0])} was expected, {settings[other[0]]} came"
-            raise CheckpointError(f"{path}: to go on, {both}; ask for the same, or name another folder with --out")
+            both = f"expected {other[0]} {was.get(other[0])}, got {settings[other[0]]}"
+            raise CheckpointError(f"{path}: to resume, {both}; ask for the same, or name another folder with --out")
         try:
             self._put_back(tensors, facts, folder)
         except (KeyError, IndexError, RuntimeError, TypeError, ValueError) as error:

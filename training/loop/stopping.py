@@ -1,4 +1,4 @@
-"""Owns stopping when asked: SIGTERM and the first Ctrl-C become a wish that the loop sees between two steps; knows nothing of training.
+"""Stopping when asked: SIGTERM and the first Ctrl-C become a wish that the loop sees between two steps. Does not know training.
 
 All processes of a training stop at the same step, whichever of them was asked: each step's answer is what any of them had heard by the
 step before. It is exchanged in the background and over the CPU, so that no GPU waits for it. A second signal does what it always does.
@@ -20,7 +20,7 @@ from lightning_fabric import Fabric
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
-class Stop:
+class StopRequest:
     def __init__(self, fabric: Fabric) -> None:
         self._signal = 0  # heard here
         self._agreed = 0  # heard by any
@@ -57,7 +57,7 @@ class Stop:
             signal.signal(one, handler)
 
     @contextlib.contextmanager
-    def watching(self) -> Iterator[Stop]:
+    def watching(self) -> Iterator[StopRequest]:
         here = threading.current_thread() is threading.main_thread()  # only there can signals be taken
         self._before = {one: signal.signal(one, self._wish) for one in _SIGNALS} if here else {}
         try:

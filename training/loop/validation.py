@@ -1,4 +1,4 @@
-"""Owns how a training looks at itself: the averaged network on a few held-out pictures; knows nothing of losses or steps.
+"""How a training looks at itself: the averaged network on a few held-out pictures. Does not know losses or steps.
 
 A validation must cost little beside the steps between two of them, so it takes the middle of the first few pictures of each trial. It
 says which checkpoint was the best, and is no score: `clearway evaluate` takes whole pictures, and all of them.
@@ -26,7 +26,7 @@ _SIDE = 256
 
 
 @dataclass(frozen=True)
-class _Cut:
+class _MiddleCrop:
     degraded: Levels
     clean: Picture
 
@@ -63,9 +63,9 @@ class Validator:
         return Validation(reached, panels)
 
 
-def _cut(case: Case) -> _Cut:
+def _cut(case: Case) -> _MiddleCrop:
     assert case.degraded is not None  # trials of a recipe have both
-    return _Cut(_middle(case.degraded), _middle(case.clean))
+    return _MiddleCrop(_middle(case.degraded), _middle(case.clean))
 
 
 def _middle(picture: _Array) -> _Array:

@@ -1,4 +1,4 @@
-"""Owns the losses between two reports: their means, and the first that is not finite; knows no network.
+"""The losses between two reports: their means, and the first that is not finite. Knows no network.
 
 Losses stay on their device until they are asked for: looking at each step would make the device wait for the host. A loss that broke is
 therefore found at the next report, and its batch, which is a function of (seed, step, place), is drawn again.
@@ -18,7 +18,7 @@ from training.loop.devices import gathered, scaler_of
 
 
 @dataclass(frozen=True)
-class Broken:
+class NonFiniteLoss:
     step: int
     process: int  # whose batch it was
     name: str
@@ -34,12 +34,12 @@ class LossWindow:
         self._scaled = scaler_of(fabric) is not None
         self._waiting: list[tuple[int, Mapping[str, Tensor]]] = []
         self._seen: dict[str, list[float]] = {}
-        self._broken: Broken | None = None
+        self._broken: NonFiniteLoss | None = None
 
     def add(self, step: int, losses: Mapping[str, Tensor]) -> None:
         self._waiting.append((step, losses))
 
-    def first_broken(self) -> Broken | None:
+    def first_broken(self) -> NonFiniteLoss | None:
         self._fetch()
         return self._broken
 
@@ -62,4 +62,4 @@ class LossWindow:
                 if math.isfinite(row[column]):
                     values.append(row[column])
                 elif self._broken is None and not (self._scaled and "gradient" in name):
-                    self._broken = Broken(step, process, name, row[column])
+                    self._broken = NonFiniteLoss(step, process, name, row[column])

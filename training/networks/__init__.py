@@ -1,4 +1,4 @@
-"""Owns the table of networks and their presets; knows nothing of training or export. Adding a network is adding two lines here."""
+"""The table of networks and their presets. Does not know training or export. Adding a network is adding two lines here."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Owns AI-GAN's generator (Jin et al., ICIP 2019): one encoder, two branches, two steps; knows no discriminator, loss or training.
+"""AI-GAN's generator (Jin et al., ICIP 2019): one encoder, two branches, two steps. Knows no discriminator, loss or training.
 
     I ── e ──┬── d_O ── x_O ── G_O ── ŷ_O ──┐         ┌── I − ŷ_T ── G_O ── ỹ_O        restored      = (ŷ_O + ỹ_O) / 2
              │                              ├─ swap ──┤
@@ -50,9 +50,9 @@ class AIGANConfig:
     def __post_init__(self) -> None:
         check_least(self, "an aigan", channels=1, unshuffle=1, encoder_blocks=0, decoder_blocks=0, generator_blocks=0)
         if self.fuse not in FUSIONS:
-            raise UsageError(f"network.fuse must be one of {', '.join(FUSIONS)}; {self.fuse!r} came")
+            raise UsageError(f"network.fuse: expected one of {', '.join(FUSIONS)}, got {self.fuse!r}")
         if self.filter < 1 or self.filter % 2 == 0:
-            raise UsageError(f"network.filter must be odd and above zero, {self.filter} came")
+            raise UsageError(f"network.filter: expected an odd number above zero, got {self.filter}")
         if self.interact and not self.double:
             raise UsageError("one branch alone cannot interact: with network.double=false comes network.interact=false before it")
 

@@ -1,4 +1,4 @@
-"""Owns the small parts that two or more networks share; knows nothing of any whole network."""
+"""The small parts that two or more networks share. Does not know any whole network."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ def check_least(config: object, kind: str, **least: int) -> None:
     """That each named field of a network's config is that or more."""
     for name, low in least.items():
         if getattr(config, name) < low:
-            raise UsageError(f"{kind}'s {name} must be {low} or more, {getattr(config, name)} came")
+            raise UsageError(f"{kind}'s {name}: expected {low} or more, got {getattr(config, name)}")
 
 
 def conv3x3(inputs: int, outputs: int) -> nn.Conv2d:

@@ -1,4 +1,4 @@
-"""Owns the discriminators that systems share, and how their weights start; knows nothing of losses or generators."""
+"""The discriminators that systems share, and how their weights start. Does not know losses or generators."""
 
 from __future__ import annotations
 

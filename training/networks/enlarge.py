@@ -1,4 +1,4 @@
-"""Owns enlarging in front of a network that keeps the size: a user has the small picture; knows nothing of any network's inside.
+"""Enlarging in front of a network that keeps the size: a user has the small picture. Does not know any network's inside.
 
 What it makes is what training showed the network: bicubic (runtime/bicubic.py) with mirrored borders, clipped to what bytes can hold.
 Each of times² places of an enlarged pixel is a filter of the small picture, so it is two plain convolutions, down and then across, and a
@@ -23,7 +23,7 @@ _TAPS, _REACH = 5, 2  # an enlarged pixel lies within half a small one of its mi
 _WHITE = 255 / LEVELS
 
 
-class Enlarged(nn.Module):
+class EnlargingNetwork(nn.Module):
     """float32 RGB in 0..1 → what `network` makes of it `times` as large. Sides from 2; multiples of `stride`."""
 
     def __init__(self, network: nn.Module, times: int) -> None:

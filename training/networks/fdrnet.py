@@ -1,4 +1,4 @@
-"""Owns FDR-Net's generator (Li et al., ECCV 2020): disentangle features by gain control, process, aggregate; no loss, no training.
+"""FDR-Net's generator (Li et al., ECCV 2020): disentangle features by gain control, process, aggregate. No loss, no training.
 
 One phase:   x ──┬── FD layers ── process module ── channel attention ── FA layers ──┐
                  │        └───────────── skips, last to first ─────────────┘         ├─ concat ─ attention ─ conv ─ (+ x, + previous)
@@ -44,7 +44,7 @@ class FDRNetConfig:
         check_least(self, "an fdrnet", channels=1, phases=1, fd_layers=1, process_blocks=1, auxiliary_blocks=1, unshuffle=1)
 
 
-class Disentangled(NamedTuple):
+class DisentangledFeatures(NamedTuple):
     """What training and figure 8 look at, beside the picture; both are phase by phase."""
 
     restored: Tensor
@@ -70,7 +70,7 @@ class FDRNet(nn.Module):
         nn.init.zeros_(self.tail.weight)  # starts as the identity, which is also the answer where there is no weather
         nn.init.zeros_(self.tail.bias)  # type: ignore[arg-type]
 
-    def forward(self, picture: Tensor, *, every: bool = False) -> Tensor | Disentangled:
+    def forward(self, picture: Tensor, *, every: bool = False) -> Tensor | DisentangledFeatures:
         r = self.config.unshuffle
         x = self.head(F.pixel_unshuffle(picture, r) if r > 1 else picture)
         fused = torch.zeros_like(x[:, :, :1, :1])
@@ -81,7 +81,7 @@ class FDRNet(nn.Module):
             features.append(disentangled)
         correction = self.tail(x)
         restored: Tensor = picture + (F.pixel_shuffle(correction, r) if r > 1 else correction)
-        return Disentangled(restored, tuple(entered), tuple(features)) if every else restored
+        return DisentangledFeatures(restored, tuple(entered), tuple(features)) if every else restored
 
 
 class Phase(nn.Module):
@@ -90,7 +90,7 @@ class Phase(nn.Module):
     def __init__(self, config: FDRNetConfig) -> None:
         super().__init__()
         channels = config.channels
-        self.lower: nn.Module = _Disentangle(config) if config.disentangle else _Baseline(config)
+        self.lower: nn.Module = _Disentanglement(config) if config.disentangle else _Baseline(config)
         self.upper = _res_blocks(channels, config.auxiliary_blocks) if config.auxiliary else None
         joined = 2 * channels if config.auxiliary else channels
         self.attention = ChannelAttention(joined)
@@ -103,7 +103,7 @@ class Phase(nn.Module):
         return x + fused, fused, disentangled
 
 
-class _Disentangle(nn.Module):
+class _Disentanglement(nn.Module):
     """FDM and FAM: FD layers in, their inverses out, paired last to first by skips."""
 
     def __init__(self, config: FDRNetConfig) -> None:

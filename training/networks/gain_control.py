@@ -1,4 +1,4 @@
-"""Owns gain-control normalisation (divisive normalisation across channels) and its inverse; knows nothing of networks.
+"""Gain-control normalisation (divisive normalisation across channels) and its inverse. Does not know networks.
 
     forward   y_i = x_i / sqrt(Σ_j w_ji x_j² + b_i)        FDR-Net eq. 4
     inverse   y_i = x_i · sqrt(Σ_j w_ji x_j² + b_i)        FDR-Net eq. 7

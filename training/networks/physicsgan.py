@@ -1,4 +1,4 @@
-"""Owns the generator of the physics-based GAN (Pan et al., TPAMI 2021, table 1); knows no discriminator, loss or training.
+"""The generator of the physics-based GAN (Pan et al., TPAMI 2021, table 1). Knows no discriminator, loss or training.
 
     picture ─ CIR 7×7 ─ CIR /2 ─ CIR /2 ─ 9 ResBlocks ─ CTIR ×2 ─ CTIR ×2 ─ CT 7×7 ─ tanh → restored
               64        128      256      256           128       64        3
@@ -41,7 +41,7 @@ class PhysicsGANConfig:
     def __post_init__(self) -> None:
         check_least(self, "a physicsgan", channels=1, downs=0, blocks=0, filter=1, unshuffle=1)
         if self.filter % 2 == 0:
-            raise UsageError(f"a physicsgan's filter must have a middle, an odd side; {self.filter} came")
+            raise UsageError(f"network.filter: expected an odd number, got {self.filter}")
 
 
 class PhysicsGAN(nn.Module):

@@ -1,4 +1,4 @@
-"""Owns PLNLIN's generator (Wang et al., ACM MM 2024) and its unit, PLNLIM; knows no discriminator, loss or training.
+"""PLNLIN's generator (Wang et al., ACM MM 2024) and its unit, PLNLIM. Knows no discriminator, loss or training.
 
 PLNLIM, N stages:   local      x ── RB ──── SFT by non-local ── RB ── … ── RB ──┐
                     non-local  x ── STB ─── SFT by local ────── STB ─ … ── STB ─┼── sum       (2), (4), (5), (6)
@@ -59,11 +59,11 @@ class PLNLINConfig:
     def __post_init__(self) -> None:
         for name, known in (("branches", KINDS), ("interaction", INTERACTIONS), ("unit", KINDS)):
             if getattr(self, name) not in known:
-                raise UsageError(f"network.{name} must be one of {', '.join(known)}; {getattr(self, name)!r} came")
+                raise UsageError(f"network.{name}: expected one of {', '.join(known)}, got {getattr(self, name)!r}")
         if not self.stages or min(*self.stages, self.channels, self.window, self.heads, self.unshuffle) < 1:
-            raise UsageError("a plnlin's stages, channels, window, heads and unshuffle must be 1 or more")
+            raise UsageError("network.stages, channels, window, heads and unshuffle: expected 1 or more of each")
         if self.channels % self.heads:
-            raise UsageError(f"network.channels must be a multiple of its heads, {self.channels} and {self.heads} came")
+            raise UsageError(f"network.channels: expected a multiple of its {self.heads} heads, got {self.channels}")
 
 
 class Hierarchy(NamedTuple):
@@ -180,7 +180,7 @@ class SFT(nn.Module):
         return out
 
 
-class _Concat(nn.Module):
+class _Concatenation(nn.Module):
     """Table 3 (b)."""
 
     def __init__(self, channels: int) -> None:
@@ -192,7 +192,7 @@ class _Concat(nn.Module):
         return out
 
 
-class _Alone(nn.Module):
+class _NoInteraction(nn.Module):
     """Table 3 (e)."""
 
     def forward(self, x: Tensor, _other: Tensor) -> Tensor:
@@ -209,7 +209,7 @@ def _start_as_minus_the_mean(last: nn.Module) -> None:
 
 
 def _interaction(config: PLNLINConfig) -> nn.Module:
-    return {"sft": SFT, "concat": _Concat}[config.interaction](config.channels) if config.interaction != "none" else _Alone()
+    return {"sft": SFT, "concat": _Concatenation}[config.interaction](config.channels) if config.interaction != "none" else _NoInteraction()
 
 
 def _block(config: PLNLINConfig, kind: str, number: int) -> nn.Module:

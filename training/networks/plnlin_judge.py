@@ -1,4 +1,4 @@
-"""Owns MCDDL's discriminator (Wang et al., ACM MM 2024, section 3.3); knows no generator's inside, loss or training.
+"""MCDDL's discriminator (Wang et al., ACM MM 2024, section 3.3). Knows no generator's inside, loss or training.
 
     picture ─ conv ─ PLNLIM ─┬─ PLNLIM(1×1(F_1, ·)) ─┬─ pool ─ PLNLIM(1×1(F_2, ·)) ─┬─ pool ─ …        (7)
                             F_D^1                   side 1                         side 2

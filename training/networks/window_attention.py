@@ -1,4 +1,4 @@
-"""Owns attention within windows (Swin's block, Liu et al., ICCV 2021); knows nothing of the network around it.
+"""Attention within windows (Swin's block, Liu et al., ICCV 2021). Does not know the network around it.
 
     x ── norm ── attention in windows ──(+)── norm ── MLP ──(+)──
 

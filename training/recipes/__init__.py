@@ -1,4 +1,4 @@
-"""Owns the table of recipes; knows nothing of the loop. Adding a system is adding a file beside this one and a line here."""
+"""The table of recipes. Does not know the loop. Adding a system is adding a file beside this one and a line here."""
 
 from __future__ import annotations
 
@@ -19,5 +19,5 @@ RECIPES: dict[str, Recipe] = {
 
 def find_recipe(name: str) -> Recipe:
     if name not in RECIPES:
-        raise UsageError(f"no recipe is called {name!r}; there are: {', '.join(RECIPES)}")
+        raise UsageError(f"expected a recipe, got {name!r}; there are: {', '.join(RECIPES)}")
     return RECIPES[name]

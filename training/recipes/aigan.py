@@ -1,4 +1,4 @@
-"""Owns AI-GAN's training (Jin et al., ICIP 2019): its losses and one step; knows no data and no loop.
+"""AI-GAN's training (Jin et al., ICIP 2019): its losses and one step. Knows no data and no loop.
 
     (4)   ‖ŷ_O − y_O‖² + ‖ŷ_T − y_T‖²             step 1        y_O the clean picture, y_T = I − y_O, signed
     (5)   ‖ỹ_O − y_O‖² + ‖ỹ_T − y_T‖²             step 2
@@ -82,7 +82,7 @@ class AIGANMethod:
 class AIGANSystem:
     def __init__(self, method: AIGANMethod, fabric: Fabric, generator: nn.Module, learning_rate: float) -> None:
         if not isinstance(generator, AIGAN):
-            raise UsageError(f"AI-GAN trains its own network, {type(generator).__name__} came; use --set network=aigan or aigan-edge")
+            raise UsageError(f"expected the network of AI-GAN, got {type(generator).__name__}; use --set network=aigan or aigan-edge")
         networks: dict[str, nn.Module] = {"generator": generator}
         if method.adversarial:
             networks["judge_original"] = _judge(method)  # D_O

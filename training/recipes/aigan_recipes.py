@@ -1,4 +1,4 @@
-"""Owns the recipes of AI-GAN, one for each of its paper's tasks, and the ablations of its table 1; knows no training step.
+"""The recipes of AI-GAN, one for each of its paper's tasks, and the ablations of its table 1. Knows no training step.
 
 The paper prints λ = 0.8 and nothing else of how it trained. Chosen here: Adam at 2e-4, the rate of GANs of its time, after a warm-up and
 down a cosine; 200,000 steps of 16 patches of 96×96, and the running average of the weights, as in every recipe of this house. (The

@@ -1,4 +1,4 @@
-"""Owns the data side of the deraining recipes: what rain they learn from; knows no network."""
+"""The data side of the deraining recipes: what rain they learn from. Knows no network."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Owns FDR-Net's training (Li et al., ECCV 2020): L1 + β · orthogonality of the FD layers' features; knows no data and no loop.
+"""FDR-Net's training (Li et al., ECCV 2020): L1 + β · orthogonality of the FD layers' features. Knows no data and no loop.
 
 The paper: eq. 8 with β = 1e-5, and Adam. Left open there, and chosen here: the orthogonality loss is the mean over the FD layers
 (a sum would grow with the number of phases, which the edge preset changes); the Gram matrix is divided by the number of places
@@ -19,7 +19,7 @@ from torch.optim import Optimizer
 from runtime.errors import UsageError
 from training.data.batches import Batch
 from training.losses import orthogonality
-from training.networks.fdrnet import Disentangled, FDRNet
+from training.networks.fdrnet import DisentangledFeatures, FDRNet
 from training.recipes.recipe import Losses, System, descend
 
 
@@ -31,7 +31,7 @@ class FDRNetMethod:
     def __post_init__(self) -> None:
         if not self.beta >= 0 or not self.largest_gradient > 0:
             raise UsageError(
-                f"FDR-Net's method wants beta of 0 or more and largest_gradient above 0, {self.beta} and {self.largest_gradient} came"
+                f"method: expected beta of 0 or more and largest_gradient above 0, got {self.beta} and {self.largest_gradient}"
             )
 
     def set_up(self, fabric: Fabric, generator: nn.Module, learning_rate: float) -> System:
@@ -41,7 +41,7 @@ class FDRNetMethod:
 class FDRNetSystem:
     def __init__(self, method: FDRNetMethod, fabric: Fabric, generator: nn.Module, learning_rate: float) -> None:
         if not isinstance(generator, FDRNet):
-            raise UsageError(f"FDR-Net's method trains an fdrnet, network={type(generator).__name__} came; name an fdrnet preset")
+            raise UsageError(f"expected the network of FDR-Net, got {type(generator).__name__}; use --set network=fdrnet or fdrnet-edge")
         optimiser = torch.optim.Adam(generator.parameters(), lr=learning_rate, fused=True)
         self._method, self._fabric = method, fabric
         self._generator, self._optimiser = fabric.setup(generator, optimiser)
@@ -53,7 +53,7 @@ class FDRNetSystem:
         return descend(self._fabric, self._generator, self._optimiser, batches, self._losses, self._method.largest_gradient)
 
     def _losses(self, batch: Batch) -> Losses:
-        made: Disentangled = self._generator(batch.degraded, every=True)
+        made: DisentangledFeatures = self._generator(batch.degraded, every=True)
         l1 = F.l1_loss(made.restored, batch.clean)
         each = [orthogonality(features) for phase in made.features for features in phase]
         svdo = torch.stack(each).mean() if each else l1.new_zeros(())  # the baseline without FDM has nothing to disentangle

@@ -1,4 +1,4 @@
-"""Owns the recipes that train FDR-Net: its paper's three and the shipped `derain`; knows no loss and no loop.
+"""The recipes that train FDR-Net: its paper's three and the shipped `derain`. Knows no loss and no loop.
 
 What the paper prints for all its experiments: Adam, learning rate 1e-4 × 0.8 every 9,000 steps, batches of 28; patches of 63×63 in the
 hybrid data set. Left open there, and chosen here:

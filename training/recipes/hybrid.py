@@ -1,4 +1,4 @@
-"""Owns the data side of hybrid restoration: blur, noise and JPEG at once, in RL-Restore's ten levels; knows no network.
+"""The data side of hybrid restoration: blur, noise and JPEG at once, in RL-Restore's ten levels. Knows no network.
 
 RL-Restore (Yu et al., CVPR 2018) and OWAN (Suganuma et al., CVPR 2019) degrade DIV2K so, and FDR-Net's table 1 is scored on it: a
 Gaussian blur of σ 0–5 on 21×21 pixels, then noise of σ 0–50, then JPEG of quality 100 → 10. Each range is cut into ten levels. The

@@ -1,4 +1,4 @@
-"""Owns the training of the physics-based GAN (Pan et al., TPAMI 2021): its losses and one step; knows no data and no loop.
+"""The training of the physics-based GAN (Pan et al., TPAMI 2021): its losses and one step. Knows no data and no loop.
 
     x̂ = G(y)    ỹ = H(x̂), with the physics parameters that made y    D_g: x or x̂?    D_h: y or ỹ?
     G descends   L_a + λ |x̂ − x| + γ |ỹ − y| + μ |G(ỹ) − x|                                      eq. 8 to 12
@@ -53,9 +53,9 @@ class PhysicsGANMethod:
 
     def __post_init__(self) -> None:
         if self.physics not in PHYSICS:
-            raise UsageError(f"method.physics must be one of {', '.join(PHYSICS)}; {self.physics!r} came")
+            raise UsageError(f"method.physics: expected one of {', '.join(PHYSICS)}, got {self.physics!r}")
         if self.pool < 0 or self.pool_side < 1:
-            raise UsageError(f"method.pool must be 0 or more and method.pool_side above 0; {self.pool} and {self.pool_side} came")
+            raise UsageError(f"method.pool and method.pool_side: expected 0 or more and above 0, got {self.pool} and {self.pool_side}")
         check_weights(self, "lambda_", "gamma", "mu", "adversarial", "cycle", "judge_share")
         check_judge(self.judge_channels, self.judge_layers, self.beta1)
 
@@ -71,7 +71,7 @@ class PhysicsGANSystem:
     def __init__(self, method: PhysicsGANMethod, fabric: Fabric, generator: nn.Module, learning_rate: float) -> None:
         if not isinstance(generator, PhysicsGAN):
             came = type(generator).__name__
-            raise UsageError(f"the method of the physics-based GAN trains a physicsgan, {came} came; name another --set network")
+            raise UsageError(f"expected the network of the physics-based GAN, got {came}; use --set network=physicsgan")
         networks: dict[str, nn.Module] = {"generator": generator, "clear": _judge(method)}  # "clear" is D_g, "physical" D_h
         if method.judge_physics:
             networks["physical"] = _judge(method)

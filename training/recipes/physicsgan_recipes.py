@@ -1,4 +1,4 @@
-"""Owns the recipes of the physics-based GAN, a task each, and the rows of the paper's tables 8 and 9; knows no training step.
+"""The recipes of the physics-based GAN, a task each, and the rows of the paper's tables 8 and 9. Knows no training step.
 
 As printed: Adam at 2e-4, batches of one patch of 256×256, the rate constant for the first half and then falling to zero, no
 averaging of weights. Left open, and chosen here: the number of steps (200 passes over the paper's set where that is counted and

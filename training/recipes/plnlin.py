@@ -1,4 +1,4 @@
-"""Owns the training of PLNLIN-MCDDL (Wang et al., ACM MM 2024): its losses and one step; knows no data and no loop.
+"""The training of PLNLIN-MCDDL (Wang et al., ACM MM 2024): its losses and one step. Knows no data and no loop.
 
     (9)    L = (1 − SSIM(B̂, B)) + α L_hierarchical + β L_adversarial                     α = β = 1
     (11)   L_hierarchical = Σ_k λ_k (1 − SSIM(B̂_k, B_k))                                 λ = 0.1, 0.05, 0.02, 0.01
@@ -54,34 +54,34 @@ class PLNLINMethod:
     def __post_init__(self) -> None:
         for name in ("ratio", "judge_stages", "judge_channels"):
             if getattr(self, name) < 1:
-                raise UsageError(f"method.{name} must be 1 or more, {getattr(self, name)} came")
+                raise UsageError(f"method.{name}: expected 1 or more, got {getattr(self, name)}")
         check_weights(self, "hierarchical", "adversarial", "level_weights", "side_weights")
         if self.judge_unit not in KINDS:
-            raise UsageError(f"method.judge_unit must be one of {', '.join(KINDS)}; {self.judge_unit!r} came")
+            raise UsageError(f"method.judge_unit: expected one of {', '.join(KINDS)}, got {self.judge_unit!r}")
 
     def set_up(self, fabric: Fabric, generator: nn.Module, learning_rate: float) -> System:
         return PLNLINSystem(self, fabric, generator, learning_rate)
 
 
 @dataclass(frozen=True)
-class _Shown:
+class _JudgedPictures:
     """What the discriminator judges: pictures, real ones first, with the generator's features of each."""
 
     pictures: Tensor
     features: tuple[Tensor, ...]
 
-    def detached(self) -> _Shown:
-        return _Shown(self.pictures.detach(), tuple(feature.detach() for feature in self.features))
+    def detached(self) -> _JudgedPictures:
+        return _JudgedPictures(self.pictures.detach(), tuple(feature.detach() for feature in self.features))
 
 
 class PLNLINSystem:
     def __init__(self, method: PLNLINMethod, fabric: Fabric, generator: nn.Module, learning_rate: float) -> None:
         if not isinstance(generator, PLNLIN):
             came = type(generator).__name__
-            raise UsageError(f"PLNLIN-MCDDL trains its own network, {came} came; use --set network=plnlin or plnlin-edge")
+            raise UsageError(f"expected the network of PLNLIN-MCDDL, got {came}; use --set network=plnlin or plnlin-edge")
         levels = len(generator.config.stages)
         if min(len(method.level_weights), len(method.side_weights)) < levels:
-            raise UsageError(f"the network has {levels} levels: method.level_weights and method.side_weights must have as many values")
+            raise UsageError(f"method.level_weights and method.side_weights: expected at least {levels} values, one a level, got fewer")
         judge: nn.Module = PLNLINJudge(
             generator.config,
             channels=method.judge_channels,
@@ -100,7 +100,7 @@ class PLNLINSystem:
         self.memory: Mapping[str, Tensor] = {"steps": self._steps, "judged": self._judged}
 
     def step(self, batches: Sequence[Batch]) -> dict[str, Tensor]:
-        shown: list[_Shown] = []
+        shown: list[_JudgedPictures] = []
         generator, judge = self._wrapped["generator"], self._wrapped["judge"]
         logged = descend(self._fabric, generator, self.optimisers["generator"], batches, lambda batch: self._generator_losses(batch, shown))
         self._steps += 1
@@ -110,7 +110,7 @@ class PLNLINSystem:
             self._judged.copy_(judged["judge"])
         return logged | {"judge": self._judged.clone()}
 
-    def _generator_losses(self, batch: Batch, shown: list[_Shown]) -> Losses:
+    def _generator_losses(self, batch: Batch, shown: list[_JudgedPictures]) -> Losses:
         method = self._method
         made: Hierarchy = self._wrapped["generator"](batch.degraded, every=True)
         parts = {"pixel": 1 - ssim(made.pictures[0], batch.clean), "hierarchical": self._hierarchical(made, batch.clean)}
@@ -120,7 +120,7 @@ class PLNLINSystem:
                 real: Hierarchy = self.networks["generator"](batch.clean, every=True)
             both = zip(real.features, made.features, strict=True)
             pictures = torch.cat([batch.clean, made.pictures[0].to(batch.clean.dtype)])
-            seen = _Shown(pictures, tuple(torch.cat([one.to(other.dtype), other]) for one, other in both))
+            seen = _JudgedPictures(pictures, tuple(torch.cat([one.to(other.dtype), other]) for one, other in both))
             with frozen(self.networks["judge"]), self._fabric.autocast():
                 sides = self.networks["judge"](seen.pictures, seen.features)
             parts["adversarial"] = self._adversarial(sides, real_wins=False)
@@ -134,12 +134,12 @@ class PLNLINSystem:
             losses.append(weight * (1 - ssim(picture, F.avg_pool2d(clean, 2**level))))
         return torch.stack(losses).sum()
 
-    def _judge_losses(self, shown: _Shown) -> Losses:
+    def _judge_losses(self, shown: _JudgedPictures) -> Losses:
         loss = self._adversarial(self._wrapped["judge"](shown.pictures, shown.features), real_wins=True)
         return loss, {"judge": loss}
 
     def _adversarial(self, sides: Sequence[Tensor], *, real_wins: bool) -> Tensor:
-        """(12) for the generator; for the discriminator, which wants the real ones to win, with both changed about."""
+        """(12) for the generator; for the discriminator, for which the real ones are to win, with both changed about."""
         weights = self._method.side_weights[: self._levels][-len(sides) :]
         losses = []
         for weight, scores in zip(weights, sides, strict=True):

@@ -1,4 +1,4 @@
-"""Owns the recipe of PLNLIN-MCDDL and the rows of its paper's tables 3 to 7; knows no training step.
+"""The recipe of PLNLIN-MCDDL and the rows of its paper's tables 3 to 7. Knows no training step.
 
 As printed: crops of 112×112, batches of 2, Adam at 1e-4, divided by 10 after 300 and after 400 of 500 epochs. 450,000 steps are 500 epochs
 of Rain200H's 1,800 pairs; other sets take as many steps and not as many epochs. The author scores in RGB.

@@ -1,4 +1,4 @@
-"""Owns the history of made pictures that discriminators are shown (Shrivastava et al., 2017); knows no network.
+"""The history of made pictures that discriminators are shown (Shrivastava et al., 2017). Knows no network.
 
 A discriminator that sees only the latest pictures forgets the earlier ones, and the generator goes in circles. So half of the
 time it is shown one of the last `size` pictures, whose place the new one takes. All of the state is in `memory`, the drawing

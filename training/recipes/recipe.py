@@ -1,4 +1,4 @@
-"""Owns what a recipe is: the seam between the loop and a system; knows no particular network, loss or degradation.
+"""What a recipe is: the seam between the loop and a system. Knows no particular network, loss or degradation.
 
 The loop asks a recipe for pictures to learn from and for a `System`: its networks and optimisers, set up for the devices at
 hand, and one training step. A GAN has more networks and a longer step, and the loop is none the wiser.
@@ -78,14 +78,14 @@ class Recipe:
     def __post_init__(self) -> None:
         for name in ("steps", "batch", "accumulate", "patch", "learning_rate"):
             if not 0 < getattr(self, name) < math.inf:
-                raise UsageError(f"{name} must be above zero, {getattr(self, name)} came")
+                raise UsageError(f"{name}: expected above zero, got {getattr(self, name)}")
         if self.warm_up < 0 or self.seed < 0 or not 0 <= self.ema < 1:
-            came = f"{self.warm_up}, {self.seed} and {self.ema} came"
-            raise UsageError(f"warm_up and seed must be 0 or more and ema at least 0 and below 1; {came}")
+            got = f"got {self.warm_up}, {self.seed} and {self.ema}"
+            raise UsageError(f"warm_up, seed and ema: expected 0 or more, and ema below 1, {got}")
         if not 0 <= self.shrink <= 1:
-            raise UsageError(f"shrink is a share, between 0 and 1; {self.shrink} came")
+            raise UsageError(f"shrink: expected a share between 0 and 1, got {self.shrink}")
         if any(side <= 0 for side in self.progressive):
-            raise UsageError(f"progressive wants sides above zero, {', '.join(map(str, self.progressive))} came")
+            raise UsageError(f"progressive: expected sides above zero, got {', '.join(map(str, self.progressive))}")
 
     @property
     def largest_patch(self) -> int:
@@ -104,14 +104,14 @@ def check_weights(method: Method, *names: str) -> None:
     for name in names:
         value = getattr(method, name)
         if not all(0 <= weight < math.inf for weight in (value if isinstance(value, tuple) else (value,))):
-            raise UsageError(f"method.{name} weighs a loss and must be 0 or more, {value} came")
+            raise UsageError(f"method.{name}: expected a weight of 0 or more, got {value}")
 
 
 def check_judge(channels: int, layers: int, beta1: float) -> None:
     """A discriminator's size and Adam's β₁, which GANs set."""
     if channels < 1 or layers < 1 or not 0 <= beta1 < 1:
-        wanted = "method.judge_channels and method.judge_layers must be 1 or more, method.beta1 at least 0 and below 1"
-        raise UsageError(f"{wanted}; {channels}, {layers} and {beta1} came")
+        names = "method.judge_channels, method.judge_layers and method.beta1"
+        raise UsageError(f"{names}: expected 1 or more, 1 or more, and 0 or more but below 1; got {channels}, {layers} and {beta1}")
 
 
 def with_adam(

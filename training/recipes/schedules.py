@@ -1,4 +1,4 @@
-"""Owns the learning-rate schedules by name; knows nothing of optimisers, which the loop scales."""
+"""The learning-rate schedules by name. Does not know optimisers, which the loop scales."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Owns the word `clearway evaluate`; knows nothing of networks, losses or how a score is computed."""
+"""The command `clearway evaluate`. Does not know networks, losses or how a score is computed."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _TOLD_EVERY_S = 10.0
 
 
 @dataclasses.dataclass(frozen=True)
-class _Plan:
+class _EvaluationPlan:
     """What is scored, by which protocol, and on what it runs."""
 
     answer: Answer
@@ -40,11 +40,11 @@ class _Plan:
 def evaluate_word(arguments: list[str], say: Callable[[str], None] = print) -> int:
     from training.scoring.evaluate import scored, summarised, write_scores
     from training.scoring.metrics import PROTOCOLS
-    from training.scoring.report import Worst, table, write_csv
+    from training.scoring.report import WorstPictures, table, write_csv
 
     parsed = _parser().parse_args(arguments)
     _check_files(parsed)
-    worst = Worst() if parsed.worst else None
+    worst = WorstPictures() if parsed.worst else None
     with _planned(parsed) as plan:
         scores = list(_told(scored(plan.answer, plan.trials, plan.protocol, worst.watch if worst else None), plan.trials))
     summaries = summarised(scores, plan.protocol)
@@ -95,9 +95,9 @@ def _check_files(parsed: argparse.Namespace) -> None:
     for name in _FILES:
         file: Path | None = getattr(parsed, name)
         if file and (file.is_dir() or not file.parent.is_dir()):
-            raise UsageError(f"--{name} {file}: a file in a folder that exists was expected; make the folder, or name another file")
+            raise UsageError(f"--{name} {file}: expected a file in an existing folder; make the folder, or name another file")
     if parsed.worst and parsed.worst.suffix.lower() not in PICTURE_SUFFIXES:
-        raise UsageError(f"--worst {parsed.worst}: a picture's name was expected; choose one of {', '.join(sorted(PICTURE_SUFFIXES))}")
+        raise UsageError(f"--worst {parsed.worst}: expected the name of a picture; end it in one of {', '.join(sorted(PICTURE_SUFFIXES))}")
     if is_results(parsed.model):
         for name in ("degrade", "scores", "device"):
             if getattr(parsed, name):
@@ -105,7 +105,7 @@ def _check_files(parsed: argparse.Namespace) -> None:
 
 
 @contextmanager
-def _planned(parsed: argparse.Namespace) -> Iterator[_Plan]:
+def _planned(parsed: argparse.Namespace) -> Iterator[_EvaluationPlan]:
     from training.scoring.results import is_results
 
     if is_results(parsed.model):
@@ -122,13 +122,13 @@ def _planned(parsed: argparse.Namespace) -> Iterator[_Plan]:
         protocol = protocol_for(parsed.protocol, pictures, recipe)
         if PROTOCOLS[protocol].unclipped and not model.takes_floats:
             raise UsageError(
-                f"{parsed.model} takes 8-bit pictures, and {protocol} is for noise that is neither clipped nor rounded; "
+                f"{parsed.model}: expected a protocol of 8-bit pictures, got {protocol}, for noise that is neither clipped nor rounded; "
                 "score the checkpoint, or use --protocol rgb or grey"
             )
-        yield _Plan(answer_by(model.restore), _trials(parsed.degrade, pictures, recipe, protocol), protocol, model.runs_on)
+        yield _EvaluationPlan(answer_by(model.restore), _trials(parsed.degrade, pictures, recipe, protocol), protocol, model.runs_on)
 
 
-def _results_plan(parsed: argparse.Namespace) -> _Plan:
+def _results_plan(parsed: argparse.Namespace) -> _EvaluationPlan:
     from training.data.batches import load_pictures
     from training.data.drawn_pictures import count_of
     from training.scoring.results import answer_from, results_in
@@ -142,7 +142,7 @@ def _results_plan(parsed: argparse.Namespace) -> _Plan:
     # Clean pictures are all of them the truth of something: the held-out rule is for models that were trained on the others.
     protocol = protocol_for(parsed.protocol, pictures, recipe=None)
     trial = pairs_of(pictures, protocol) if pictures.held_out_pairs else truths_in(parsed.data)
-    return _Plan(answer_from(folder, results, trial.names), [trial], protocol, "a folder of results")
+    return _EvaluationPlan(answer_from(folder, results, trial.names), [trial], protocol, "a folder of results")
 
 
 def _trials(degrade: str | None, pictures: TrainingPictures, recipe: Recipe, protocol: str) -> list[Trial]:

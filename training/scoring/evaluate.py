@@ -1,4 +1,4 @@
-"""Owns scoring: a model or a folder of results against the truth, one picture at a time; knows nothing of how it was trained."""
+"""Scoring: a model or a folder of results against the truth, one picture at a time. Does not know how it was trained."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from runtime.restorer import load
 from training.checkpoint import Checkpoint, load_checkpoint
 from training.data.batches import from_tensor
 from training.networks import LEVELS
-from training.scoring.metrics import PROTOCOLS, Levels, Measured, measure
+from training.scoring.metrics import PROTOCOLS, Levels, Quality, measure
 from training.scoring.padding import pad_to_stride
 from training.scoring.trials import Case, Trial
 
@@ -73,7 +73,7 @@ def scored(answer: Answer, trials: Iterable[Trial], protocol: str, watch: Watch 
             yield score
 
 
-def _picture_score(trial: str, case: Case, before: Measured | None, after: Measured) -> PictureScore:
+def _picture_score(trial: str, case: Case, before: Quality | None, after: Quality) -> PictureScore:
     height, width = case.clean.shape[:2]
     return PictureScore(
         trial=trial,
@@ -88,7 +88,7 @@ def _picture_score(trial: str, case: Case, before: Measured | None, after: Measu
 
 
 def summarised(scores: Sequence[PictureScore], protocol: str) -> list[Summary]:
-    """Trials in the order in which they came: means over pictures, each picture counted once whatever its size."""
+    """Trials in their order: means over pictures, each picture counted once whatever its size."""
     trials: dict[str, list[PictureScore]] = {}
     for score in scores:
         trials.setdefault(score.trial, []).append(score)
@@ -156,7 +156,7 @@ def open_model(model: str, device: str = "cpu") -> Iterator[OpenModel]:
 
         def on_bytes(picture: Levels) -> Picture:
             if picture.dtype != np.uint8:
-                raise UsageError(f"{model} takes bytes, unrounded noise came; score its checkpoint, or use --protocol rgb or grey")
+                raise UsageError(f"{model}: expected bytes, got unrounded noise; score its checkpoint, or use --protocol rgb or grey")
             return restorer(np.asarray(picture, np.uint8)).image
 
         yield OpenModel(on_bytes, restorer.manifest.card, restorer.choice.describe(), takes_floats=False)

@@ -1,4 +1,4 @@
-"""Owns PSNR and SSIM under named protocols; knows nothing of networks, files or torch.
+"""PSNR and SSIM under named protocols. Does not know networks, files or torch.
 
 A figure without its protocol says nothing (RGB and Y differ by 1.3–1.4 dB on rain), so `PROTOCOLS` is the only way in:
 each one fixes the channel, its rounding, the crop and the SSIM window, and its `text` is printed beside every score.
@@ -100,19 +100,19 @@ def find_protocol(name: str) -> str:
     known = name.lower()
     known = DATA_SETS.get(known, known)
     if known not in PROTOCOLS:
-        raise UsageError(f"no protocol is called {name!r}; there are {', '.join(PROTOCOLS)}, and the data sets {', '.join(DATA_SETS)}")
+        raise UsageError(f"expected a protocol, got {name!r}; there are {', '.join(PROTOCOLS)}, and the data sets {', '.join(DATA_SETS)}")
     return known
 
 
 @dataclass(frozen=True)
-class Measured:
+class Quality:
     psnr: float  # dB, infinite where the two are equal
     ssim: float
 
 
-def measure(picture: Levels, truth: Levels, protocol: str = "rgb") -> Measured:
+def measure(picture: Levels, truth: Levels, protocol: str = "rgb") -> Quality:
     """Both scores; what they share (a search over shifts, say) is done once."""
-    return Measured(*_over_patches(picture, truth, protocol, _psnr, _ssim))
+    return Quality(*_over_patches(picture, truth, protocol, _psnr, _ssim))
 
 
 def psnr(picture: Levels, truth: Levels, protocol: str = "rgb") -> float:
@@ -130,7 +130,7 @@ _Score = Callable[[Planes, Planes, Protocol], float]
 
 def _over_patches(picture: Levels, truth: Levels, protocol: str, *scores: _Score) -> list[float]:
     if picture.shape != truth.shape:
-        raise DataError(f"a picture and its truth have one size, {picture.shape} and {truth.shape} came")
+        raise DataError(f"expected a picture and its truth of one size, got {picture.shape} and {truth.shape}")
     chosen = PROTOCOLS[protocol]
     a, b = _planes(picture, chosen), _planes(truth, chosen)
     if chosen.shifts:

@@ -1,4 +1,4 @@
-"""Owns padding a picture up to a network's stride by mirrors; knows nothing of networks.
+"""Padding a picture up to a network's stride by mirrors. Does not know networks.
 
 One reflection adds at most side − 1 pixels, which is too few where a stride of 64 meets a picture of 20: so the picture is mirrored
 there and back as often as it takes, the edge pixel not repeated. The exported graph does the same (`export/onnx/graph.py`).

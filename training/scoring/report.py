@@ -1,4 +1,4 @@
-"""Owns how scores are shown: a table, a CSV of every picture, the worst of them as one picture; knows nothing of models."""
+"""How scores are shown: a table, a CSV of every picture, the worst of them as one picture. Does not know models."""
 
 from __future__ import annotations
 
@@ -59,29 +59,29 @@ def _cell(value: str | float | None) -> str:
 
 
 @dataclass(frozen=True)
-class _Shown:
+class _ScoredPicture:
     score: PictureScore
     degraded: Picture | None
     restored: Picture
     truth: Picture
 
 
-class Worst:
+class WorstPictures:
     """Keeps the pictures with the lowest PSNR while the others go by, no more than `WORST` of them at a time."""
 
     def __init__(self) -> None:
-        self._kept: list[tuple[float, int, _Shown]] = []  # the best of the worst on top
+        self._kept: list[tuple[float, int, _ScoredPicture]] = []  # the best of the worst on top
         self._order = itertools.count()
 
     def watch(self, score: PictureScore, case: Case, restored: Picture) -> None:
-        entry = (-score.psnr_db, -next(self._order), _Shown(score, _as_bytes(case), restored, case.clean))
+        entry = (-score.psnr_db, -next(self._order), _ScoredPicture(score, _as_bytes(case), restored, case.clean))
         if len(self._kept) < WORST:
             heapq.heappush(self._kept, entry)
         else:
             heapq.heappushpop(self._kept, entry)
 
     @property
-    def shown(self) -> list[_Shown]:
+    def shown(self) -> list[_ScoredPicture]:
         return [shown for _, _, shown in sorted(self._kept, key=lambda entry: entry[:2], reverse=True)]
 
     def write(self, path: Path) -> None:
@@ -97,7 +97,7 @@ def _as_bytes(case: Case) -> Picture | None:
     return np.asarray(np.rint(np.clip(case.degraded, 0, 255)), np.uint8)
 
 
-def _row(number: int, shown: _Shown) -> Picture:
+def _row(number: int, shown: _ScoredPicture) -> Picture:
     score = shown.score
     panels = [(shown.restored, f"restored {score.psnr_db:.2f} dB, SSIM {score.ssim:.4f}"), (shown.truth, "truth")]
     if shown.degraded is not None:

@@ -1,4 +1,4 @@
-"""Owns a folder of results that somebody else's program made: which picture answers which truth; knows nothing of scores.
+"""A folder of results that somebody else's program made: which picture answers which truth. Does not know scores.
 
 A result is called what the degraded picture of its pair is called, or its truth where there are no pairs, whatever the suffix; where it is
 not, a name that ends in "-" or "_" and that name will do ("Derained-Rain100L-rain-001" for "001").
@@ -32,7 +32,7 @@ def results_in(folder: Path) -> dict[str, Path]:
     try:
         paths = list_pictures(folder)
     except PictureError as error:
-        raise DataError(f"{folder}: a bundle (with {MANIFEST}) or a folder of results was expected, neither is there: {error}") from error
+        raise DataError(f"{folder}: expected a bundle (with {MANIFEST}) or a folder of results, got neither: {error}") from error
     for path in paths:
         if path.stem in results:
             raise DataError(f"{folder}: {results[path.stem].name} and {path.name} have one name; leave one of them there")
@@ -49,7 +49,7 @@ def answer_from(folder: Path, results: Mapping[str, Path], names: Sequence[str])
         picture = read_picture(path)
         if picture.shape != case.clean.shape:
             (height, width), (rows, columns) = case.clean.shape[:2], picture.shape[:2]
-            raise DataError(f"{path}: {width}×{height} pixels were expected, as its truth has, {columns}×{rows} came; restore it uncropped")
+            raise DataError(f"{path}: expected {width}×{height} pixels, as its truth has, got {columns}×{rows}; restore it uncropped")
         return picture
 
     return answer
@@ -75,7 +75,7 @@ def _matched(folder: Path, results: Mapping[str, Path], names: Sequence[str]) ->
 def _unmatched(folder: Path, missing: Sequence[str], extra: Sequence[str]) -> str:
     parts = [f"no result for {_listed(missing)}"] if missing else []
     parts += [f"no truth for {_listed(extra)}"] if extra else []
-    return f"{folder}: one result for each truth was expected, by name; {' and '.join(parts)}; rename, add or move them"
+    return f"{folder}: expected one result for each truth, by name, got {' and '.join(parts)}; rename, add or move them"
 
 
 def _listed(names: Sequence[str]) -> str:

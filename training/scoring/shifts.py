@@ -1,4 +1,4 @@
-"""Owns moving a picture onto its truth before they are compared; knows nothing of scores.
+"""Moving a picture onto its truth before they are compared. Does not know scores.
 
 Blind deblurring fixes the picture and the kernel only up to a shift: one pixel of it costs a text page 10 dB and more. So its
 results are compared at the best of all shifts (Levin et al. 2009 compare so, and those who score deblurring after them): up to 5
@@ -20,7 +20,7 @@ def at_best_shift(planes: _Planes, truth: _Planes) -> tuple[_Planes, _Planes]:
     """Both without the border, the first moved to where its squared error is least."""
     height, width = truth.shape[:2]
     if min(height, width) <= 2 * BORDER:
-        raise DataError(f"a comparison over shifts takes {BORDER} pixels off each border; {width}×{height} came: use larger pictures")
+        raise DataError(f"expected pictures larger than the {BORDER} pixels cut off each border, got {width}×{height}; use larger ones")
     inner = truth[BORDER : height - BORDER, BORDER : width - BORDER]
     errors = _errors(planes, inner)
     below, right, top, left = (int(place) for place in np.unravel_index(int(errors.argmin()), errors.shape))

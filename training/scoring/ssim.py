@@ -1,4 +1,4 @@
-"""Owns SSIM over planes in its three published forms; knows nothing of colours, protocols or files.
+"""SSIM over planes in its three published forms. Does not know colours, protocols or files.
 
 They differ in the window, in what happens at the border and in how a variance is estimated, by up to a few hundredths:
 

@@ -1,4 +1,4 @@
-"""Owns what is scored: pictures with their truth, made or read one at a time; knows nothing of models or protocols' arithmetic.
+"""What is scored: pictures with their truth, made or read one at a time. Does not know models or protocols' arithmetic.
 
 A trial is a recipe's (its degradations on held-out clean pictures, and the same pictures with no weather at all: weather that is not
 there must not be removed), a mixture given on the command line, held-out pairs, or truths that a folder of results is matched with.
@@ -51,21 +51,21 @@ def trials_of(recipe: Recipe, pictures: TrainingPictures, protocol: str = "rgb")
     if pictures.held_out_pairs:
         trials.append(pairs_of(pictures, protocol))
     if not trials:
-        raise DataError("nothing to score: --data holds out every 12th clean picture and pairs named test-*, and found neither")
+        raise DataError("--data: expected held-out pictures (every 12th clean one, pairs named test-*), got none; name another folder")
     return trials
 
 
 def mixture_trial(text: str, degradation: Degradation, pictures: TrainingPictures, protocol: str = "rgb") -> Trial:
     """Held-out clean pictures under one degradation, which `text` describes."""
     if not pictures.held_out:
-        raise DataError("--degrade needs clean pictures, and --data holds out none: name a folder of them")
+        raise DataError("--degrade: expected held-out clean pictures in --data, got none; name a folder of them")
     return _made(f"held-out pictures, {text}", lambda seed: degradation, pictures.held_out, protocol)
 
 
 def pairs_of(pictures: TrainingPictures, protocol: str = "rgb") -> Trial:
     if PROTOCOLS[protocol].unclipped:
         raise UsageError(
-            f"--protocol {protocol} is for noise that is neither clipped nor rounded, which no pair of 8-bit files holds; "
+            f"--protocol: expected one for 8-bit files, got {protocol}, which is for noise that is neither clipped nor rounded; "
             "name clean pictures and --degrade, or --protocol rgb or grey for the files as they are"
         )
     return Trial("held-out pairs", pictures.held_out_pairs.names, partial(_paired, pictures.held_out_pairs))
@@ -105,7 +105,7 @@ def _degraded(name: str, clean: Picture, degradation: Degradation, rng: np.rando
     chosen, light = PROTOCOLS[protocol], to_light(clean)
     grey = chosen.channel == "grey"
     if grey and (clean != clean[..., :1]).any():
-        raise DataError(f"{name}: --protocol {protocol} is for grey pictures, this one has colours; use a colour protocol (cbsd68, rgb)")
+        raise DataError(f"{name}: expected a grey picture for --protocol {protocol}, got colours; use a colour protocol (cbsd68, rgb)")
     came = degradation(light, rng)
     degraded: Levels = came.picture * np.float32(255) if chosen.unclipped else to_picture(came.picture)
     if grey:  # one draw of the noise for the one channel there is: three would average out to a weaker one

@@ -20,13 +20,13 @@ from runtime.picture import Picture, Tensors
 from tests.support.export.graphs import TracedGraphs
 from tests.support.export.toys import Doubling, Poisoned, Separating, Toy, drawn_network
 from training.networks import LEVELS
-from training.networks.enlarge import Enlarged
+from training.networks.enlarge import EnlargingNetwork
 
 Engine = Callable[[Picture], Tensors]
 SHAPES = [(1, 16, 16), (1, 17, 19), (2, 31, 16), (1, 16, 33), (3, 48, 32), (1, 47, 71)]
 
 
-class Enlarging(Enlarged):
+class Enlarging(EnlargingNetwork):
     """A toy behind bicubic enlarging by 4, as the recipes for super-resolution have it."""
 
     def __init__(self) -> None:

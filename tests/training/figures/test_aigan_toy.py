@@ -87,7 +87,7 @@ def test_the_result_is_the_mean_of_the_steps_there_are() -> None:
 
 @pytest.mark.parametrize(
     ("words", "says"),
-    [(("--steps", "0"), "above zero"), (("--seeds", "0"), "above zero"), (("--fusion", "product"), "sum, mixture; 'product' came")],
+    [(("--steps", "0"), "above zero"), (("--seeds", "0"), "above zero"), (("--fusion", "product"), "sum, mixture, got 'product'")],
 )
 def test_what_cannot_be_trained_is_refused(words: tuple[str, ...], says: str, tmp_path: Path) -> None:
     with pytest.raises(UsageError, match=says):
@@ -95,5 +95,5 @@ def test_what_cannot_be_trained_is_refused(words: tuple[str, ...], says: str, tm
 
 
 def test_a_folder_that_is_not_there_is_said_before_minutes_of_training(tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match="a file in a folder that exists was expected"):
+    with pytest.raises(UsageError, match="expected a file in an existing folder"):
         _draw(tmp_path / "nowhere" / "toy.png", "--steps", "1000000000")

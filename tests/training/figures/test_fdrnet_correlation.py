@@ -108,7 +108,7 @@ def test_what_is_no_fdrnet_with_fd_layers_is_refused_before_anything_is_drawn(tm
     (tmp_path / "weights.pth").write_bytes(b"")
     with pytest.raises(CheckpointError, match="a pickle"):
         _draw(tmp_path / "weights.pth", *out)
-    with pytest.raises(CheckpointError, match="there is none"):
+    with pytest.raises(CheckpointError, match="expected a checkpoint file, got none"):
         _draw(tmp_path, *out)
     with pytest.raises(CheckpointError, match="baseline without FDM"):
         _draw(_saved(tmp_path / "baseline", disentangle=False), *out)
@@ -118,7 +118,7 @@ def test_what_is_no_fdrnet_with_fd_layers_is_refused_before_anything_is_drawn(tm
 def test_another_network_is_named_beside_what_was_expected(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     model = _saved(tmp_path)
     monkeypatch.setattr(Checkpoint, "build", lambda _self: torch.nn.Conv2d(3, 3, 1))
-    with pytest.raises(CheckpointError, match="a model of the network fdrnet was expected"):
+    with pytest.raises(CheckpointError, match="expected a model of the network fdrnet"):
         _draw(model, "-o", tmp_path / "figure.png")
 
 
@@ -127,8 +127,8 @@ def test_another_network_is_named_beside_what_was_expected(tmp_path: Path, monke
     [
         (("--phase", "3"), UsageError, "has the phases 1 to 2"),
         (("--phase", "0"), UsageError, "has the phases 1 to 2"),
-        (("--pictures", "0"), UsageError, "at least one picture"),
-        (("--side", "8"), UsageError, "at least one picture of 16 pixels"),
+        (("--pictures", "0"), UsageError, "at least 1 picture"),
+        (("--side", "8"), UsageError, "at least 1 picture of 16 pixels"),
     ],
 )
 def test_wrong_words_are_named(words: tuple[str, ...], error: type[Exception], said: str, tmp_path: Path) -> None:

@@ -60,7 +60,7 @@ def test_runs_are_read_from_their_log_and_their_model(tmp_path: Path) -> None:
 
 
 def test_a_run_without_validation_says_what_was_expected(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match="lines with the PSNR of held-out pictures were expected"):
+    with pytest.raises(DataError, match="expected lines with the PSNR of held-out pictures"):
         _draw(tmp_path / "curves.png", str(_run_folder(tmp_path / "run", "step,blur\n")))
 
 

@@ -137,7 +137,7 @@ def test_accumulating_equals_a_larger_batch(pictures: TrainingPictures, tmp_path
 def test_growing_patches_keep_the_number_of_pixels() -> None:
     recipe = replace(TINY, steps=90, batch=16, patch=64, progressive=(32, 64, 128))
     assert [recipe.patches_at(step) for step in (0, 29, 30, 60, 89)] == [(32, 64), (32, 64), (64, 16), (128, 4), (128, 4)]
-    with pytest.raises(UsageError, match="progressive wants sides above zero"):
+    with pytest.raises(UsageError, match="progressive: expected sides above zero"):
         replace(TINY, progressive=(32, 0))
 
 
@@ -168,9 +168,9 @@ def test_a_signal_saves_the_step_and_leaves(
 @pytest.mark.parametrize(
     ("change", "says"),
     [
-        ({"learning_rate": 0.5}, r"learning_rate [0-9.]+ was expected, 0.5 came"),
-        ({"method": FDRNetMethod(beta=0)}, "method.beta 1e-05 was expected, 0 came"),
-        ({"network": replace(TINY.network, name="another")}, "network fdrnet-edge.* was expected, another came"),
+        ({"learning_rate": 0.5}, r"expected learning_rate [0-9.]+, got 0.5"),
+        ({"method": FDRNetMethod(beta=0)}, "expected method.beta 1e-05, got 0"),
+        ({"network": replace(TINY.network, name="another")}, "expected network fdrnet-edge.*, got another"),
     ],
 )
 def test_a_state_of_other_settings_is_refused(change: dict[str, object], says: str, pictures: TrainingPictures, tmp_path: Path) -> None:
@@ -181,19 +181,19 @@ def test_a_state_of_other_settings_is_refused(change: dict[str, object], says: s
 
 def test_a_state_of_another_run_is_refused(pictures: TrainingPictures, tmp_path: Path) -> None:
     _train(TINY, pictures, tmp_path)
-    with pytest.raises(CheckpointError, match="precision bf16-mixed was expected, 32-true came"):
+    with pytest.raises(CheckpointError, match="expected precision bf16-mixed, got 32-true"):
         _train(TINY, pictures, tmp_path, FP32)
-    with pytest.raises(CheckpointError, match=r"data .* was expected, .*elsewhere.* came"):
+    with pytest.raises(CheckpointError, match=r"expected data .*, got .*elsewhere.*"):
         _train(TINY, replace(pictures, described=("elsewhere",)), tmp_path)
 
 
 @pytest.mark.parametrize(
     ("change", "says"),
     [
-        ({"patch": 30}, "multiples of 4, patches of 30 came"),
-        ({"progressive": (16, 30)}, "multiples of 4, patches of 30 came"),
+        ({"patch": 30}, "multiples of 4, got 30"),
+        ({"progressive": (16, 30)}, "multiples of 4, got 30"),
         ({"schedule": "cosinus"}, "no schedule is called 'cosinus'"),
-        ({"protocol": "hsv"}, "no protocol is called 'hsv'"),
+        ({"protocol": "hsv"}, "expected a protocol, got 'hsv'"),
     ],
 )
 def test_what_could_not_work_is_said_before_the_first_step(

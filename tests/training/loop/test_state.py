@@ -17,7 +17,7 @@ from runtime.errors import CheckpointError
 from training.checkpoint import read_tensors, write_tensors
 from training.data.batches import Batch
 from training.loop.devices import Device, scaler_of, set_up_devices
-from training.loop.state import STATE, State
+from training.loop.state import STATE, TrainingState
 from training.recipes.recipe import Losses, descend
 
 SETTINGS: dict[str, object] = {"recipe": "toy", "steps": 10}
@@ -52,13 +52,13 @@ def _losses(network: nn.Module, batch: Batch) -> Losses:
     return network(batch.clean).square().mean(), {}
 
 
-def _state(precision: str = "32-true") -> State:
+def _state(precision: str = "32-true") -> TrainingState:
     fabric = set_up_devices(Device(precision))
     system = Toy(fabric)
-    return State(fabric, system, {name: value.clone() for name, value in system.networks["generator"].state_dict().items()})
+    return TrainingState(fabric, system, {name: value.clone() for name, value in system.networks["generator"].state_dict().items()})
 
 
-def _stepped(state: State, count: int) -> State:
+def _stepped(state: TrainingState, count: int) -> TrainingState:
     for _ in range(count):
         picture = torch.rand(1, 3, 8, 8)  # out of the global generator, whose state must come back too
         state.system.step([Batch(picture, picture)])
@@ -108,10 +108,10 @@ def test_no_state_is_a_fresh_start(tmp_path: Path) -> None:
 def test_what_is_no_state_is_refused_by_name(tmp_path: Path) -> None:
     path = tmp_path / STATE
     write_tensors(path, {"weight": torch.zeros(1)}, {"network": "fdrnet"})  # a model that was given the state's name
-    with pytest.raises(CheckpointError, match="the state of a training was expected"):
+    with pytest.raises(CheckpointError, match="expected the state of a training"):
         _state().restore(tmp_path, SETTINGS)
     save_file({"weight": torch.zeros(1)}, path)
-    with pytest.raises(CheckpointError, match="no Clearway header"):
+    with pytest.raises(CheckpointError, match="without a Clearway header"):
         _state().restore(tmp_path, SETTINGS)
     torch.save({"weight": torch.zeros(1)}, path)
     with pytest.raises(CheckpointError, match="a pickle, which can run code"):

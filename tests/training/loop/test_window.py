@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 
 from training.loop.devices import Device, set_up_devices
-from training.loop.window import Broken, LossWindow
+from training.loop.window import LossWindow, NonFiniteLoss
 
 
 def _window(precision: str = "32-true") -> LossWindow:
@@ -31,11 +31,11 @@ def test_the_first_loss_that_is_not_finite_is_told_by_step_and_name() -> None:
     _add(window, 6, l1=1.0, judge=2.0)
     _add(window, 7, l1=1.0, judge=float("inf"))
     _add(window, 8, l1=float("nan"), judge=1.0)
-    assert window.first_broken() == Broken(step=7, process=0, name="judge", value=float("inf"))
+    assert window.first_broken() == NonFiniteLoss(step=7, process=0, name="judge", value=float("inf"))
 
 
 def test_a_gradient_that_overflows_is_fp16s_daily_bread_and_any_other_precisions_end() -> None:
-    for precision, broken in (("16-mixed", None), ("bf16-mixed", Broken(0, 0, "gradient", float("inf")))):
+    for precision, broken in (("16-mixed", None), ("bf16-mixed", NonFiniteLoss(0, 0, "gradient", float("inf")))):
         window = _window(precision)
         _add(window, 0, l1=1.0, gradient=float("inf"))
         _add(window, 1, l1=1.0, gradient=0.5)

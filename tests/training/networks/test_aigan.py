@@ -180,9 +180,9 @@ def test_the_edge_preset_costs_what_a_cpu_can_do_20_times_a_second() -> None:
     ("fields", "says"),
     [
         ({"fuse": "first"}, "mean, last"),
-        ({"filter": 4}, "must be odd and above zero, 4 came"),
-        ({"channels": 0}, "channels must be 1 or more, 0 came"),
-        ({"generator_blocks": -1}, "generator_blocks must be 0 or more, -1 came"),
+        ({"filter": 4}, "expected an odd number above zero, got 4"),
+        ({"channels": 0}, "channels: expected 1 or more, got 0"),
+        ({"generator_blocks": -1}, "generator_blocks: expected 0 or more, got -1"),
         ({"double": False}, "one branch alone cannot interact"),
     ],
 )

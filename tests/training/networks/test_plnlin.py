@@ -178,9 +178,9 @@ def test_a_checkpoint_s_lists_become_the_configs_tuples() -> None:
 @pytest.mark.parametrize(
     ("changes", "says"),
     [
-        ({"unit": "convolution"}, "network.unit must be one of both, local, non-local"),
+        ({"unit": "convolution"}, "network.unit: expected one of both, local, non-local"),
         ({"interaction": "sum"}, "network.interaction"),
-        ({"channels": 33}, "multiple of its heads"),
+        ({"channels": 33}, "multiple of its 2 heads"),
         ({"stages": ()}, "1 or more"),
         ({"window": 0}, "1 or more"),
     ],

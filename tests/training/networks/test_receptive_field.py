@@ -10,7 +10,7 @@ import torch
 from torch import nn
 
 from training.networks import PRESETS
-from training.networks.enlarge import Enlarged
+from training.networks.enlarge import EnlargingNetwork
 from training.networks.physicsgan import PhysicsGAN, PhysicsGANConfig
 from training.networks.plnlin import PLNLIN, PLNLINConfig
 
@@ -18,7 +18,7 @@ NETWORKS: dict[str, Callable[[], nn.Module]] = {
     "aigan-edge": PRESETS["aigan-edge"].build,
     "physicsgan-edge": PRESETS["physicsgan-edge"].build,
     "physicsgan, two steps down": lambda: PhysicsGAN(PhysicsGANConfig(4, downs=2, blocks=1, filter=3, normalise=False, residual=True)),
-    "physicsgan-edge, enlarged": lambda: Enlarged(PRESETS["physicsgan-edge"].build(), 4),
+    "physicsgan-edge, enlarged": lambda: EnlargingNetwork(PRESETS["physicsgan-edge"].build(), 4),
     "plnlin": lambda: PLNLIN(PLNLINConfig(channels=8, stages=(1, 1), window=4, unshuffle=2, residual=True)),
 }
 

@@ -182,7 +182,7 @@ def test_the_recipes_are_the_papers_three_tasks_with_its_lambda() -> None:
 
 
 def test_a_negative_lambda_and_a_strange_network_are_refused() -> None:
-    with pytest.raises(UsageError, match="0 or more, -1 came"):
+    with pytest.raises(UsageError, match="0 or more, got -1"):
         AIGANMethod(adversarial=-1)
-    with pytest.raises(UsageError, match="FDRNet came; use --set network=aigan"):
+    with pytest.raises(UsageError, match="got FDRNet; use --set network=aigan"):
         METHOD.set_up(fabric(), FDRNet(FDRNetConfig(channels=8, phases=1)), 1e-3)

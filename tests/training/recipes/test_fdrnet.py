@@ -141,15 +141,15 @@ def test_one_patch_can_be_learned_by_heart_by_6_db_in_200_steps_with_the_edge_pr
 
 
 def test_another_network_is_refused_in_one_line() -> None:
-    with pytest.raises(UsageError, match="name an fdrnet preset"):
+    with pytest.raises(UsageError, match="expected the network of FDR-Net"):
         FDRNetMethod().set_up(fabric(), torch.nn.Conv2d(3, 3, 1), 1e-4)
 
 
 @pytest.mark.parametrize(
     ("setting", "said"),
     [
-        ("network.phases=0", "phases must be 1 or more, 0 came"),
-        ("network.channels=-2", "channels must be 1 or more, -2 came"),
+        ("network.phases=0", "phases: expected 1 or more, got 0"),
+        ("network.channels=-2", "channels: expected 1 or more, got -2"),
         ("method.beta=-1", "beta of 0 or more"),
         ("method.beta=nan", "beta of 0 or more"),
         ("method.largest_gradient=0", "largest_gradient above 0"),

@@ -311,13 +311,13 @@ def test_the_rate_is_constant_for_half_and_then_falls_to_zero() -> None:
     [
         ("physics", "smoke", "blur, haze, rain"),
         ("pool", -1, "0 or more"),
-        *((name, -5.0, f"method.{name} weighs a loss") for name in ("lambda_", "gamma", "mu", "adversarial", "cycle", "judge_share")),
-        ("judge_share", float("nan"), "method.judge_share weighs a loss"),
-        ("mu", float("inf"), "method.mu weighs a loss"),
-        ("judge_channels", 0, "method.judge_channels and method.judge_layers must be 1 or more"),
-        ("judge_layers", 0, "method.judge_layers must be 1 or more, method.beta1"),
-        ("beta1", -0.1, "method.beta1 at least 0 and below 1"),
-        ("beta1", 1.0, "method.beta1 at least 0 and below 1"),
+        *((name, -5.0, f"method.{name}: expected a weight") for name in ("lambda_", "gamma", "mu", "adversarial", "cycle", "judge_share")),
+        ("judge_share", float("nan"), "method.judge_share: expected a weight"),
+        ("mu", float("inf"), "method.mu: expected a weight"),
+        ("judge_channels", 0, "method.judge_channels.*; got 0, 2"),
+        ("judge_layers", 0, "method.judge_layers.*; got 4, 0"),
+        ("beta1", -0.1, r"method.beta1: .*0 or more but below 1; got .* -0\.1"),
+        ("beta1", 1.0, r"method.beta1: .*0 or more but below 1; got .* 1\.0"),
     ],
 )
 def test_a_method_that_makes_no_sense_is_refused(field: str, value: object, says: str) -> None:
@@ -329,11 +329,11 @@ def test_a_method_that_makes_no_sense_is_refused(field: str, value: object, says
     ("field", "value"), [("channels", 0), ("downs", -1), ("blocks", -3), ("unshuffle", 0), ("filter", 4), ("filter", -1)]
 )
 def test_a_size_that_makes_no_sense_is_refused(field: str, value: int) -> None:
-    with pytest.raises(UsageError, match=f"a physicsgan's {field} must .*{value} came"):
+    with pytest.raises(UsageError, match=f"{field}: expected .*, got {value}"):
         replace(SMALL, **{field: value})  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("learn_physics", [False, True], ids=["known physics", "PCycleGAN"])
 def test_another_network_is_refused(learn_physics: bool) -> None:
-    with pytest.raises(UsageError, match="trains a physicsgan, FDRNet came"):
+    with pytest.raises(UsageError, match="expected the network of the physics-based GAN, got FDRNet"):
         replace(METHOD, learn_physics=learn_physics).set_up(fabric(), PRESETS["fdrnet-edge"].build(), 1e-3)

@@ -113,7 +113,7 @@ def test_a_mixture_takes_the_place_of_the_recipes_trials(place: Path, capsys: py
 @pytest.mark.parametrize(
     ("words", "code", "says"),
     [
-        (["MODEL", "--data", "pairs", "--protocol", "rain7"], 2, "no protocol is called 'rain7'"),
+        (["MODEL", "--data", "pairs", "--protocol", "rain7"], 2, "expected a protocol, got 'rain7'"),
         (["MODEL", "--data", "pairs", "--protocol", "cbsd68"], 2, "8-bit files"),
         (["MODEL", "--data", "pairs", "--protocol", "div2k-hybrid"], 1, "63×63"),
         (["MODEL", "--data", "empty"], 1, "empty"),
@@ -127,11 +127,11 @@ def test_a_mixture_takes_the_place_of_the_recipes_trials(place: Path, capsys: py
         (["pickle.pth", "--data", "pairs"], 1, "pickle"),
         (["nowhere.safetensors", "--data", "pairs"], 1, "nowhere.safetensors"),
         (["bundle", "--data", "photos", "--protocol", "cbsd68"], 2, "8-bit pictures"),
-        (["empty", "--data", "pairs"], 1, "neither is there"),
+        (["empty", "--data", "pairs"], 1, "got neither"),
         (["answers", "--data", "pairs"], 1, "no result for test-1, test-2 and no truth for 00.png"),
         (["results", "--data", "pairs", "--scores", "scores.json"], 2, "--scores goes with a model"),
         (["results", "--data", "pairs", "--degrade", "noise"], 2, "--degrade goes with a model"),
-        (["small", "--data", "pairs"], 1, "mine_test-1.png: 56×48 pixels were expected"),
+        (["small", "--data", "pairs"], 1, "mine_test-1.png: expected 56×48 pixels"),
     ],
 )
 def test_wrong_input_is_one_line_that_names_it(

@@ -12,7 +12,7 @@ import pytest
 from runtime.errors import DataError
 from runtime.files.pictures import read_picture
 from training.scoring.evaluate import PictureScore, summarised
-from training.scoring.report import WORST, Worst, table, write_csv
+from training.scoring.report import WORST, WorstPictures, table, write_csv
 from training.scoring.trials import Case
 
 
@@ -20,8 +20,8 @@ def _score(name: str, psnr_db: float, before: float | None = 20.0, ssim_before: 
     return PictureScore("rain, heavy", name, 40, 32, before, psnr_db, ssim_before, 0.75)
 
 
-def _watched(*reached: float, degraded: bool = True) -> Worst:
-    worst = Worst()
+def _watched(*reached: float, degraded: bool = True) -> WorstPictures:
+    worst = WorstPictures()
     for i, psnr_db in enumerate(reached):
         level = np.full((32, 40, 3), i, np.uint8)
         worst.watch(_score(str(i), psnr_db), Case(str(i), level + np.uint8(50) if degraded else None, level + np.uint8(200)), level)
@@ -74,14 +74,14 @@ def test_the_picture_has_a_row_for_each_with_the_three_pictures_unchanged(tmp_pa
 def test_without_the_degraded_picture_there_are_two_columns_and_wide_pictures_are_shown_smaller(tmp_path: Path) -> None:
     _watched(30, degraded=False).write(tmp_path / "two.png")
     assert read_picture(tmp_path / "two.png").shape[1] == 2 * 48
-    worst, wide = Worst(), np.zeros((100, 1280, 3), np.uint8)
+    worst, wide = WorstPictures(), np.zeros((100, 1280, 3), np.uint8)
     worst.watch(_score("wide", 3.0), Case("wide", wide, wide), wide)
     worst.write(tmp_path / "wide.png")
     assert read_picture(tmp_path / "wide.png").shape == (44 + 50 + 8, 3 * 648, 3)
 
 
 def test_floats_are_shown_clipped() -> None:
-    worst, truth = Worst(), np.zeros((16, 16, 3), np.uint8)
+    worst, truth = WorstPictures(), np.zeros((16, 16, 3), np.uint8)
     worst.watch(_score("a", 3.0), Case("a", np.full((16, 16, 3), -20.0, np.float32), truth), truth)
     assert worst.shown[0].degraded is not None
     np.testing.assert_array_equal(worst.shown[0].degraded, truth)

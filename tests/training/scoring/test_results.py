@@ -75,7 +75,7 @@ def test_an_empty_folder_is_neither_results_nor_a_bundle(tmp_path: Path) -> None
 def test_a_result_has_the_size_of_its_truth(tmp_path: Path) -> None:
     _folder(tmp_path / "results", ["a.png"])
     truth = drawn(1, 40)[0]
-    with pytest.raises(DataError, match=r"a\.png: 48×40 pixels were expected, as its truth has, 56×48 came"):
+    with pytest.raises(DataError, match=r"a\.png: expected 48×40 pixels, as its truth has, got 56×48"):
         answer_from(tmp_path / "results", results_in(tmp_path / "results"), ["a"])(Case("a", None, truth))
 
 

@@ -1,4 +1,4 @@
-"""Owns the blur of a lens: a Gaussian, also swept in a straight line, and the disc of defocus; knows nothing else.
+"""The blur of a lens: a Gaussian, also swept in a straight line, and the disc of defocus.
 
 A kernel is laid on the picture as `cv2.filter2D` does it, mirrored at the border without repeating the border itself, and is in
 the layers: whoever knows the physics can lay it on another picture.

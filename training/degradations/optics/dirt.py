@@ -1,4 +1,4 @@
-"""Owns dirt on the lens or the windscreen: specks out of focus, smears of the wiper, and a thin film; knows nothing else.
+"""Dirt on the lens or the windscreen: specks out of focus, smears of the wiper, and a thin film.
 
     picture = clean · (1 − opacity) + dirt · opacity
 

@@ -1,4 +1,4 @@
-"""Owns drops on the windscreen: small lenses that show the scene upside down, themselves out of focus; knows nothing else.
+"""Drops on the windscreen: small lenses that show the scene upside down, themselves out of focus.
 
     picture = clean · (1 − mask) + drops
 

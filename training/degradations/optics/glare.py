@@ -1,4 +1,4 @@
-"""Owns the glare of oncoming headlights: cores, halos, rays and a veil of scattered light; knows nothing else.
+"""The glare of oncoming headlights: cores, halos, rays and a veil of scattered light.
 
     picture = clean + glare
 

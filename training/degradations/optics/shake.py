@@ -1,4 +1,4 @@
-"""Owns the blur of a shaken camera: a random walk during the exposure; knows nothing else."""
+"""The blur of a shaken camera: a random walk during the exposure."""
 
 from __future__ import annotations
 

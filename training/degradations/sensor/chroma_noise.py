@@ -1,4 +1,4 @@
-"""Owns chroma noise: the coloured blotches that are left when a camera has smoothed the grain away; knows nothing else."""
+"""Chroma noise: the coloured blotches that are left when a camera has smoothed the grain away."""
 
 from __future__ import annotations
 

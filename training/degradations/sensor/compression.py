@@ -1,4 +1,4 @@
-"""Owns lossy compression of a single picture: JPEG; knows nothing of video."""
+"""Lossy compression of a single picture: JPEG. Does not know video."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Owns low resolution: bicubic down by a whole number, and up to the old size again or not; knows nothing else.
+"""Low resolution: bicubic down by a whole number, and up to the old size again or not.
 
 It is linear in each direction, so it is two small matrices, which whoever knows the physics may lay on another picture:
 picture = rows @ clean @ columnsᵀ with `resampling(side, scale)` for each side.
@@ -32,7 +32,7 @@ class LowResolution:
 
 
 @dataclass(frozen=True)
-class Shrunk:
+class Downscaling:
     """Down alone: the small picture, for what enlarges it by itself. In no mixture, whose parts keep the size."""
 
     times: int
@@ -40,7 +40,7 @@ class Shrunk:
     def __call__(self, clean: Light, rng: np.random.Generator) -> Degraded:
         height, width = clean.shape[:2]
         if self.times < 1 or height % self.times or width % self.times:
-            raise UsageError(f"Shrunk: sides that are multiples of {self.times} were expected, {width}×{height} came; cut the picture")
+            raise UsageError(f"Downscaling: expected sides that are multiples of {self.times}, got {width}×{height}; cut the picture")
         rows, columns = (bicubic(side, side // self.times).astype(np.float32) for side in (height, width))
         small = np.ascontiguousarray((rows @ clean.transpose(2, 0, 1) @ columns.T).transpose(1, 2, 0), np.float32)
         return Degraded(small, clean, {}, {"scale": float(self.times)})

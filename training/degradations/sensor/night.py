@@ -1,4 +1,4 @@
-"""Owns night: little light, of one colour, with the pool of the own headlights in it; knows nothing of its noise.
+"""Night: little light, of one colour, with the pool of the own headlights in it. Does not know its noise.
 
     picture = clean · illumination
 

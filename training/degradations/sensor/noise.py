@@ -1,4 +1,4 @@
-"""Owns sensor noise on a finished picture: a part that grows with the light and a part that does not; knows nothing else.
+"""Sensor noise on a finished picture: a part that grows with the light and a part that does not.
 
 With shot = 0 it is plain Gaussian noise. What a real camera makes of noise is in sensor_noise.py.
 """

@@ -1,4 +1,4 @@
-"""Owns noise as a camera makes it: of photons and read-out, on a mosaic of colours, then processed; knows nothing else.
+"""Noise as a camera makes it: of photons and read-out, on a mosaic of colours, then processed.
 
 The picture is taken back to linear light behind the colour filters; there each pixel counts photons (Poisson) and is read out
 with an error (Gaussian). Interpolating the mosaic, white balance and the tone curve follow, and leave what one sees on real

@@ -1,4 +1,4 @@
-"""Owns the compression of video, by the real encoders of H.264 and H.265 through PyAV; knows nothing else.
+"""The compression of video, by the real encoders of H.264 and H.265 through PyAV.
 
 A frame of a stream is mostly predicted from the frame before it, and its artefacts are those of prediction: skipped blocks,
 smears, what was wrong before. So the picture is the last frame of a short clip in which the camera comes to it in equal

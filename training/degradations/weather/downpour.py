@@ -1,4 +1,4 @@
-"""Owns rain in depth: streaks at several distances, hidden by what is nearer, their accumulation into a veil, and splashes; knows no files.
+"""Rain in depth: streaks at several distances, hidden by what is nearer, their accumulation into a veil, and splashes. Knows no files.
 
 Rain fills the space between the camera and the scene. What is far is seen through more of it:
 

@@ -1,4 +1,4 @@
-"""Owns haze: I = J·t + A·(1 − t) with t = exp(−β·depth); knows nothing else.
+"""Haze: I = J·t + A·(1 − t) with t = exp(−β·depth).
 
 Where no depth is known it is that of a road scene seen from a car, near at the bottom and far at a horizon. Slow unevenness lies
 on either: haze drifts in banks.

@@ -1,4 +1,4 @@
-"""Owns rain: streaks of many lengths, widths, angles and depths, and the veil of far drops; knows nothing of files or training.
+"""Rain: streaks of many lengths, widths, angles and depths, and the veil of far drops. Does not know files or training.
 
 Rain adds light. A streak layer is a [H, W] picture of that light; a rainy picture is
 

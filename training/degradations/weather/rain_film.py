@@ -1,4 +1,4 @@
-"""Owns rain on film: one cloud of drops that falls past the camera, the same drops from frame to frame; knows no files.
+"""Rain on film: one cloud of drops that falls past the camera, the same drops from frame to frame. Knows no files.
 
     picture = clean · (1 − veil) + airlight · veil + streaks
 

@@ -1,4 +1,4 @@
-"""Owns splashes: drops that burst on the road, small crowns of light; knows nothing else.
+"""Splashes: drops that burst on the road, small crowns of light.
 
     picture = clean + splash
 

@@ -10,7 +10,7 @@ from torch.nn import functional as F
 from runtime.bicubic import bicubic
 from runtime.errors import UsageError
 from tests.support.training.scenes import SCENE
-from training.degradations.sensor.low_resolution import LowResolution, Shrunk, resampling
+from training.degradations.sensor.low_resolution import Downscaling, LowResolution, resampling
 
 
 @pytest.mark.parametrize("scale", [2, 4])
@@ -48,7 +48,7 @@ def test_a_side_smaller_than_the_scale_becomes_one_pixel() -> None:
 def test_shrunk_is_the_first_half_of_it(times: int) -> None:
     height, width = (side // times * times for side in SCENE.shape[:2])
     clean, rng = SCENE[:height, :width], np.random.default_rng(0)
-    came = Shrunk(times)(clean, rng)
+    came = Downscaling(times)(clean, rng)
     assert came.picture.shape == (height // times, width // times, 3)
     assert came.clean is clean
     rows, columns = bicubic(height // times, height), bicubic(width // times, width)
@@ -57,6 +57,6 @@ def test_shrunk_is_the_first_half_of_it(times: int) -> None:
         np.testing.assert_allclose(rows @ came.picture[..., channel] @ columns.T, both[..., channel], atol=1e-5)
 
 
-def test_shrunk_wants_sides_that_it_divides() -> None:
-    with pytest.raises(UsageError, match=r"multiples of 4 were expected, 19×16 came"):
-        Shrunk(4)(np.zeros((16, 19, 3), np.float32), np.random.default_rng(0))
+def test_downscaling_refuses_sides_that_it_does_not_divide() -> None:
+    with pytest.raises(UsageError, match=r"expected sides that are multiples of 4, got 19×16"):
+        Downscaling(4)(np.zeros((16, 19, 3), np.float32), np.random.default_rng(0))
