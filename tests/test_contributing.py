@@ -167,22 +167,22 @@ def test_a_camera_is_added(copy: Path) -> None:
 
         import numpy as np
 
-        from video.live.sources.source import Captured, plain_info
+        from video.live.sources.source import CapturedPicture, make_info
 
 
         class Grey:
             name, ends = "grey", True
 
             def frames(self, stopped):
-                info = plain_info(64, 48, "none", Fraction(25))
+                info = make_info(64, 48, "none", Fraction(25))
                 for index in range(5):
                     now = time.monotonic()
-                    yield Captured(np.full((48, 64, 3), 128, np.uint8), Fraction(index, 25), now, now, info)
+                    yield CapturedPicture(np.full((48, 64, 3), 128, np.uint8), Fraction(index, 25), now, now, info)
                     stopped.wait(0.04)
         """,
     )
     row = 'if name == "grey":\n        return __import__("video.live.sources.grey", fromlist=["Grey"]).Grey()'
-    add_row(copy, recipe, "video/live/sources/which.py", "live_source", row)
+    add_row(copy, recipe, "video/live/sources/which.py", "make_live_source", row)
     program = "import clearway; clearway.main(['live', 'grey', '--model', 'bundle', '--record', 'recordings', '--json'])"
     assert '"captured": 5' in run(copy, program)
     assert len(list((copy / "recordings").iterdir())) == 1
