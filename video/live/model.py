@@ -89,7 +89,7 @@ class LiveModel:
         try:
             fresh = self._opens(model)
             self._try(fresh)
-        except Exception as error:  # noqa: BLE001  told by `state`: the old model runs on
+        except Exception as error:  # noqa: BLE001  `state` has it: the old model stays
             self._change(loading=None, trouble=f"{model}: {error}")
             return
         with self._working:

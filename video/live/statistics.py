@@ -19,8 +19,8 @@ class LiveStatistics:
     seconds: float
     captured: int  # whole frames that came
     restored: int
-    source_fps: float | None  # of late
-    restored_fps: float | None  # of late
+    source_fps: float | None  # of the last frames
+    restored_fps: float | None  # of the last frames
     dropped: dict[str, int]  # why → frames
     retimed: int  # frames whose own time was missing or jumped
     connections: int
@@ -46,7 +46,7 @@ class FrameStamps:
 
 
 class RateMeter:
-    """Frames a second of late. One thread writes; others may read."""
+    """Frames a second, over the last ones. One thread writes; others may read."""
 
     def __init__(self) -> None:
         self._stamps: deque[float] = deque(maxlen=50)

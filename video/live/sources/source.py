@@ -47,7 +47,7 @@ class LiveSource(Protocol):
     def frames(self, stopped: threading.Event) -> Generator[CapturedPicture | DroppedFrame, None, None]:
         """Opens it, gives what comes, and closes it, all in the caller's thread.
 
-        Setting `stopped` in another thread lets go of a wait, at the latest after the source's own time limit. Raises SourceLost where
+        Setting `stopped` in another thread ends a wait, at the latest after the source's own time limit. Raises SourceLost where
         another try is worth it, SourceError where it is not.
         """
 
@@ -75,7 +75,7 @@ class LiveClock:
         return self._pts
 
     def restart(self) -> None:
-        """The source's own times begin anew."""
+        """The source's own times start again."""
         self._offset = None
 
 

@@ -293,7 +293,8 @@ def test_a_decoder_that_is_behind_goes_on_with_the_present() -> None:
                     thread.join(ENDS_WITHIN)
     assert "decoding was busy" in reasons(came)
     assert "damaged" not in reasons(came)
-    busy = next(index for index, item in enumerate(came) if isinstance(item, DroppedFrame))
+    # The last one: on a busy machine the decoder may have taken a few packets, and skipped some, before the first item.
+    busy = max(index for index, item in enumerate(came) if isinstance(item, DroppedFrame))
     left = len(numbers(came[busy:]))
     assert left % GOP == 0, "from a keyframe on"
     assert left <= 25 + GOP, "one that is less than a second old, or the next"
