@@ -96,7 +96,7 @@ class AIGANSystem:
 
     def step(self, batches: Sequence[Batch]) -> dict[str, Tensor]:
         shown: dict[str, list[Batch]] = {name: [] for name in self._judges()}
-        logged = self._descend("generator", batches, functools.partial(self._generator_losses, shown))
+        logged = self._descend("generator", batches, functools.partial(self.generator_losses, shown))
         for name, pictures in shown.items():
             logged |= self._descend(name, pictures, functools.partial(self._judge_losses, name))
         return logged
@@ -107,7 +107,7 @@ class AIGANSystem:
     def _descend(self, name: str, batches: Sequence[Batch], losses: Callable[[Batch], Losses]) -> dict[str, Tensor]:
         return descend(self._fabric, self._wrapped[name], self.optimisers[name], batches, losses)
 
-    def _generator_losses(self, shown: dict[str, list[Batch]], batch: Batch) -> Losses:
+    def generator_losses(self, shown: dict[str, list[Batch]], batch: Batch) -> Losses:
         """What the generators descend in (9); what they made goes into `shown`, for the discriminators."""
         interference = batch.degraded - batch.clean
         signals: Signals = self._wrapped["generator"](batch.degraded, every=True)

@@ -89,9 +89,9 @@ class PhysicsGANSystem:
 
     def step(self, batches: Sequence[Batch]) -> dict[str, Tensor]:
         made: dict[str, list[Tensor]] = {}
-        logged = self._descend("generator", batches, lambda batch: self._generator_losses(batch, "generator", made))
+        logged = self._descend("generator", batches, lambda batch: self.generator_losses(batch, "generator", made))
         if self._method.learn_physics:
-            self._descend("degrader", batches, lambda batch: self._generator_losses(batch, "degrader", {}))
+            self._descend("degrader", batches, lambda batch: self.generator_losses(batch, "degrader", {}))
         for name, pool in self._pools.items():
             real = [batch.clean if name == "clear" else batch.degraded for batch in batches]
             # For a discriminator a batch is what was made and what is real.
@@ -102,7 +102,7 @@ class PhysicsGANSystem:
     def _descend(self, name: str, batches: Sequence[Batch], losses: Callable[[Batch], Losses]) -> dict[str, Tensor]:
         return descend(self._fabric, self._wrapped[name], self.optimisers[name], batches, losses)
 
-    def _generator_losses(self, batch: Batch, learner: str, made: dict[str, list[Tensor]]) -> Losses:
+    def generator_losses(self, batch: Batch, learner: str, made: dict[str, list[Tensor]]) -> Losses:
         """Eq. 12 but for the discriminators' own part; what was made goes into `made`, for them to judge."""
         method = self._method
         with frozen(*(network for name, network in self.networks.items() if name != learner)):

@@ -102,7 +102,7 @@ class PLNLINSystem:
     def step(self, batches: Sequence[Batch]) -> dict[str, Tensor]:
         shown: list[_JudgedPictures] = []
         generator, judge = self._wrapped["generator"], self._wrapped["judge"]
-        logged = descend(self._fabric, generator, self.optimisers["generator"], batches, lambda batch: self._generator_losses(batch, shown))
+        logged = descend(self._fabric, generator, self.optimisers["generator"], batches, lambda batch: self.generator_losses(batch, shown))
         self._steps += 1
         if shown and int(self._steps) % self._method.ratio == 0:
             left = iter(shown)
@@ -110,10 +110,10 @@ class PLNLINSystem:
             self._judged.copy_(judged["judge"])
         return logged | {"judge": self._judged.clone()}
 
-    def _generator_losses(self, batch: Batch, shown: list[_JudgedPictures]) -> Losses:
+    def generator_losses(self, batch: Batch, shown: list[_JudgedPictures]) -> Losses:
         method = self._method
         made: Hierarchy = self._wrapped["generator"](batch.degraded, every=True)
-        parts = {"pixel": 1 - ssim(made.pictures[0], batch.clean), "hierarchical": self._hierarchical(made, batch.clean)}
+        parts = {"pixel": 1 - ssim(made.pictures[0], batch.clean), "hierarchical": self.hierarchical_loss(made, batch.clean)}
         total = parts["pixel"] + method.hierarchical * parts["hierarchical"]
         if method.adversarial:
             with torch.no_grad(), self._fabric.autocast():
@@ -123,22 +123,22 @@ class PLNLINSystem:
             seen = _JudgedPictures(pictures, tuple(torch.cat([one.to(other.dtype), other]) for one, other in both))
             with frozen(self.networks["judge"]), self._fabric.autocast():
                 sides = self.networks["judge"](seen.pictures, seen.features)
-            parts["adversarial"] = self._adversarial(sides, real_wins=False)
+            parts["adversarial"] = self.adversarial_loss(sides, real_wins=False)
             total = total + method.adversarial * parts["adversarial"]
             shown.append(seen.detached())
         return total, parts
 
-    def _hierarchical(self, made: Hierarchy, clean: Tensor) -> Tensor:
+    def hierarchical_loss(self, made: Hierarchy, clean: Tensor) -> Tensor:
         losses = []
         for level, (picture, weight) in enumerate(zip(made.pictures, self._method.level_weights, strict=False)):
             losses.append(weight * (1 - ssim(picture, F.avg_pool2d(clean, 2**level))))
         return torch.stack(losses).sum()
 
     def _judge_losses(self, shown: _JudgedPictures) -> Losses:
-        loss = self._adversarial(self._wrapped["judge"](shown.pictures, shown.features), real_wins=True)
+        loss = self.adversarial_loss(self._wrapped["judge"](shown.pictures, shown.features), real_wins=True)
         return loss, {"judge": loss}
 
-    def _adversarial(self, sides: Sequence[Tensor], *, real_wins: bool) -> Tensor:
+    def adversarial_loss(self, sides: Sequence[Tensor], *, real_wins: bool) -> Tensor:
         """(12) for the generator; for the discriminator, for which the real ones are to win, with both changed about."""
         weights = self._method.side_weights[: self._levels][-len(sides) :]
         losses = []

@@ -110,7 +110,7 @@ def test_the_weights_of_the_losses_are_those_of_the_paper() -> None:
     assert (method.lambda_, method.gamma, method.mu, method.pool) == (50, 10, 10, 50)
     system, batch = _system(replace(METHOD, lambda_=3.0, gamma=5.0, mu=7.0, adversarial=2.0)), _batch()
     assert {optimiser.param_groups[0]["betas"] for optimiser in system.optimisers.values()} == {(0.5, 0.999)}
-    total, parts = system._generator_losses(batch, "generator", {})
+    total, parts = system.generator_losses(batch, "generator", {})
     weights = {"content": 3, "physics": 5, "repeat": 7, "deceive_clear": 2, "deceive_physical": 2}
     torch.testing.assert_close(total, sum((weights[name] * part for name, part in parts.items()), torch.zeros(())))
 
@@ -163,7 +163,7 @@ def test_an_ablation_differs_from_the_whole_as_its_table_says_and_nowhere_else(n
 
 def test_the_gradient_of_equation_10_goes_through_the_physics_too() -> None:
     system, batch = _system(replace(METHOD, lambda_=0.0, gamma=0.0, adversarial=0.0)), _batch()
-    total, _ = system._generator_losses(batch, "generator", {})
+    total, _ = system.generator_losses(batch, "generator", {})
     total.backward()
     generator = system.networks["generator"]
     learned = [parameter.grad for parameter in generator.parameters()]
@@ -174,7 +174,7 @@ def test_the_gradient_of_equation_10_goes_through_the_physics_too() -> None:
 @pytest.mark.parametrize("learner", ["generator", "degrader"])
 def test_both_generators_of_pcyclegan_descend_the_same_sum(learner: str) -> None:
     system, batch = _system(replace(METHOD, learn_physics=True)), _batch()
-    total, _ = system._generator_losses(batch, learner, {})
+    total, _ = system.generator_losses(batch, learner, {})
     total.backward()
     generator, degrader, clear, physical = (system.networks[name] for name in ("generator", "degrader", "clear", "physical"))
     restored, made_worse = generator(batch.degraded), degrader(batch.clean)
@@ -189,7 +189,7 @@ def test_both_generators_of_pcyclegan_descend_the_same_sum(learner: str) -> None
 
 def test_the_learned_degradation_hears_of_its_discriminator() -> None:
     system, batch = _system(replace(METHOD, learn_physics=True, lambda_=0.0, gamma=0.0, mu=0.0, cycle=0.0)), _batch()
-    total, _ = system._generator_losses(batch, "degrader", {})
+    total, _ = system.generator_losses(batch, "degrader", {})
     total.backward()
     assert all(parameter.grad is not None and parameter.grad.any() for parameter in system.networks["degrader"].parameters())
 

@@ -62,8 +62,8 @@ def test_the_relativistic_loss_is_that_of_equation_8() -> None:
     real_above, made_above = torch.sigmoid(real - made.mean()), torch.sigmoid(made - real.mean())
     generator = -torch.log(1 - real_above).mean() - torch.log(made_above).mean()
     judge = -torch.log(real_above).mean() - torch.log(1 - made_above).mean()
-    torch.testing.assert_close(system._adversarial(scores, real_wins=False), generator)
-    torch.testing.assert_close(system._adversarial(scores, real_wins=True), judge)
+    torch.testing.assert_close(system.adversarial_loss(scores, real_wins=False), generator)
+    torch.testing.assert_close(system.adversarial_loss(scores, real_wins=True), judge)
 
 
 def test_the_losses_are_weighed_as_printed() -> None:
@@ -75,7 +75,7 @@ def test_the_losses_are_weighed_as_printed() -> None:
     made = system.networks["generator"](batch.degraded, every=True)
     half = 1 - ssim(made.pictures[1], F.avg_pool2d(batch.clean, 2))
     expected = 0.1 * (1 - ssim(made.pictures[0], batch.clean)) + 0.05 * half
-    torch.testing.assert_close(system._hierarchical(made, batch.clean), expected)
+    torch.testing.assert_close(system.hierarchical_loss(made, batch.clean), expected)
 
 
 def test_the_discriminator_learns_in_every_fifth_step_also_after_a_resume() -> None:
@@ -98,7 +98,7 @@ def test_the_generator_learns_from_what_it_made_and_not_from_its_features_of_cle
     generator, judge = system.networks["generator"], system.networks["judge"]
     seen: list[Any] = []
     judge.register_forward_pre_hook(lambda _judge, shown: seen.append(shown))
-    total, _ = system._generator_losses(batch, [])
+    total, _ = system.generator_losses(batch, [])
     assert total.requires_grad
     ((pictures, features),) = seen
     with torch.no_grad():
@@ -115,7 +115,7 @@ def test_the_generator_learns_from_what_it_made_and_not_from_its_features_of_cle
 def test_the_generators_gradient_is_that_of_equation_9() -> None:
     """With (12) a thousand times as strong as printed, or its share would drown in that of the pixels."""
     system, batch = _system(PLNLINMethod(judge_channels=8, adversarial=1000.0)), _batch(32)
-    total, _ = system._generator_losses(batch, [])
+    total, _ = system.generator_losses(batch, [])
     total.backward()
     generator, judge = system.networks["generator"], system.networks["judge"]
     assert all(parameter.grad is None for parameter in judge.parameters())
@@ -123,8 +123,8 @@ def test_the_generators_gradient_is_that_of_equation_9() -> None:
     with torch.no_grad():
         real = generator(batch.clean, every=True)
     features = [torch.cat(both) for both in zip(real.features, made.features, strict=True)]
-    adversarial = system._adversarial(judge(torch.cat([batch.clean, made.pictures[0]]), features), real_wins=False)
-    by_hand = 1 - ssim(made.pictures[0], batch.clean) + system._hierarchical(made, batch.clean) + 1000 * adversarial
+    adversarial = system.adversarial_loss(judge(torch.cat([batch.clean, made.pictures[0]]), features), real_wins=False)
+    by_hand = 1 - ssim(made.pictures[0], batch.clean) + system.hierarchical_loss(made, batch.clean) + 1000 * adversarial
     parameters = list(generator.parameters())
     torch.testing.assert_close([parameter.grad for parameter in parameters], list(torch.autograd.grad(by_hand, parameters)))
 
