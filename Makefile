@@ -21,7 +21,7 @@ test: .venv-test/installed
 
 test-all: bindings
 	$(PYTEST)
-	.venv-test/bin/python -m benchmarks.measure.exports
+	.venv-test/bin/python -m benchmarks.measure.model.exports
 
 coverage: .venv-test/installed
 	$(PYTEST) -m "not slow" --cov --cov-report=term-missing:skip-covered

@@ -1,4 +1,4 @@
-"""Owns the words `demo` and `bench`: their arguments, and what they say while they work and at the end."""
+"""The commands `demo` and `bench`: their arguments, and what they print."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def _demo(arguments: list[str]) -> int:
     parser.add_argument("--json", action="store_true", help="print the report as one line of JSON")
     options = parser.parse_args(arguments)
     if not 1 <= options.seconds <= 60:
-        raise UsageError(f"--seconds: 1 to 60 was expected, {options.seconds:g} came")
+        raise UsageError(f"--seconds: expected 1 to 60, got {options.seconds:g}")
     from benchmarks.demo.clip import ClipOptions
     from benchmarks.demo.demo import DemoOptions, run_demo
     from benchmarks.demo.scene import RATE
@@ -96,8 +96,8 @@ def _bench(arguments: list[str]) -> int:
     options = parser.parse_args(arguments)
     width, height = _size(options.size)
     if bool(options.model) == bool(options.preset):
-        raise UsageError("a model, or presets with --preset, was expected; name one of the two")
-    from benchmarks.measure.bench import BenchOptions, bench
+        raise UsageError("expected a model or presets with --preset, got both or neither; name one of the two")
+    from benchmarks.measure.model.bench import BenchOptions, bench
     from benchmarks.record import check_target, say, write_record
     from benchmarks.reports.pages import costs, tables
 
@@ -114,7 +114,7 @@ def _bench(arguments: list[str]) -> int:
 
 def _bench_presets(names: list[str], height: int, width: int, seconds: float, say: Callable[[str], None]) -> Record:
     with needs_extra("export"):
-        from benchmarks.measure.presets import measure_presets
+        from benchmarks.measure.model.presets import measure_presets
     return measure_presets([] if names == ["all"] else names, height, width, seconds, say)
 
 
@@ -122,9 +122,9 @@ def _size(words: str) -> tuple[int, int]:
     try:
         width, height = (int(side) for side in words.split("x"))
     except ValueError:
-        raise UsageError(f"--size: width and height like 1280x720 were expected, {words} came") from None
+        raise UsageError(f"--size: expected width and height like 1280x720, got {words}") from None
     if min(width, height) < 16 or width % 2 or height % 2:
-        raise UsageError(f"--size: even sides from 16 were expected, {words} came")
+        raise UsageError(f"--size: expected even sides of at least 16, got {words}")
     return width, height
 
 

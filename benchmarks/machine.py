@@ -1,4 +1,4 @@
-"""Owns the description of the machine that stands beside every measured figure; knows nothing of what is measured."""
+"""The description of the machine that is stored with every measured figure. Does not know what is measured."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from runtime.machine.processor import processor
 _RUNTIME = ("clearway", "numpy", "onnxruntime", "onnxruntime-gpu", "openvino", "opencv-python", "av")
 _CUDA = ("tensorrt", "tensorrt_rtx_cu13", "pycuda", "cuda-bindings", "triton")
 _PACKAGES = (*_RUNTIME, "torch", "onnx", *_CUDA)
-_CARD = {"name": "name", "driver": "driver_version", "memory_mib": "memory.total", "compute_capability": "compute_cap"}
+_QUERY = {"name": "name", "driver": "driver_version", "memory_mib": "memory.total", "compute_capability": "compute_cap"}
 
 
 def own_memory(which: str) -> int:
@@ -39,19 +39,19 @@ def describe_machine() -> dict[str, Any]:
 
 
 def gpus() -> list[dict[str, str]]:
-    """Every NVIDIA card as its driver describes it, and the newest CUDA that this driver runs."""
-    rows = ask_driver(*_CARD.values())
-    return [dict(zip(_CARD, row, strict=True)) | {"cuda": _cuda_of_driver()} for row in rows]
+    """Every NVIDIA GPU as its driver describes it, and the newest CUDA that this driver runs."""
+    rows = ask_driver(*_QUERY.values())
+    return [dict(zip(_QUERY, row, strict=True)) | {"cuda": _cuda_of_driver()} for row in rows]
 
 
 def ask_driver(*questions: str) -> list[list[str]]:
-    """A row of answers for each card; none where there is no driver or it finds no card."""
+    """A row of answers for each GPU; none where there is no driver or it finds no GPU."""
     command = ["nvidia-smi", f"--query-gpu={','.join(questions)}", "--format=csv,noheader,nounits"]
     try:
-        said = subprocess.run(command, capture_output=True, text=True, check=True, timeout=20).stdout
+        output = subprocess.run(command, capture_output=True, text=True, check=True, timeout=20).stdout
     except (OSError, subprocess.SubprocessError):
         return []
-    return [[answer.strip() for answer in line.split(",")] for line in said.splitlines() if line]
+    return [[answer.strip() for answer in line.split(",")] for line in output.splitlines() if line]
 
 
 def _cuda_of_driver() -> str:

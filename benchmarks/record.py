@@ -1,4 +1,4 @@
-"""Owns the record of a measurement: its day and machine, its file, and the command line around it; knows nothing of what is measured."""
+"""The record of a measurement: its day and machine, its file, and the command line around it. Does not know what is measured."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def dated(measured: Record) -> Record:
 def check_target(path: Path | None) -> None:
     """Before the minutes that measuring takes."""
     if path is not None and (path.is_dir() or not path.parent.is_dir()):
-        raise UsageError(f"--record {path}: a file in a folder that exists was expected; make the folder, or name another file")
+        raise UsageError(f"--record {path}: expected a file in a folder that exists; make the folder, or name another file")
 
 
 def write_record(path: Path, record: Record) -> None:

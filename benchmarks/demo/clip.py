@@ -1,4 +1,4 @@
-"""Owns the rainy clip: a street and its weather as an H.264 file, and the clean truth of each of its frames. Knows nothing of restoring."""
+"""The rainy clip: a street and its weather as an H.264 file, and the clean truth of each of its frames. Does not restore."""
 
 from __future__ import annotations
 

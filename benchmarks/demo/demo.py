@@ -1,6 +1,6 @@
-"""Owns the demo: a rainy clip is made, restored and scored against its clean truth, and all of it is left in one folder.
+"""The demo: a rainy clip is drawn, restored and scored against its clean truth, and everything is left in one folder.
 
-Knows nothing of terminals. Needs neither torch nor onnx.
+Does not print. Needs neither torch nor onnx.
 """
 
 from __future__ import annotations
@@ -88,14 +88,14 @@ class DemoReport:
 
 def run_demo(options: DemoOptions, progress: Progress) -> DemoReport:
     if options.clip.frames < 1:
-        raise UsageError(f"the demo's clip: at least one frame was expected, {options.clip.frames} came; ask for more seconds")
+        raise UsageError(f"expected a clip of at least one frame, got {options.clip.frames}; ask for more seconds")
     out = options.out
     _refuse_what_is_not_ours(out)
     make_folder(out)
     started = time.perf_counter()
     with load(options.model, options.backend) as restorer:
         if restorer.manifest.graph.scale != 1:
-            raise UsageError(f"the demo compares pictures of one size, {options.model} enlarges them; name a model that does not")
+            raise UsageError(f"expected a model that keeps the picture's size, {options.model} enlarges it; name another with --model")
         restorer(np.zeros((options.clip.height, options.clip.width, 3), np.uint8))  # compiled for this size before the clock runs
         ready = time.perf_counter() - started
         with _all_or_nothing(out):
@@ -121,7 +121,7 @@ def _refuse_what_is_not_ours(out: Path) -> None:
     """Only what an earlier demo left is replaced unasked: its report is the sign of that."""
     there = [name for name in FILES if (out / name).exists()]
     if there and not _is_report(out / REPORT):
-        raise SinkError(f"{out / there[0]}: exists, and no report of an earlier demo is beside it; name another folder with --out")
+        raise SinkError(f"{out / there[0]}: exists without the report of an earlier demo beside it; name another folder with --out")
 
 
 def _is_report(path: Path) -> bool:

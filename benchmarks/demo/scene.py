@@ -1,4 +1,4 @@
-"""Owns the demo's street as a camera in a moving car sees it; knows nothing of weather or video.
+"""The demo's street as a camera in a moving car sees it. Does not know weather or video.
 
 Drawn entirely in code. A frame is a function of the seed and its index alone, so that the clean truth of any frame of a
 clip can be drawn again long after the clip was encoded.

@@ -1,4 +1,4 @@
-"""Owns the before-and-after picture; knows nothing of clips, models or scores."""
+"""The before-and-after picture. Does not know clips, models or scores."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Owns the demo's weather: rain that falls from frame to frame, its veil, and a sensor's noise; knows nothing of what stands in the scene.
+"""The demo's weather: rain that falls from frame to frame, its veil, and a sensor's noise. Does not know what stands in the scene.
 
 A drop at depth Z moves 8 m/s down and comes toward a driving camera. In the picture such drops fly away from one point high
 above it, twice as fast at half the depth. So each layer of rain is one picture in coordinates (log of the distance from that

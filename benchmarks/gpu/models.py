@@ -1,4 +1,4 @@
-"""Owns the models of a GPU check: shipped bundles, folders, and presets that are exported with drawn weights; runs none of them."""
+"""The models of a GPU check: shipped bundles, folders, and presets that are exported with drawn weights. Runs none of them."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ _EDGE = "-edge"
 _SHIPPED, _FOR_VIDEO, _PUBLISHED = range(3)
 
 
-class Models:
-    """By name. A preset has a bundle once it was exported."""
+class CheckedModels:
+    """By name. A preset has a bundle once it is exported."""
 
     def __init__(self, names: Sequence[str], scratch: Path) -> None:
-        """All there are where none is named."""
+        """All models where none is named."""
         presets = _presets()
         self.names = list(names) or [*shipped(), *presets]
         self._presets, self._scratch = presets, scratch
@@ -33,16 +33,16 @@ class Models:
             return _SHIPPED
         return _FOR_VIDEO if name.endswith(_EDGE) else _PUBLISHED
 
-    def there(self, name: str) -> bool:
+    def has_bundle(self, name: str) -> bool:
         return name in self._bundles
 
     def bundle(self, name: str) -> Bundle:
         if name not in self._bundles:
-            raise BackendError(f"the preset {name} was not exported, so that there is nothing to run; give this check more --minutes")
+            raise BackendError(f"expected an exported bundle of the preset {name}, but it was not exported; give this check more --minutes")
         return self._bundles[name]
 
     def export(self, name: str) -> list[dict[str, Any]]:
-        from benchmarks.measure.exports import drawn
+        from benchmarks.measure.model.exports import drawn
         from export.bundle_writer import ExportOptions, write_bundle
         from export.onnx.trained import trained
         from training.networks import PRESETS
@@ -65,9 +65,9 @@ class Models:
 
 
 def _presets() -> list[str]:
-    """None on a box that cannot export them."""
+    """None on a machine that cannot export them."""
     try:
-        from export import bundle_writer  # noqa: F401  # whether it is all there
+        from export import bundle_writer  # noqa: F401  # checks that its dependencies are installed
         from training.networks import PRESETS
     except (ModuleNotFoundError, MissingExtra):
         return []

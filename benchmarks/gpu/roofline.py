@@ -1,4 +1,4 @@
-"""Owns what a machine could do at most, measured, and which share of that a run reaches; knows nothing of engines.
+"""What a machine can do at most, measured, and which share of that a run reaches. Does not know engines.
 
 A run is bound by its arithmetic or by its bytes: the larger of the two shares says how far from the roof it is.
 """
@@ -27,7 +27,7 @@ _PRODUCTS = {_aten.convolution, _aten.mm, _aten.addmm, _aten.bmm, _aten.baddbmm,
 
 @dataclass(frozen=True)
 class Roof:
-    tflops: float  # of one large matrix product, in FP16 on a card
+    tflops: float  # of one large matrix product, in FP16 on a GPU
     gb_per_s: float  # of one large copy on the device, counting what is read and what is written
 
 
@@ -42,13 +42,13 @@ class Cost:
 def measure_roof(device: str) -> Roof:
     roof = _measured(device)
     if device == "cuda":
-        torch.cuda.empty_cache()  # gigabytes that the contenders would find taken, or PyTorch alone would have for nothing
+        torch.cuda.empty_cache()  # so that every contender finds the same memory free
     return roof
 
 
 def _measured(device: str) -> Roof:
-    card = device == "cuda"
-    side, dtype, size = (8192, torch.float16, 1 << 30) if card else (768, torch.float32, 1 << 26)
+    gpu = device == "cuda"
+    side, dtype, size = (8192, torch.float16, 1 << 30) if gpu else (768, torch.float32, 1 << 26)
     a, b = (torch.randn(side, side, device=device, dtype=dtype) for _ in range(2))
     product = _seconds(lambda: a @ b, device)
     source = torch.zeros(size, dtype=torch.uint8, device=device)
@@ -74,7 +74,7 @@ def _wait(device: str) -> None:
         torch.cuda.synchronize()
 
 
-class _Moved(TorchDispatchMode):  # type: ignore[no-untyped-call]
+class _TensorTraffic(TorchDispatchMode):  # type: ignore[no-untyped-call]
     """Counts the numbers that products of matrices take and give."""
 
     def __init__(self) -> None:
@@ -90,7 +90,7 @@ class _Moved(TorchDispatchMode):  # type: ignore[no-untyped-call]
 
 def cost_at_720p(network: nn.Module) -> Cost:
     frame = torch.zeros(1, _HEIGHT, _WIDTH, 3, dtype=torch.uint8, device="meta")
-    with _Moved() as moved, torch.no_grad():  # inference mode would hide convolutions inside of others
+    with _TensorTraffic() as moved, torch.no_grad():  # inference mode would hide convolutions inside of others
         FrameGraph(copy.deepcopy(network)).to("meta")(frame)
     return Cost(round(cost_of(network)[1], 3), round(moved.numbers * _BYTES / 1e9, 4))
 

@@ -1,4 +1,4 @@
-"""Owns how fast a way of running a model is, one run after the other and side by side, and what memory it holds on a card."""
+"""How fast a contender runs a model, one run after the other and side by side, and how much GPU memory it holds."""
 
 from __future__ import annotations
 
@@ -7,26 +7,16 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Protocol
 
 import numpy as np
 
+from benchmarks.gpu.contenders import Contender
 from benchmarks.machine import ask_driver
-from benchmarks.measure.latency import measure
-from runtime.backends.protocol import BackendFacts
+from benchmarks.measure.model.latency import time_runs
 from runtime.picture import Picture, Tensors
 from training.data.drawn import drawn_scene
 
 _DRAWN = (180, 320)  # height, width
-
-
-class Runner(Protocol):
-    """A backend, or a rival."""
-
-    facts: BackendFacts
-
-    def run(self, frames: Picture, into: Tensors | None = None) -> Tensors: ...
-    def close(self) -> None: ...
 
 
 @dataclass(frozen=True)
@@ -40,20 +30,22 @@ class Speed:
     p99_ms: float | None
     alone_per_s: float  # pictures, one run after the other
     side_by_side_per_s: float  # pictures, with as many runs under way as the contender gains from
-    memory_mib: int | None  # more than before it was opened; None without a card
+    memory_mib: int | None  # more than before it was opened; None without a GPU
     arithmetic_share: float | None = None  # of the roof
     bytes_share: float | None = None
 
 
-def measure_speed(model: str, runner: Runner, depth: int, size: tuple[int, int], batch: int, seconds: float, before: int | None) -> Speed:
-    """`before`: what the card held before the runner was opened."""
+def measure_speed(
+    model: str, runner: Contender, depth: int, size: tuple[int, int], batch: int, seconds: float, before: int | None
+) -> Speed:
+    """`before`: how much memory the GPU held before the runner was opened."""
     height, width = size
     frames = np.stack([tiled_frame(height, width)] * batch)
     facts = runner.facts
-    latency = measure(facts.name, facts.precision, "", runner.run, frames, seconds)
-    wanted = [_wanted(runner.run(frames)) for _ in range(depth)]
-    rate = side_by_side([lambda into=into: runner.run(frames, into) for into in wanted], seconds)  # type: ignore[misc]
-    held = card_memory_mib()
+    latency = time_runs(facts.name, facts.precision, "", runner.run, frames, seconds)
+    buffers = [_restorer_outputs(runner.run(frames)) for _ in range(depth)]
+    rate = side_by_side([lambda into=into: runner.run(frames, into) for into in buffers], seconds)  # type: ignore[misc]
+    held = gpu_memory_mib()
     memory = None if held is None or before is None else held - before
     alone = round(batch * (latency.fps or 0), 2)
     name = f"{width}×{height}"
@@ -68,7 +60,7 @@ def tiled_frame(height: int, width: int) -> Picture:
     return np.ascontiguousarray(np.tile(drawn, (rows, columns, 1))[:height, :width])
 
 
-def _wanted(came: Tensors) -> Tensors:
+def _restorer_outputs(came: Tensors) -> Tensors:
     """What a restorer asks for: no interference."""
     return {name: array for name, array in came.items() if name != "interference"}
 
@@ -97,6 +89,6 @@ def side_by_side(runs: list[Callable[[], object]], seconds: float) -> float:
     return sum(done) / (time.perf_counter() - started)
 
 
-def card_memory_mib() -> int | None:
+def gpu_memory_mib() -> int | None:
     rows = ask_driver("memory.used")
     return int(rows[0][0]) if rows else None

@@ -1,4 +1,4 @@
-"""Owns how busy a card is while a video goes through a restorer, and what a frame costs the host; knows nothing of files."""
+"""How busy a GPU is while a video goes through a restorer, and what a frame costs the host. Does not read files."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ _WARM_UP = 8  # frames: both lanes prepare, capture and launch
 
 
 @dataclass(frozen=True)
-class Streamed:
+class StreamSpeed:
     model: str
     contender: str
     size: str
     frames_per_s: float
-    computing: float  # the share of the time in which the card computed, by its own clock
-    host_ms: float  # of processors' time for a frame, all threads of the process together
+    computing: float  # the share of the time in which the GPU computed, by its own clock
+    host_ms: float  # of CPU time for a frame, all threads of the process together
 
 
-def measure_stream(model: str, restorer: Restorer, size: tuple[int, int], seconds: float) -> Streamed:
-    """The engine must have clocks on the card."""
+def measure_stream(model: str, restorer: Restorer, size: tuple[int, int], seconds: float) -> StreamSpeed:
+    """The engine must have clocks on the GPU."""
     height, width = size
     frame = tiled_frame(height, width)
     for _ in restorer.stream([frame] * _WARM_UP):
@@ -35,7 +35,7 @@ def measure_stream(model: str, restorer: Restorer, size: tuple[int, int], second
     took, busy, computed = time.perf_counter() - started, time.process_time() - busy, _computed_s(restorer) - computed
     name = f"{width}×{height}"
     host = 1e3 * busy / count
-    return Streamed(model, restorer.facts.name, name, round(count / took, 2), round(computed / took, 4), round(host, 3))
+    return StreamSpeed(model, restorer.facts.name, name, round(count / took, 2), round(computed / took, 4), round(host, 3))
 
 
 def _computed_s(restorer: Restorer) -> float:

@@ -1,4 +1,4 @@
-"""Owns the tables of docs/export.md: what export made of every preset, and what became of attention; knows nothing of measuring."""
+"""The tables of docs/export.md: what export made of every preset, and what became of attention. Does not measure."""
 
 from __future__ import annotations
 

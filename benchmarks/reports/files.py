@@ -1,4 +1,4 @@
-"""Owns what docs/restore.md shows of records: file figures, and what a killed run leaves; measures nothing."""
+"""What docs/restore.md shows of records: file figures, and what a killed run leaves. Does not measure."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def _cell(row: dict[str, Any]) -> str:
 
 
 def crash(record: dict[str, Any]) -> str:
-    """Of benchmarks/footage/crash.py."""
+    """Of benchmarks/measure/video/crash.py."""
     again = sum(moment["again"] for moment in record["moments"])
     clip = f"{record['encoder']} in {record['container']}, a clip of {record['frames']} frames with sound"
     lost = f"{record['lost_at_most']} were missing at most, where a segment has {record['segment']}"

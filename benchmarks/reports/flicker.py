@@ -1,4 +1,4 @@
-"""Owns the table of docs/flicker.md, from a record of benchmarks/footage/flicker.py; measures nothing."""
+"""The table of docs/flicker.md, from a record of benchmarks/measure/video/flicker.py. Does not measure."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Owns the tables of a GPU check's record, for people; knows nothing of measuring."""
+"""The tables of a GPU check's record, for people. Does not measure."""
 
 from __future__ import annotations
 

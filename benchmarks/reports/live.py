@@ -1,4 +1,4 @@
-"""Owns the tables of docs/live.md: how old pictures are when they are restored, and when a browser shows them; measures nothing."""
+"""The tables of docs/live.md: how old pictures are when they are restored, and when a browser shows them. Does not measure."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from benchmarks.reports.export import machine_line
 
 
 def live(record: dict[str, Any]) -> str:
-    """Of benchmarks/footage/live.py."""
+    """Of benchmarks/measure/video/live.py."""
     numbers = record["live"]
     dropped = ", ".join(f"{count} because {why}" for why, count in numbers["dropped"].items()) or "none"
     rows = numbers["stages"] | {f"to restored, {minute}": ms for minute, ms in record["minutes"].items()}
@@ -26,7 +26,7 @@ def live(record: dict[str, Any]) -> str:
 
 
 def page(record: dict[str, Any]) -> str:
-    """Of benchmarks/footage/page.py."""
+    """Of benchmarks/measure/video/page.py."""
     return "\n".join(
         [
             f"{machine_line(record)} {record['browser']} on the same machine, {record['seconds']:.0f} s each.",

@@ -1,4 +1,4 @@
-"""Owns turning records into tables, for the terminal and for the pages; knows nothing of measuring.
+"""Turns records into tables, for the terminal and for the pages. Does not measure.
 
 `python -m benchmarks.reports.pages` renews every table of README.md and docs/ from the newest record under benchmarks/results/, from the
 shipped model's manifest and from the gate's limits. No figure in them is typed by hand, and a test compares them.

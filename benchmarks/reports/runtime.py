@@ -1,4 +1,4 @@
-"""Owns what docs/runtime.md shows of records: tables, and how stages overlap as a drawing; measures nothing."""
+"""What docs/runtime.md shows of records: tables, and how stages overlap as a drawing. Does not measure."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _LEFT, _WIDTH, _ROW, _TOP = 120, 860, 44, 34
 
 
 def runtime(record: dict[str, Any]) -> str:
-    """Of benchmarks/measure/runtime.py."""
+    """Of benchmarks/measure/model/restorer.py."""
     overhead, streams, memory = record["overhead"], record["streams"], record["memory"]
     frame = record["frame_bytes"] / 1e6
     rows = [
@@ -37,7 +37,7 @@ def _row(cells: tuple[str, str]) -> str:
 
 
 def sharing(record: dict[str, Any]) -> str:
-    """Of benchmarks/measure/sharing.py."""
+    """Of benchmarks/measure/model/sharing.py."""
     cost = record["overhead"]
     return "\n".join(
         [
@@ -54,7 +54,7 @@ def sharing(record: dict[str, Any]) -> str:
 
 
 def memory(record: dict[str, Any]) -> str:
-    """Of benchmarks/measure/memory.py."""
+    """Of benchmarks/measure/model/memory.py."""
     tiles = record["tiles"]
     whole, cut = (f"{row['seconds']:.1f} s and {row['grown_bytes'] / 1e9:.1f} GB" for row in (tiles["whole"], tiles["in_tiles"]))
     engines = (
@@ -75,7 +75,7 @@ def memory(record: dict[str, Any]) -> str:
 
 
 def suspicion(record: dict[str, Any]) -> str:
-    """Of benchmarks/measure/suspicion.py."""
+    """Of benchmarks/measure/model/guard.py."""
     lines = [
         f"{record['photographs']} photographs, {record['model']} on {record['backend'].split(';')[0]}), {record['date']}.",
         "",

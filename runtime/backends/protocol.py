@@ -56,7 +56,8 @@ class Backend(Protocol):
         """By what multiple of GraphFacts.bytes_a_pixel the process grows for each pixel of a run. None: it computes in a GPU's own memory.
 
         Export counts how many bytes of FP32 the graph holds at once; an engine takes more, as it lays tensors out for its kernels and
-        keeps what it has. The factor is a little above the worst that `python -m benchmarks.measure.memory` measured (docs/runtime.md).
+        keeps what it has. The factor is a little above the worst that `python -m benchmarks.measure.model.memory` measured
+        (docs/runtime.md).
         """
 
     def run(self, frames: Picture, into: Tensors | None = None) -> Tensors:

@@ -24,7 +24,7 @@ KINDS = ("nan", "black", "white", "flat", "shift")
 _POINTS, _CELLS = 32, 8  # along a side; a cell's mean is of 16 points
 _LEVELS = 256  # what stands for 1.0 in health (docs/bundle.md)
 # How far beyond what the model does on its proof is a fault. Weather heavier than the proof's must be none:
-# benchmarks/measure/suspicion.py measures how near it comes, docs/runtime.md shows it.
+# benchmarks/measure/model/guard.py measures how near it comes, docs/runtime.md shows it.
 _SHARE = 0.25  # of the picture, black or white
 _BRIGHTNESS = 64  # levels, all channels together
 _TINT = 32  # levels, a channel against the mean of all

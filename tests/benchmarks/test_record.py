@@ -41,7 +41,7 @@ def test_what_does_not_hold_is_told_by_the_exit_code() -> None:
 
 def test_a_target_that_cannot_be_written_is_said_before_anything_is_measured(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert _run("--record", str(tmp_path / "nowhere" / "a.json"), fails=True) == 2
-    assert "a file in a folder that exists was expected" in capsys.readouterr().err
+    assert "expected a file in a folder that exists" in capsys.readouterr().err
 
 
 def test_an_error_is_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

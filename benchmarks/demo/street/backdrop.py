@@ -1,4 +1,4 @@
-"""Owns the two large pictures of the street, its ground and its sky; knows nothing of what stands between them."""
+"""The two large pictures of the street, its ground and its sky. Does not know what stands between them."""
 
 from __future__ import annotations
 

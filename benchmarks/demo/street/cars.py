@@ -1,4 +1,4 @@
-"""Owns cars: their pictures (plates, lamps, doors) and their corners in the world; knows nothing of cameras or traffic."""
+"""Cars: their pictures (plates, lamps, doors) and their corners in the world. Does not know cameras or traffic."""
 
 from __future__ import annotations
 

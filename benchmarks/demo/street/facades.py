@@ -1,4 +1,4 @@
-"""Owns the fronts of houses: walls, windows, shops with their names; knows nothing of where they stand."""
+"""The fronts of houses: walls, windows, shops with their names. Does not know where they stand."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Owns what stands along the street and what drives on it, and where; knows nothing of cameras, sky or road."""
+"""What stands along the street and what drives on it, and where. Does not know cameras, sky or road."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def houses(rng: np.random.Generator, ppm: float) -> dict[float, list[House]]:
     return rows
 
 
-def card(sheet: Sheet, x: float, *, base: float = 0.0, mirrored: bool = False) -> Paint:
+def billboard(sheet: Sheet, x: float, *, base: float = 0.0, mirrored: bool = False) -> Paint:
     """A flat picture that stands across the street with its lower left corner at (x, base)."""
     picture = sheet.finished()
     surface = Surface(picture[:, ::-1] if mirrored else picture)
@@ -80,12 +80,12 @@ def pavement(rng: np.random.Generator, sharp: float) -> list[Thing]:
         for side in (-1, 1):
             if rng.random() < 0.8:
                 x = side * 7.35 - 3.0 + float(rng.uniform(-0.2, 0.2))
-                things.append(Thing(float(z + rng.uniform(-2, 2)), card(trees[int(rng.integers(3))], x, mirrored=rng.random() < 0.5)))
+                things.append(Thing(float(z + rng.uniform(-2, 2)), billboard(trees[int(rng.integers(3))], x, mirrored=rng.random() < 0.5)))
         on_left = number % 2 == 0
-        things.append(Thing(float(z + 8), card(post, -6.99 if on_left else 4.39, mirrored=on_left)))
+        things.append(Thing(float(z + 8), billboard(post, -6.99 if on_left else 4.39, mirrored=on_left)))
     for z in np.arange(1.0, PERIOD, 4.0):
         if rng.random() < 0.6:
-            things.append(Thing(float(z), card(props.bollard(90 * sharp), float(rng.choice((-6.95, 6.72))))))
+            things.append(Thing(float(z), billboard(props.bollard(90 * sharp), float(rng.choice((-6.95, 6.72))))))
     return things + _signs(rng, sharp) + _walkers(rng, sharp)
 
 
@@ -97,25 +97,25 @@ def _signs(rng: np.random.Generator, sharp: float) -> list[Thing]:
     )
     for z, lines, ground in boards:
         sheet = props.board(lines, ground, 110 * sharp)
-        things.append(Thing(z, card(sheet, 6.8), (6.8, 2.3, 9.6, sheet.height)))
+        things.append(Thing(z, billboard(sheet, 6.8), (6.8, 2.3, 9.6, sheet.height)))
     for z, number in ((19.0, "50"), (62.0, "30"), (101.0, "50"), (150.0, "30")):
-        things.append(Thing(z, card(props.speed_sign(number, 150 * sharp), 6.75)))
+        things.append(Thing(z, billboard(props.speed_sign(number, 150 * sharp), 6.75)))
     names = ("CAFE/since 1897", "BOOKS/new & old", "HOTEL/rooms free", "OPTIK/eye tests", "WINE/bar & shop", "KEYS/while you wait")
     for place, z in enumerate(np.arange(12.0, PERIOD, 9.5)):
         dark = rng.random() < 0.6
         ground, ink = ((54.0, 44.0, 40.0), (190.0, 224.0, 236.0)) if dark else ((210.0, 220.0, 224.0), (40.0, 36.0, 120.0))
         sheet, x = props.blade(names[int(rng.integers(len(names)))], ground, ink, 110 * sharp), -9.75 if place % 2 else 8.65
-        things.append(Thing(float(z), card(sheet, x, base=3.3), (x, 3.3, x + sheet.width, 3.3 + sheet.height)))
+        things.append(Thing(float(z), billboard(sheet, x, base=3.3), (x, 3.3, x + sheet.width, 3.3 + sheet.height)))
     return things
 
 
 def _walkers(rng: np.random.Generator, sharp: float) -> list[Thing]:
     things = []
     for z, x in ((21.0, 7.9), (33.0, -8.2), (47.0, 8.6), (75.0, 7.6), (88.0, -7.8), (120.0, 8.4), (160.0, -8.0)):
-        cards = [card(sheet, x - 0.75, mirrored=x < 0) for sheet in props.walker(rng, 110 * sharp)]
+        poses = [billboard(sheet, x - 0.75, mirrored=x < 0) for sheet in props.walker(rng, 110 * sharp)]
 
-        def paint(painter: Painter, at: float, index: int, cards: list[Paint] = cards) -> None:
-            cards[index // 3 % len(cards)](painter, at, index)
+        def paint(painter: Painter, at: float, index: int, poses: list[Paint] = poses) -> None:
+            poses[index // 3 % len(poses)](painter, at, index)
 
         things.append(Thing(z, paint))
     return things

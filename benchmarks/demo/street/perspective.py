@@ -1,4 +1,4 @@
-"""Owns the way from textured rectangles in a world of metres to pixels: camera, minified textures, haze; knows nothing of streets.
+"""The way from textured rectangles in a world of metres to pixels: camera, minified textures, haze. Does not know streets.
 
 World: x to the right, y up, z ahead. Everything that is drawn is a flat picture with four corners in the world. Each picture
 is kept in several widths and heights (halved separately), so that surfaces seen at a slant neither flicker nor smear.

@@ -1,4 +1,4 @@
-"""Owns what stands on the pavement and what walks there: trees, lamps, signs, people; knows nothing of cameras."""
+"""What stands on the pavement and what walks there: trees, lamps, signs, people. Does not know cameras."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Owns flat drawing in metres: colour and cover on one transparent sheet; knows nothing of cameras or of what is drawn."""
+"""Flat drawing in metres: colour and cover on one transparent sheet. Does not know cameras or what is drawn."""
 
 from __future__ import annotations
 

@@ -13,10 +13,11 @@ from typing import Any
 import pytest
 
 from benchmarks.gpu import check as gpu_check
-from benchmarks.gpu import pieces as gpu_pieces
-from benchmarks.gpu.check import _SECTIONS, Budget, carry_out, main, record_path
-from benchmarks.gpu.models import Models
-from benchmarks.gpu.pieces import COMPILED, EAGER, ON_CARD, ON_CPU, Pieces, Work
+from benchmarks.gpu import tasks as gpu_tasks
+from benchmarks.gpu.check import SECTIONS, Budget, main, record_path, run_tasks
+from benchmarks.gpu.models import CheckedModels
+from benchmarks.gpu.tasks import ON_CPU, ON_GPU, CheckTask, CheckTasks
+from benchmarks.peers.defaults import COMPILED, EAGER
 from benchmarks.reports.gpu import table
 from runtime.errors import BackendError
 from runtime.model.zoo import shipped
@@ -39,17 +40,17 @@ class _Clock:
 
 
 def _empty() -> dict[str, Any]:
-    return {section: [] for section in _SECTIONS}
+    return {section: [] for section in SECTIONS}
 
 
-def test_the_worthiest_come_first_and_what_does_not_fit_is_named() -> None:
+def test_tasks_run_by_priority_and_what_does_not_fit_is_named() -> None:
     clock, record, saved = _Clock(), _empty(), []
     works = [
-        Work(2, "speed", "a small piece", 20, clock.takes(20, {"name": "small"})),
-        Work(1, "speed", "a large piece", 50, clock.takes(50, {"name": "large"})),
-        Work(0, "speed", "the first piece", 30, clock.takes(30, {"name": "first"})),
+        CheckTask(2, "speed", "a small piece", 20, clock.takes(20, {"name": "small"})),
+        CheckTask(1, "speed", "a large piece", 50, clock.takes(50, {"name": "large"})),
+        CheckTask(0, "speed", "the first piece", 30, clock.takes(30, {"name": "first"})),
     ]
-    carry_out(works, Budget(1, clock), record, lambda: saved.append(len(record["speed"])))
+    run_tasks(works, Budget(1, clock), record, lambda: saved.append(len(record["speed"])))
     assert [row["name"] for row in record["speed"]] == ["first", "small"]
     assert record["not_done"] == [{"what": "a large piece", "why": "it takes about 50 s, 30 s were left"}]
     assert saved == [1, 2]
@@ -61,7 +62,12 @@ def test_a_failure_ends_nothing_else() -> None:
     def fails() -> list[dict[str, Any]]:
         raise RuntimeError("CUDA out of memory\nand much more")
 
-    carry_out([Work(0, "speed", "bad", 1, fails), Work(1, "speed", "good", 1, clock.takes(1, {}))], Budget(1, clock), record, lambda: None)
+    run_tasks(
+        [CheckTask(0, "speed", "bad", 1, fails), CheckTask(1, "speed", "good", 1, clock.takes(1, {}))],
+        Budget(1, clock),
+        record,
+        lambda: None,
+    )
     assert record["failed"] == [{"what": "bad", "why": "RuntimeError: CUDA out of memory"}]
     assert record["speed"] == [{}]
 
@@ -75,35 +81,35 @@ def test_what_takes_longer_than_all_the_time_is_interrupted() -> None:
         while True:
             time.sleep(0.01)
 
-    carry_out([Work(0, "speed", "endless", 0, endless)], budget, record, lambda: None)
+    run_tasks([CheckTask(0, "speed", "endless", 0, endless)], budget, record, lambda: None)
     assert record["not_done"] == [{"what": "endless", "why": "the time ran out in the middle of it"}]
 
 
 def test_every_model_meets_every_contender(tmp_path: Path) -> None:
     contenders = ["tensorrt", "onnxruntime-cuda", EAGER, COMPILED]
-    works = list(Pieces(Models([], tmp_path), contenders, ON_CARD, tmp_path).all())
+    works = list(CheckTasks(CheckedModels([], tmp_path), contenders, ON_GPU, tmp_path).all())
     names = [*shipped(), *PRESETS]
     assert {work.what for work in works if work.section == "parity"} == {f"parity of {n} on {c}" for n in names for c in contenders}
     at = [f"{size}, batch {batch}" for size in ("360p", "720p", "1080p", "4k") for batch in (1, 4)]
     speeds = {f"speed of {n} on {c} at {size}" for n in names for c in contenders for size in at}
     assert {work.what for work in works if work.section == "speed"} == speeds
     assert {work.what for work in works if work.section == "streams"} == {f"{n} on tensorrt in a stream at 1080p" for n in names}
-    exporting = {work.what: work.worth for work in works if work.section == "exports"}
+    exporting = {work.what: work.priority for work in works if work.section == "exports"}
     assert exporting.keys() == {f"exporting {name}" for name in PRESETS}
     for work in works:  # nothing runs before it was exported
         for name in PRESETS:
-            assert f"{name} on " not in work.what or work.worth > exporting[f"exporting {name}"]
+            assert f"{name} on " not in work.what or work.priority > exporting[f"exporting {name}"]
 
 
 def test_what_was_not_exported_says_so(tmp_path: Path) -> None:
-    with pytest.raises(BackendError, match=r"fdrnet-edge was not exported.*give this check more --minutes"):
-        Models(["fdrnet-edge"], tmp_path).bundle("fdrnet-edge")
+    with pytest.raises(BackendError, match=r"fdrnet-edge.*not exported; give this check more --minutes"):
+        CheckedModels(["fdrnet-edge"], tmp_path).bundle("fdrnet-edge")
 
 
 @pytest.fixture
 def tiny_check(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(gpu_check, "ON_CPU", replace(ON_CPU, sizes={"64×48": (48, 64)}, seconds=0.01))
-    monkeypatch.setattr(gpu_pieces, "run_tests", lambda: [{"passed": True, "said": ["3 skipped in 1 s"]}])
+    monkeypatch.setattr(gpu_tasks, "run_tests", lambda: [{"passed": True, "said": ["3 skipped in 1 s"]}])
 
 
 @pytest.mark.usefixtures("tiny_check")
@@ -130,11 +136,11 @@ def test_the_whole_check_on_a_cpu(tmp_path: Path, capsys: pytest.CaptureFixture[
 
 
 def test_a_check_that_compared_nothing_does_not_hold() -> None:
-    assert not gpu_check._holds(_empty())
-    assert gpu_check._holds(_empty() | {"parity": [{"holds": True}]})
+    assert not gpu_check.holds(_empty())
+    assert gpu_check.holds(_empty() | {"parity": [{"holds": True}]})
 
 
-def test_no_card_is_one_line(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+def test_no_gpu_is_one_line(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     monkeypatch.setattr(gpu_check, "describe_machine", lambda: {"gpus": []})
     assert main([]) == 1
     said = capsys.readouterr()
@@ -158,9 +164,9 @@ def _speed(contender: str, alone: float) -> dict[str, Any]:
     return row | {"alone_per_s": alone, "side_by_side_per_s": alone, "memory_mib": 300, "arithmetic_share": 0.25, "bytes_share": None}
 
 
-def test_the_table_shows_failures_and_the_ratio_to_the_compiled_rival() -> None:
-    card = {"name": "A card", "memory_mib": "8192", "compute_capability": "8.6", "driver": "580.1", "cuda": "13.0"}
-    machine = {"cpu": "A CPU", "cores": 2, "gpus": [card]}
+def test_the_table_shows_failures_and_the_ratio_to_the_compiled_peer() -> None:
+    gpu = {"name": "A GPU", "memory_mib": "8192", "compute_capability": "8.6", "driver": "580.1", "cuda": "13.0"}
+    machine = {"cpu": "A CPU", "cores": 2, "gpus": [gpu]}
     found = {"max_levels": 40, "psnr_worst_db": 20.0}
     parity = {"model": "derain", "contender": "onnxruntime-cuda", "precision": "fp16", "holds": False, "problems": ["it is dark"]}
     record = _empty() | {"date": "2026-11-21", "on": "cuda", "minutes": 8, "machine": machine, "missing": {"tensorrt": "pip install it"}}
@@ -171,11 +177,11 @@ def test_the_table_shows_failures_and_the_ratio_to_the_compiled_rival() -> None:
     record["streams"] = [stream]
     record["not_done"] = [{"what": "4K", "why": "no time"}]
     said = table(record)
-    assert "A card, 8192 MiB, compute capability 8.6, driver 580.1, CUDA 13.0; A CPU" in said
+    assert "A GPU, 8192 MiB, compute capability 8.6, driver 580.1, CUDA 13.0; A CPU" in said
     assert "| derain | onnxruntime-cuda | fp16 | DOES NOT HOLD: it is dark | 40 | 20.0 |" in said
     assert "| onnxruntime-cuda fp16 | 1.00 | 2.00 | 300.0 | 300.0 | 1.50 | 25.0% |  | 300 |" in said
     assert "| derain | tensorrt | 1920×1080 | 410.4 | 93% | 0.61 |" in said
     assert "TensorRT-RTX 1.7 refuses (it stopped at loading: no kernel) compute capability 9.0." in said
     assert "  tensorrt: pip install it" in said
     assert "  4K: no time" in said
-    assert not gpu_check._holds(record)
+    assert not gpu_check.holds(record)

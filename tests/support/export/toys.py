@@ -36,7 +36,7 @@ SMALL_NETWORKS: dict[str, tuple[str, Any]] = {
 }
 
 
-# The papers' networks with one block a stage: `make test-all` exports and builds all of them (benchmarks/measure/exports.py).
+# The papers' networks with one block a stage: `make test-all` exports and builds all of them (benchmarks/measure/model/exports.py).
 SHALLOW_NETWORKS: dict[str, tuple[str, Any]] = {
     "aigan": ("aigan", AIGANConfig(encoder_blocks=1, decoder_blocks=1, generator_blocks=1)),
     "fdrnet": ("fdrnet", FDRNetConfig(phases=1, fd_layers=1, process_blocks=1, auxiliary_blocks=1)),

@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 
 from selenium import webdriver
 
-from benchmarks.footage.browser import told_first
+from benchmarks.rig.browser import run_first
 from tests.support.video.servers import ENDS_WITHIN
 
 # The mean of a part of the picture, and a sum over all of it that changes as anything moves.
@@ -47,7 +47,7 @@ class Browser:
     @contextmanager
     def without(self, name: str) -> Iterator[None]:
         """As a browser that does not know it."""
-        with told_first(self.driver, f"delete window.{name}"):
+        with run_first(self.driver, f"delete window.{name}"):
             yield
 
     def run(self, script: str, *arguments: Any) -> Any:

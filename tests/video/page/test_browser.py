@@ -11,7 +11,7 @@ from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.support.select import Select
 
-from benchmarks.footage.browser import MISSING, chromium
+from benchmarks.rig.browser import MISSING, chromium
 from tests.support.video.chromium import Browser
 from tests.support.video.live import soon
 from tests.support.video.serving import Page, StillSource, page

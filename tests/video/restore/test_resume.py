@@ -13,7 +13,7 @@ import av
 import cv2
 import pytest
 
-from benchmarks.footage.crash import Job, Killed, contents, kill, playable, restore
+from benchmarks.measure.video.crash import CrashRun, KillOutcome, contents, kill, playable, restore
 from runtime.errors import BackendError, SinkError, SourceError, UsageError
 from tests.support.files import full_disk, names
 from tests.support.tiny import make_bundle
@@ -67,10 +67,10 @@ def clip(tmp_path: Path) -> Path:
 
 
 def test_killed_at_random_moments(tmp_path: Path, clip: Path) -> None:
-    """`python -m benchmarks.footage.crash` does it more often, and with a real network."""
-    job = Job(clip, tmp_path / "out.mp4", str(make_bundle(tmp_path / "model", "brighten")), "onnxruntime")
+    """`python -m benchmarks.measure.video.crash` does it more often, and with a real network."""
+    job = CrashRun(clip, tmp_path / "out.mp4", str(make_bundle(tmp_path / "model", "brighten")), "onnxruntime")
     restore(job)
-    expected, chance, seen = contents(job.target), random.Random(6), list[Killed]()
+    expected, chance, seen = contents(job.target), random.Random(6), list[KillOutcome]()
     while len(seen) < 8:
         job.target.unlink(missing_ok=True)
         resume = part_of(job.target).exists()
