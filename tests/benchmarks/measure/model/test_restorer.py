@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import re
-from collections import deque
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from benchmarks.measure.model import restorer
 from benchmarks.measure.model.restorer import largest_growth, measure
 from benchmarks.reports.runtime import runtime as table
 from benchmarks.reports.runtime import timeline
+from runtime.picture import PictureMemory
 from runtime.restorer import load
 from tests.support.tiny import make_bundle
 
@@ -39,10 +40,10 @@ def test_a_stream_allocates_nothing_of_a_frames_size(record: dict[str, Any]) -> 
     assert 0 < record["largest_growth_bytes"] < record["frame_bytes"] / 2
 
 
-def test_a_stage_that_allocates_is_seen(tmp_path: Path) -> None:
-    """The measure itself: with the arrays' memory thrown away each time, a frame shows."""
+def test_a_stage_that_allocates_is_seen(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The measure itself: with arrays that are allocated anew each time, a frame shows."""
+    monkeypatch.setattr(PictureMemory, "array", lambda _self, shape: np.empty(shape, np.uint8))
     with load(make_bundle(tmp_path / "tiny"), "onnxruntime") as tiny:
-        tiny.choice.backend.memory._of_size = lambda size: deque()  # type: ignore[method-assign]
         assert largest_growth(tiny, frames=5) >= 1280 * 720 * 3
 
 
