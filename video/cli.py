@@ -1,4 +1,4 @@
-"""Owns the word `restore`: its arguments, its progress bar, and what it says at the end. Knows nothing of how it is done.
+"""The word `restore`: its arguments, its progress bar, and what it says at the end. Does not know how it is done.
 
 The word `live` is sent on to video/live_cli.py.
 """

@@ -1,4 +1,4 @@
-"""Owns what a video's numbers mean as colours, and the conversion to and from BGR; knows nothing of files or streams.
+"""What a video's numbers mean as colours, and the conversion to and from BGR. Does not know files or streams.
 
 The rule for what a video does not say (most cameras leave some of it out):
 

@@ -1,4 +1,4 @@
-"""Owns what a frame and a video are while they are on their way; knows nothing of files, codecs or networks.
+"""What a frame and a video are while they are on their way. Does not know files, codecs or networks.
 
 Time is rational: a frame is shown at `pts * time_base` seconds, exactly, and nothing here ever rounds it to a frame rate.
 """

@@ -1,4 +1,4 @@
-"""Owns turning interlaced frames into whole ones, one for one and at the same times; knows nothing of files.
+"""Turns interlaced frames into whole ones, one for one and at the same times. Does not know files.
 
 FFmpeg's bwdif does the work on frames that are marked as interlaced. The others pass as they are, so that mixed material stays sharp.
 """

@@ -1,4 +1,4 @@
-"""Owns the table of encoders: our name, FFmpeg's, and what each makes of one number of quality; knows nothing of files or libraries.
+"""The table of encoders: our name, FFmpeg's, and what each makes of one number of quality. Does not know files or libraries.
 
 Quality runs from 0 to 100. At h264, 12 more double the size; at the others the same number gives about the same PSNR (docs/restore.md has
 the table and how it was measured). 100 is the best that an encoder has: lossless for those that can.

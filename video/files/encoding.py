@@ -1,4 +1,4 @@
-"""Owns what may be asked of an encoder and how it is opened; knows nothing of files or of where pictures come from."""
+"""What may be asked of an encoder and how it is opened. Does not know files or where pictures come from."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Owns names like frames/%05d.png that stand for a row of pictures; knows nothing of what is in them."""
+"""Names like frames/%05d.png that stand for a row of pictures. Does not know what is in them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Owns the unfinished part of a result: its name, what it was made from, what of it is whole, and how it ends. Knows nothing of encoders.
+"""The unfinished part of a result: its name, what it was made from, what of it is whole, and how it ends. Does not know encoders.
 
 clear.mp4 grows as clear.unfinished.mp4, which plays as far as it was written, however the work ended. Beside it lies
 clear.unfinished.mp4.json, which says what it is made from and is locked by the process that works on it. Both go when clear.mp4 is whole.

@@ -1,4 +1,4 @@
-"""Owns what may be said of a source that does not say it itself; knows nothing of files or pipes."""
+"""What may be said of a source that does not say it itself. Does not know files or pipes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Owns where the segments of a video begin; knows nothing of files or encoders.
+"""Where the segments of a video begin. Does not know files or encoders.
 
 What is made of a segment depends on its own frames alone. So a job that stopped goes on at the beginning of one, and ends with the same
 pictures as one that never stopped.

@@ -1,4 +1,4 @@
-"""Owns what can be wrong with the name of a result before any work is done; knows nothing of what is written there."""
+"""What can be wrong with the name of a result before any work is done. Does not know what is written there."""
 
 from __future__ import annotations
 

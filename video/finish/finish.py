@@ -1,4 +1,4 @@
-"""Owns what is done to restored frames in their order before they are written: steadying, strength, measuring. Knows nothing of files."""
+"""What is done to restored frames in their order before they are written: flicker reduction, strength, measuring. Does not know files."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Owns the flicker score, the temporal warping error of a video; knows nothing of how the video was made.
+"""The flicker score, the temporal warping error of a video. Does not know how the video was made.
 
 A frame is compared with the one before it, moved to where things are now: what differs flickers. The motion is that of the source, so that
 results from one source are compared along the same motion at the same places. Where something was covered or came into sight there is

@@ -1,4 +1,4 @@
-"""Owns steadying restored frames against flicker; knows nothing of networks or files.
+"""Flicker reduction of restored frames. Does not know networks or files.
 
 A frame is blended with the steadied one before it, moved to where things are now, as far as the two agree. What is blended is the
 restored picture. Blending the layer that was removed brings back the noise that the network took out, and flickers more than before

@@ -1,4 +1,4 @@
-"""Owns where each part of a picture was in the picture before; knows nothing of what that is used for.
+"""Where each part of a picture was in the picture before. Does not know what that is used for.
 
 Motion is looked for in grey at half the size, by OpenCV's DIS flow. Rain before a scene, and what a network leaves of it, look like
 movement where there is none: so a place stands still unless movement explains it clearly better.

@@ -1,4 +1,4 @@
-"""Owns how much of a network's answer is used, and the words that say in a file what was done; knows nothing of files or networks."""
+"""How much of a network's answer is used, and the words that say in a file what was done. Does not know files or networks."""
 
 from __future__ import annotations
 

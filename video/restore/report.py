@@ -1,4 +1,4 @@
-"""Owns what is said of a video or a picture that was restored; knows nothing of how it was done."""
+"""What is said of a video or a picture that was restored. Does not know how it was done."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class VideoReport:
     backend: str  # which and why, in words
     stages: dict[str, dict[str, float]]  # StageTimes.as_dict()
     notes: tuple[str, ...]  # what a careful person wants to know of this file: assumed colours, damage, rounding
-    steady: bool  # steadied against flicker
+    steady: bool  # flicker reduction; the name is that of the reports of before
     flicker: Flicker | None  # None unless it was asked for, and there were frames to compare
 
     def as_dict(self) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Owns turning pictures into coded packets, each segment with an encoder of its own; knows nothing of containers."""
+"""Turns pictures into coded packets, each segment with an encoder of its own. Does not know containers."""
 
 from __future__ import annotations
 

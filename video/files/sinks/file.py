@@ -1,6 +1,6 @@
-"""Owns writing a video file: container, exact times, the other streams' packets, and the name at the end.
+"""Writes a video file: container, exact times, the other streams' packets, and the name at the end.
 
-Knows nothing of networks or of where the frames come from. The file grows under another name beside the target and gets its own only
+Does not know networks or where the frames come from. The file grows under another name beside the target and gets its own only
 when it is whole. If anything fails it is removed, unless an unfinished part is to be kept (video/files/part.py).
 """
 

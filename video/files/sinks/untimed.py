@@ -1,4 +1,4 @@
-"""Owns the sinks that have no times of their own: numbered pictures, and Y4M or raw frames on standard output."""
+"""The sinks that have no times of their own: numbered pictures, and Y4M or raw frames on standard output."""
 
 from __future__ import annotations
 

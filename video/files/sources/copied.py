@@ -1,4 +1,4 @@
-"""Owns the packets of a file's other streams between the one who reads them and the one who copies them; knows nothing of either.
+"""The packets of a file's other streams between the one who reads them and the one who copies them. Does not know either.
 
 In some containers each packet says its time itself, and one flipped bit makes it hours later. Everything after it could only be moved
 behind it, so sound, which goes on without a pause, is held back by a packet to see whether its time goes back.

@@ -1,4 +1,4 @@
-"""Owns what was wrong with a video that could be read to its end all the same, in numbers and in words; knows nothing of reading it."""
+"""What was wrong with a video that could be read to its end all the same, in numbers and in words. Does not know how it is read."""
 
 from __future__ import annotations
 

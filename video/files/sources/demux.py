@@ -1,4 +1,4 @@
-"""Owns the packets of a container up to its end; knows nothing of what is in them."""
+"""The packets of a container up to its end. Does not know what is in them."""
 
 from __future__ import annotations
 

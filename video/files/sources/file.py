@@ -1,6 +1,6 @@
-"""Owns reading a video file: its facts, its frames with their exact times, and the packets of its other streams.
+"""Reads a video file: its facts, its frames with their exact times, and the packets of its other streams.
 
-Knows nothing of networks or of what is written. Damage is never passed over in silence: frames that the decoder had to
+Does not know networks or what is written. Damage is never passed over in silence: frames that the decoder had to
 patch are counted in `damage`, and a file that breaks off raises a SourceError that says where.
 """
 

@@ -1,4 +1,4 @@
-"""Owns where in a file decoding may begin, for frames that come out as if it had begun at the start; knows nothing of their use."""
+"""Where in a file decoding may begin, for frames that come out as if it had begun at the start. Does not know their use."""
 
 from __future__ import annotations
 

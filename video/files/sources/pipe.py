@@ -1,4 +1,4 @@
-"""Owns reading a video from standard input: Y4M or another format that FFmpeg knows, or raw frames. Knows nothing of what is written."""
+"""Reads a video from standard input: Y4M or another format that FFmpeg knows, or raw frames. Does not know what is written."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Owns reading numbered pictures as a video; knows nothing of networks or of what is written."""
+"""Reads numbered pictures as a video. Does not know networks or what is written."""
 
 from __future__ import annotations
 

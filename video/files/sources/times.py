@@ -1,4 +1,4 @@
-"""Owns the times at which a file's frames are shown, which rise whatever the file says; knows nothing of packets or of decoding."""
+"""The times at which a file's frames are shown, which rise whatever the file says. Does not know packets or decoding."""
 
 from __future__ import annotations
 

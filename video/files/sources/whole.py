@@ -1,4 +1,4 @@
-"""Owns how many bytes a video file says that it has, where it does: a copy that was cut short shows at once. Knows nothing of decoding.
+"""How many bytes a video file says that it has, where it does: a copy that was cut short shows at once. Does not know decoding.
 
 AVI and Matroska write their length in front when they are finished. FFmpeg reads on to wherever such a file ends and takes that for its
 end. (MP4 has an index, which is compared with what came; streams say nothing.)
