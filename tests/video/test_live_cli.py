@@ -123,6 +123,7 @@ def test_wrong_use_is_said_before_a_model_is_loaded(
         run("live", [*arguments, "--model", "not even looked for"])
 
 
+@pytest.mark.network
 def test_a_wrong_password_ends_it(bundle: str) -> None:
     with (
         Server([refuses("401 Unauthorized")] * 2) as server,
@@ -142,6 +143,7 @@ def test_what_a_recorded_file_says_of_itself(tmp_path: Path, bundle: str) -> Non
     assert np.abs(read(path)[-1].image - expected).mean() < 4, "half of the 10 levels that the bundle adds"
 
 
+@pytest.mark.network
 def test_the_page_is_served_and_ends_with_ctrl_c_while_somebody_looks(tmp_path: Path, bundle: str) -> None:
     command = [sys.executable, "-m", "clearway", "live", "pattern:64x64@25", "--serve", "0", "--model", bundle]
     command += ["--model", "derain", "--backend", "onnxruntime", "--json"]

@@ -359,6 +359,7 @@ def test_several_share_a_restorer() -> None:
     assert [len(sink.shown) for sink in sinks] == [5, 5, 5]
 
 
+@pytest.mark.network
 def test_a_server_that_comes_back_over_the_network() -> None:
     """Ends, is silent for good, is back with another size: one run sees it all."""
     first, second = stream(50), stream(50, size=(128, 80))

@@ -41,6 +41,7 @@ def test_an_open_one_says_that_there_is_no_password() -> None:
     assert "no password" not in Address("::1").notice + Address("localhost").notice
 
 
+@pytest.mark.network
 def test_a_port_in_use_is_one_line() -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
@@ -50,6 +51,7 @@ def test_a_port_in_use_is_one_line() -> None:
     assert str(caught.value) == expected
 
 
+@pytest.mark.network
 def test_a_host_of_another_machine_is_one_line() -> None:
     with pytest.raises(SinkError, match=r"^--serve 203.0.113.7:0: expected a free port of this machine, got: "):
         listen(Address("203.0.113.7", 0))

@@ -16,6 +16,7 @@ from typing import Any, TypeVar
 import aiohttp
 import cv2
 import numpy as np
+import pytest
 
 from runtime.files.pictures import left_behind, read_picture
 from tests.support.video.live import GatheringSink, soon
@@ -23,6 +24,8 @@ from tests.support.video.servers import ENDS_WITHIN, Server, refuses
 from tests.support.video.serving import HEIGHT, WIDTH, Page, ask, client, page
 from video.live.sources.pretend import PatternSource
 from video.live.sources.stream import StreamSource
+
+pytestmark = pytest.mark.network
 
 _T = TypeVar("_T")
 

@@ -19,6 +19,8 @@ from video.page.viewers import ViewChannel
 from video.page.views import VIEWS
 from video.page.webrtc import WebRtcPeers
 
+pytestmark = pytest.mark.network
+
 LEVEL, ADDED = 100, 20
 
 

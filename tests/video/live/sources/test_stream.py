@@ -35,6 +35,8 @@ from tests.support.video.servers import (
 from video.live.sources.source import CapturedPicture, DroppedFrame, LiveClock
 from video.live.sources.stream import StreamSource, redact
 
+pytestmark = pytest.mark.network
+
 GOP = 10
 Items = list[CapturedPicture | DroppedFrame]
 SECRET = "hunter2"
