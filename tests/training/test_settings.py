@@ -64,7 +64,11 @@ def test_a_wrong_setting_says_what_was_expected(recipe: Recipe, setting: str, sa
     assert "\n" not in str(caught.value)
 
 
-@pytest.mark.parametrize("name", RECIPES)
+# In every run one recipe of each small network; the others and PLNLIN, a minute of building, in `make test-all`.
+_QUICK = ("fdrnet-hybrid", "aigan-derain", "physicsgan-deblur")
+
+
+@pytest.mark.parametrize("name", [pytest.param(name, marks=() if name in _QUICK else pytest.mark.slow) for name in RECIPES])
 def test_every_ablation_of_every_recipe_can_be_applied_and_built(name: str) -> None:
     recipe = find_recipe(name)
     for ablation in recipe.ablations:
