@@ -20,14 +20,14 @@ from runtime.errors import ClearwayError
 WORDS = {
     "demo": ("benchmarks", "make a rainy clip, restore it, show what it did and how fast"),
     "restore": ("video", "restore a video, a picture, or a folder of either"),
-    "live": ("video", "restore a camera or a stream as it comes: watch it, record it"),
+    "live": ("video", "restore a camera or a stream live: watch it, record it"),
     "models": ("runtime", "list the shipped models and their facts"),
     "doctor": ("runtime", "what this machine can run, how fast, and the next command where it cannot"),
     "train": ("training", "train a recipe on a folder of pictures"),
     "evaluate": ("training", "score a model on pictures, with the protocol named"),
     "figures": ("training", "draw the papers' figures from what is trained and computed now"),
     "export": ("export", "make a verified bundle from a checkpoint"),
-    "import-onnx": ("export", "make a verified bundle from somebody else's ONNX file"),
+    "import-onnx": ("export", "make a verified bundle from an ONNX file made elsewhere"),
     "build": ("export", "build TensorRT engines from a bundle on the machine that will run them"),
     "verify": ("export", "check a bundle's answers on this machine"),
     "engines": ("runtime", "list, check and prune the engines that were built on this machine"),
@@ -116,4 +116,4 @@ def _print_notes(error: BaseException) -> None:
 
 def _usage() -> str:
     lines = [f"  {word:<13}{does}" for word, (_room, does) in WORDS.items()]
-    return "\n".join(["usage: clearway COMMAND ...", "", *lines, "", "clearway COMMAND --help says more."])
+    return "\n".join(["usage: clearway COMMAND ...", "", *lines, "", "clearway COMMAND --help explains its options."])

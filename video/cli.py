@@ -96,9 +96,13 @@ def _parser(word: str) -> argparse.ArgumentParser:
     parser.add_argument("--model", default="derain", help="a shipped model's name, or the folder of a bundle (default: %(default)s)")
     parser.add_argument("--backend", default="auto", help="which engine runs it (default: the fastest that this machine has)")
     parser.add_argument(
-        "--tile", type=_tile, default="auto", metavar="auto|none|SIDE", help="auto: in tiles what does not fit into memory (default)"
+        "--tile",
+        type=_tile,
+        default="auto",
+        metavar="auto|none|SIDE",
+        help="auto: in tiles where a picture needs them to fit (default)",
     )
-    threads = "cores for an engine on the CPU (default: all, but from four on a quarter is left to decoder and encoder)"
+    threads = "cores for an engine on the CPU (default: all; with four or more, a quarter is left to decoder and encoder)"
     parser.add_argument("--threads", type=int, metavar="N", help=threads)
     parser.add_argument(
         "--guard",
@@ -108,10 +112,10 @@ def _parser(word: str) -> argparse.ArgumentParser:
     )
     _add_treatment(parser)
     _add_encoding(parser)
-    parser.add_argument("--resume", action="store_true", help="go on with what an earlier run left unfinished")
+    parser.add_argument("--resume", action="store_true", help="continue what an earlier run left unfinished")
     parser.add_argument("--force", action="store_true", help="replace files that exist")
     parser.add_argument("--json", action="store_true", help="print the report as one line of JSON")
-    parser.add_argument("--quiet", action="store_true", help="say nothing but errors")
+    parser.add_argument("--quiet", action="store_true", help="print nothing but errors")
     return parser
 
 
@@ -124,16 +128,18 @@ def _tile(text: str) -> TileSide:
 
 
 def _add_treatment(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--steady", action="store_true", help="steady what flickers from frame to frame: for standing cameras in weather")
+    parser.add_argument("--steady", action="store_true", help="reduce flicker from frame to frame, for cameras that stand still in rain")
     parser.add_argument("--flicker", action="store_true", help="measure how much source and result flicker, and report it")
     parser.add_argument("--strength", type=float, default=1.0, help="0 is the source, 1 the restored picture (default: %(default)g)")
     parser.add_argument("--show-removed", type=Path, metavar="FILE", help="write what was removed, around mid-grey, as a second file")
     parser.add_argument(
-        "--assume-color", metavar="COLOUR", help=f"for videos that do not say it: {', '.join(ASSUMABLE)} (default: by their size)"
+        "--assume-color",
+        metavar="COLOUR",
+        help=f"of videos that do not say it: {', '.join(ASSUMABLE)} (default: by their size)",
     )
     parser.add_argument("--fps", metavar="N/D", help="frames a second of numbered pictures and of raw frames")
     parser.add_argument("--raw", metavar="WxH[:FORMAT]", help="standard input is raw frames (yuv420p, bgr24, …), and so is standard output")
-    parser.add_argument("--deinterlace", action="store_true", help="make whole frames of those that are marked as interlaced")
+    parser.add_argument("--deinterlace", action="store_true", help="deinterlace the frames that are marked as interlaced")
 
 
 def _add_encoding(parser: argparse.ArgumentParser) -> None:
