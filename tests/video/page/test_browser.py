@@ -19,7 +19,7 @@ from video.live.sources.pretend import PatternSource
 from video.live.sources.source import LiveSource
 from video.page.views import VIEWS, View, table
 
-pytestmark = pytest.mark.skipif(bool(MISSING), reason=MISSING)
+pytestmark = [pytest.mark.network, pytest.mark.skipif(bool(MISSING), reason=MISSING)]
 
 WIDTH, HEIGHT = 320, 180
 LEVEL, ADDED = 100, 20  # of the source, and by the model that runs at first
