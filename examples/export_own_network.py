@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from export.bundle_writer import ExportOptions, write_bundle
-from export.onnx.trained import Trained
+from export.onnx.trained import ExportedNetwork
 from runtime.model.manifest import ModelCard
 from training.checkpoint import Checkpoint
 from training.degradations.description import parse_mixture
@@ -34,5 +34,5 @@ network = Soften().eval()
 card = ModelCard("by hand", seed=0, steps=0, data=(), licence="Apache-2.0", weaknesses=("softens edges too",))
 checkpoint = Checkpoint("soften", "soften", {}, "denoise", "A 3×3 mean, half strength", card, network.state_dict())
 noise = parse_mixture("noise(read=2..8)")  # what is laid over the pictures on which the engines are compared with PyTorch
-manifest = write_bundle(Trained(checkpoint, network, noise), ExportOptions(parser.parse_args().bundle, say=print))
+manifest = write_bundle(ExportedNetwork(checkpoint, network, noise), ExportOptions(parser.parse_args().bundle, say=print))
 print(*(f"{record.backend} {record.precision}: at most {record.max_levels} levels off" for record in manifest.parity), sep="\n")

@@ -1,4 +1,4 @@
-"""Owns the writing of bundles: a model becomes a folder only after the parity gate held; knows no network by name.
+"""The writing of bundles: a model becomes a folder only after the parity gate held. Knows no network by name.
 
 Everything is written into a folder beside the target, opened there by the runtime as a user would open it, run by every
 backend of `GATE` (and, as FP16, node by node), and renamed at the very end. Whatever goes wrong before leaves nothing under the
@@ -23,7 +23,7 @@ from torch import nn
 from export.onnx.arithmetic import NodeByNode
 from export.onnx.graph import cost_of, facts_of, fp32_of, reference, traced
 from export.onnx.repair import fp16_of
-from export.onnx.trained import Trained, trained
+from export.onnx.trained import ExportedNetwork, trained
 from export.parity.cases import PROOF_SIZES, SIZES, clean_sizes, drawn_pictures, extremes, make_cases, photographs, proof_bytes
 from export.parity.compare import Case, compare
 from export.progress import Say
@@ -51,7 +51,7 @@ class ExportOptions:
 
 
 @dataclass(frozen=True)
-class Model:
+class BundleParts:
     """What a bundle is made of, wherever it came from."""
 
     task: str
@@ -70,17 +70,17 @@ def export_checkpoint(checkpoint: Path, options: ExportOptions) -> ModelManifest
     return write_bundle(trained(load_checkpoint(checkpoint)), options)
 
 
-def write_bundle(model: Trained, options: ExportOptions) -> ModelManifest:
+def write_bundle(model: ExportedNetwork, options: ExportOptions) -> ModelManifest:
     check_target(options)
     checkpoint, network = model.checkpoint, model.network
     parameters, gflops = cost_of(network)
     facts = NetworkFacts(checkpoint.network, checkpoint.preset, checkpoint.config, parameters, round(gflops, 3))
     about = checkpoint.task, checkpoint.summary, facts, checkpoint.card
     options.say("tracing the network")
-    return write_model(Model(*about, network, traced(network), model.degrade, model.enlarges, checkpoint), options)
+    return write_model(BundleParts(*about, network, traced(network), model.degrade, model.enlarges, checkpoint), options)
 
 
-def write_model(made: Model, options: ExportOptions) -> ModelManifest:
+def write_model(made: BundleParts, options: ExportOptions) -> ModelManifest:
     options.say("PyTorch's answers")
     model, run = fp32_of(made.graph), reference(made.network)
     proof_sizes, sizes = clean_sizes(PROOF_SIZES, made.enlarges), clean_sizes(SIZES, made.enlarges)
@@ -127,7 +127,7 @@ def _gate(folder: Path, cases: Sequence[Case], described: str) -> tuple[tuple[Pa
     return tuple(records), refused
 
 
-def _describe(made: Model, model: bytes, precision: PrecisionFacts, options: ExportOptions) -> ModelManifest:
+def _describe(made: BundleParts, model: bytes, precision: PrecisionFacts, options: ExportOptions) -> ModelManifest:
     return ModelManifest(
         schema=SCHEMA,
         name=options.target.name,
@@ -148,10 +148,10 @@ def read_scores(path: Path) -> tuple[Score, ...]:
         stored = json.loads(path.read_text(encoding="utf-8"))
         return tuple(Score(**entry) for entry in (stored["scores"] if isinstance(stored, dict) else stored))
     except OSError as error:
-        raise UsageError(f"{path}: a file with scores was expected ({error.strerror})") from error
+        raise UsageError(f"{path}: expected a file with scores, cannot read it ({error.strerror})") from error
     except (ValueError, TypeError, KeyError) as error:
         fields = ", ".join(field.name for field in dataclasses.fields(Score))
-        raise UsageError(f"{path}: a JSON list of objects with {fields} was expected ({error})") from error
+        raise UsageError(f"{path}: expected a JSON list of objects with {fields} ({error})") from error
 
 
 def check_target(options: ExportOptions) -> None:

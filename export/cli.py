@@ -1,17 +1,20 @@
-"""Owns the words `clearway export` and `clearway import-onnx`, and where the others of this room are; knows nothing of graphs."""
+"""The words `clearway export` and `clearway import-onnx`, and where the others of this room are. Does not know graphs."""
 
 from __future__ import annotations
 
 import argparse
 import dataclasses
 import json
+from collections import Counter
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from export.engines.cli import build_word, progress_line
-from export.onnx.precision_words import precision_lines
 from export.verify.cli import table, verify_word
 from runtime.errors import needs_extra
-from runtime.model.manifest import ModelManifest
+from runtime.model.manifest import ModelManifest, PrecisionFacts
+
+_TOP = 10  # tensors that are printed; the manifest has all of them
 
 
 def run(word: str, arguments: list[str]) -> int:
@@ -56,13 +59,13 @@ def _import(arguments: list[str]) -> int:
 
     with needs_extra("export"):  # torch and onnx: only when this word is said
         from export.bundle_writer import ExportOptions
-        from export.foreign.importer import Said, import_onnx
-        from export.foreign.network import read_trained
+        from export.foreign.importer import ImportOptions, import_onnx
+        from export.foreign.network import read_pixel_range
 
-    said = Said(read_trained(options.range, options.order), options.stride, options.task, options.summary, options.licence)
+    asked = ImportOptions(read_pixel_range(options.range, options.order), options.stride, options.task, options.summary, options.licence)
     with progress_line("importing", quiet=options.json) as say:
         plan = ExportOptions(options.output, options.pictures, (), options.version, options.force, say)
-        manifest = import_onnx(options.file, said, plan)
+        manifest = import_onnx(options.file, asked, plan)
     if options.json:
         print(json.dumps({"bundle": str(options.output), **dataclasses.asdict(manifest)}))
         return 0
@@ -97,7 +100,27 @@ def _print_network(manifest: ModelManifest) -> None:
 
 
 def _print_made(manifest: ModelManifest, truth: str = "PyTorch in FP32") -> None:
-    print("\n".join(precision_lines(manifest.precision)))
+    print("\n".join(_precision_lines(manifest.precision)))
     print("\n".join(table(((record, "holds") for record in manifest.parity), truth)))
     if manifest.bf16_refused:
         print(f"bf16 is refused, engines that would take it run this model in FP32: {manifest.bf16_refused}")
+
+
+def _precision_lines(facts: PrecisionFacts) -> Iterator[str]:
+    """The cost of FP32, the forms that were chosen, and the tensors that are nearest to the end of FP16."""
+    casts = "1 cast" if facts.casts == 1 else f"{facts.casts} casts"
+    yield f"FP16: {facts.fp32_share:.1%} of the multiply-adds in FP32, {casts}; calibrated on {facts.calibration}"
+    if facts.unstable:
+        yield f"  FP32 itself gives another answer each time, so that nothing could be compared, on: {', '.join(facts.unstable)}"
+    for why, count in Counter(facts.fp32.values()).most_common():
+        yield f"  FP32 in {count} {'node' if count == 1 else 'nodes'}: {why}"
+    if facts.gain_controls:
+        yield f"  gain control: {_counted(form.form for form in facts.gain_controls)}"
+    if facts.attention:
+        yield f"  attention: {_counted('fused' if form.fused else f'explicit ({form.why})' for form in facts.attention)}"
+    largest = sorted(facts.headroom.items(), key=lambda item: -item[1])[:_TOP]
+    yield "  largest |x| ÷ 65504: " + ", ".join(f"{name} {share:.3g}" for name, share in largest)
+
+
+def _counted(words: Iterable[str]) -> str:
+    return ", ".join(f"{count} {word}" for word, count in Counter(words).most_common())

@@ -1,4 +1,4 @@
-"""Owns a build's progress and its cancellation, through the builder's own monitor; knows nothing of what is built."""
+"""A build's progress and its cancellation, through the builder's own monitor. Does not know what is built."""
 
 from __future__ import annotations
 

@@ -6,7 +6,7 @@ import numpy as np
 import onnx
 import pytest
 
-from export.onnx.memory import bytes_a_pixel
+from export.onnx.measure import bytes_a_pixel
 from export.verify.verify import verify_bundle
 from runtime.model.bundle import open_bundle
 from runtime.model.zoo import find, shipped

@@ -10,7 +10,7 @@ from typing import Any, Protocol
 from benchmarks.machine import gpus
 from benchmarks.peers.defaults import COMPILED, PYTORCH_PEERS
 from benchmarks.record import say
-from export.engines.engine import Order, build_engine
+from export.engines.engine import BuildOptions, build_engine
 from export.engines.profiles import engines_for
 from export.engines.targets import TARGETS, open_toolchain
 from runtime.backends.choose import PREFERENCE, open_backend
@@ -91,7 +91,7 @@ def try_rtx_compiler(bundle: Bundle, scratch: Path) -> dict[str, Any]:
     Building the engine needs no GPU; its just-in-time compiler starts as the engine is loaded.
     """
     cache = EngineCache(scratch / "engines")
-    built = build_engine(bundle, Order(_RTX, "fp16", engines_for([], ["640x360"], None)[0]), cache, lambda _: None)
+    built = build_engine(bundle, BuildOptions(_RTX, "fp16", engines_for([], ["640x360"], None)[0]), cache, lambda _: None)
     _, plan = cache.read(built.record.key)
     found = gpus()
     package = open_package(_RTX)

@@ -17,7 +17,7 @@ from benchmarks.gpu.models import CheckedModels
 from benchmarks.gpu.speed import Speed, gpu_memory_mib, measure_speed
 from benchmarks.gpu.streaming import measure_stream
 from benchmarks.peers.defaults import COMPILED, EAGER, PYTORCH_PEERS
-from export.engines.engine import Order, build_engine
+from export.engines.engine import BuildOptions, build_engine
 from export.engines.profiles import engines_for
 from export.engines.targets import TARGETS
 from export.parity.cases import read_proof
@@ -155,7 +155,7 @@ def _build(bundle: Bundle, target: str, shapes: Sequence[tuple[int, int, int]]) 
     """An engine for each of these, into the cache that the backend looks into."""
     for batch, height, width in dict.fromkeys(shapes):
         (profiles,) = engines_for([], [f"{width}x{height}"], str(batch))
-        build_engine(bundle, Order(target, "fp16", profiles), EngineCache(), lambda _: None)
+        build_engine(bundle, BuildOptions(target, "fp16", profiles), EngineCache(), lambda _: None)
 
 
 def run_tests() -> Rows:

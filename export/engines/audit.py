@@ -1,5 +1,5 @@
-"""Owns what is read back before anything is claimed of an engine: the precision that its network computes in, and what became of
-each attention block. Knows nothing of bundles or of building.
+"""What is read back before anything is claimed of an engine: the precision that its network computes in, and what became of
+each attention block. Does not know bundles or of building.
 
 A strongly typed engine computes each layer in the type of its inputs, so the network's types are the engine's. Whether attention is
 fused is seen in the engine's kernels alone: TensorRT-RTX 1.7 refuses an ONNX `Attention` node without a fused kernel where shapes are
@@ -8,14 +8,18 @@ dynamic, but may take it apart without a word where they are static, and often f
 
 from __future__ import annotations
 
+import json
+import re
 from collections import Counter, deque
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
-from export.engines.kernels import Kernel, onnx_nodes
-from runtime.backends.tensorrt.api import ILayer, INetworkDefinition, ITensor
+from runtime.backends.tensorrt.api import ILayer, INetworkDefinition, ITensor, TensorRT
+from runtime.backends.tensorrt.log import Log
 from runtime.engines.record import AttentionAudit
 
+_LINE = re.compile(r"Name: (?P<name>.*?), LayerType: .*, Metadata: (?P<nodes>.*)")
+_NODE = re.compile(r"\[ONNX Layer: ([^\]]*)\]")
 PRECISIONS = {"FLOAT": "fp32", "HALF": "fp16", "BF16": "bf16"}  # of DataType
 COMPUTING = {"CONVOLUTION", "DECONVOLUTION", "MATRIX_MULTIPLY", "EINSUM", "ATTENTION_INPUT"}  # of LayerType
 PRODUCTS = {"MATRIX_MULTIPLY", "EINSUM"}
@@ -25,7 +29,31 @@ HEADS = range(16, 257)  # sizes with a fused kernel, as documented; TensorRT-RTX
 
 
 @dataclass(frozen=True)
-class _Block:
+class Kernel:
+    name: str
+    nodes: frozenset[str]  # the ONNX nodes that it computes, wholly or in part
+
+
+def onnx_nodes(metadata: str) -> list[str]:
+    return _NODE.findall(metadata)
+
+
+def kernels_in_log(_trt: TensorRT, _logger: object, log: Log, _plan: bytes) -> tuple[Kernel, ...]:
+    lines = (_LINE.match(line) for line in log.kernels.splitlines())
+    return tuple(Kernel(line["name"], frozenset(onnx_nodes(line["nodes"]))) for line in lines if line)
+
+
+def kernels_inspected(trt: TensorRT, logger: object, _log: Log, plan: bytes) -> tuple[Kernel, ...]:
+    """Needs the GPU that the engine was built on."""
+    engine = trt.Runtime(logger).deserialize_cuda_engine(plan)
+    if engine is None:
+        return ()
+    told = json.loads(engine.create_engine_inspector().get_engine_information(trt.LayerInformationFormat.JSON))
+    return tuple(Kernel(layer["Name"], frozenset(onnx_nodes(layer.get("Metadata", "")))) for layer in told["Layers"])
+
+
+@dataclass(frozen=True)
+class _AttentionBlock:
     """Attention as it stands in the network."""
 
     node: str  # of the ONNX file: its Attention, or its Softmax
@@ -70,7 +98,7 @@ class ParsedNetwork:
         known = [(module_of(block.node), block.obstacle()) for block in blocks if block.obstacle()]
         return known or [(module_of(block.node), "if its shape has no kernel on this target") for block in blocks]
 
-    def _blocks(self) -> Iterator[_Block]:
+    def _blocks(self) -> Iterator[_AttentionBlock]:
         for layer in self._layers:
             if layer.type.name == "ATTENTION_OUTPUT":
                 query = _inputs(self._maker[_inputs(layer)[0].name])[0]
@@ -106,14 +134,14 @@ def _first_product(start: ILayer, onward: Callable[[ILayer], list[ILayer]]) -> I
     return None
 
 
-def _block(layer: ILayer, operands: list[ITensor], query: ITensor, *, explicit: bool) -> _Block:
+def _block(layer: ILayer, operands: list[ITensor], query: ITensor, *, explicit: bool) -> _AttentionBlock:
     """The query is [windows, heads, places, head size]."""
     size = query.shape[-1]
     node = next(iter(onnx_nodes(layer.metadata)), layer.name)
-    return _Block(node, explicit, frozenset(map(_precision, operands)), size if size > 0 else None)
+    return _AttentionBlock(node, explicit, frozenset(map(_precision, operands)), size if size > 0 else None)
 
 
-def _audited(block: _Block, kernels: Sequence[Kernel], profiles: int) -> AttentionAudit:
+def _audited(block: _AttentionBlock, kernels: Sequence[Kernel], profiles: int) -> AttentionAudit:
     module, form = module_of(block.node), "MatMul, Softmax, MatMul" if block.explicit else "one Attention node"
     own = [kernel.name for kernel in kernels if block.node in kernel.nodes]
     fused = [name for name in own if FUSED in name]

@@ -1,4 +1,4 @@
-"""Owns the word `clearway build` and what it prints of an engine; knows nothing of how one is built."""
+"""The word `clearway build` and what it prints of an engine. Does not know how one is built."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from export.engines.engine import Built, Order, build_engine
+from export.engines.engine import BuildOptions, EngineBuild, build_engine
 from export.engines.profiles import BUCKETS, engines_for
 from export.engines.targets import TARGETS
 from export.progress import Say
@@ -38,7 +38,7 @@ def build_word(arguments: list[str]) -> int:
     bundle, cache = open_bundle(find(options.bundle)), EngineCache()
     engines = []
     for profiles in wanted:
-        order = Order(options.target, options.precision, profiles, options.force)
+        order = BuildOptions(options.target, options.precision, profiles, options.force)
         with progress_line("building", quiet=options.json) as say:
             engines.append(build_engine(bundle, order, cache, say))
         if not options.json:
@@ -61,10 +61,10 @@ def progress_line(doing: str, *, quiet: bool) -> Iterator[Say]:
         print("\r\033[K", end="", file=sys.stderr, flush=True)
 
 
-def _print_engine(engine: Built) -> None:
+def _print_engine(engine: EngineBuild) -> None:
     record, key = engine.record, engine.record.key
-    cards = "any card" if key.compute_capability == ANY_GPU else f"cards of compute capability {key.compute_capability}"
-    print(f"{record.model}: {key.target} {key.builder}, {key.precision}, for {cards}")
+    gpus = "any GPU" if key.compute_capability == ANY_GPU else f"GPUs of compute capability {key.compute_capability}"
+    print(f"{record.model}: {key.target} {key.builder}, {key.precision}, for {gpus}")
     for profile in key.profiles:
         print(f"  {profile}")
     fused = sum(block.fused for block in record.attention)

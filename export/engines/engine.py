@@ -1,4 +1,4 @@
-"""Owns the way from a bundle's ONNX file to a TensorRT engine: parse, check, build, record. Knows nothing of torch, onnx or the GPU.
+"""The way from a bundle's ONNX file to a TensorRT engine: parse, check, build, record. Does not know torch, onnx or the GPU.
 
 It runs on a deployment box: engines are built on the machine that runs them and never shipped. Every network is strongly typed, so
 that FP16 is what the graph says and nothing that a builder may or may not do; what the sidecar says is read back from the network.
@@ -29,7 +29,7 @@ _REASON_LENGTH = 300  # characters of what TensorRT says that still make one lin
 
 
 @dataclass(frozen=True)
-class Order:
+class BuildOptions:
     target: str
     precision: str  # a key of GRAPHS
     profiles: tuple[Profile, ...]
@@ -37,7 +37,7 @@ class Order:
 
 
 @dataclass(frozen=True)
-class Built:
+class EngineBuild:
     record: EngineRecord
     found: bool  # it was there already
 
@@ -51,7 +51,7 @@ class _Parsed:
     parser: OnnxParser
 
 
-def build_engine(bundle: Bundle, order: Order, cache: EngineCache, say: Say) -> Built:
+def build_engine(bundle: Bundle, order: BuildOptions, cache: EngineCache, say: Say) -> EngineBuild:
     """The engine's record, from the cache where that has it. An interrupt ends the build at its next step and leaves nothing."""
     model = bundle.folder / GRAPHS[order.precision]
     tools = open_toolchain(order.target)
@@ -67,10 +67,10 @@ def build_engine(bundle: Bundle, order: Order, cache: EngineCache, say: Say) -> 
     with cache.building(key, waiting=lambda: say("another process is building the same engine")):
         found = None if order.force else cache.find(key)
         if found is not None:
-            return Built(found, found=True)
+            return EngineBuild(found, found=True)
         record, plan = _build(bundle, model, key, tools, say)
         cache.store(record, plan)
-    return Built(record, found=False)
+    return EngineBuild(record, found=False)
 
 
 def _build(bundle: Bundle, model: Path, key: EngineKey, tools: Toolchain, say: Say) -> tuple[EngineRecord, bytes]:
@@ -93,7 +93,7 @@ def _build(bundle: Bundle, model: Path, key: EngineKey, tools: Toolchain, say: S
         build_s=round(time.perf_counter() - started, 3),
         layers=layers,
         attention=network.attention(tools.kernels(plan), len(key.profiles)),
-        parity=(),  # it has not run yet, and a card may not even be there
+        parity=(),  # it has not run yet, and there may be no GPU
     )
     return record, plan
 
@@ -114,7 +114,7 @@ def _parse(model: Path, tools: Toolchain) -> _Parsed:
     inputs = [network.get_input(index) for index in range(network.num_inputs)]
     if [(tensor.name, tensor.dtype.name, len(tensor.shape)) for tensor in inputs] != [(_INPUT, "UINT8", 4)]:
         came = ", ".join(f"{tensor.name} {tensor.dtype.name}{list(tensor.shape)}" for tensor in inputs) or "none"
-        raise ExportError(f"{model}: one input, {_INPUT} UINT8[N, H, W, 3], was expected, {came} came; export the bundle again")
+        raise ExportError(f"{model}: expected one input, {_INPUT} UINT8[N, H, W, 3], got {came}; export the bundle again")
     return _Parsed(builder, network, parser)
 
 
@@ -153,7 +153,7 @@ def _require_precision(model: Path, asked: str, layers: dict[str, int]) -> None:
     if 2 * layers.get(asked, 0) <= sum(layers.values()):
         came = ", ".join(f"{count} layers in {precision}" for precision, count in layers.items()) or "no layer that computes"
         why = "the engine would not be what it is called"
-        raise ExportError(f"{model}: a network in {asked} was expected, {came} came: {why}; export the bundle again")
+        raise ExportError(f"{model}: expected a network in {asked}, got {came}: {why}; export the bundle again")
 
 
 def _refused(bundle: Bundle, key: EngineKey, network: ParsedNetwork, said: Sequence[str]) -> ExportError:

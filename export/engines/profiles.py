@@ -1,4 +1,4 @@
-"""Owns which sizes an engine is built for: named buckets and exact sizes, as pure geometry; knows nothing of TensorRT.
+"""Which sizes an engine is built for: named buckets and exact sizes, as pure geometry. Does not know TensorRT.
 
 A bucket holds the frame that it is named after and everything down to half of its sides, so that it takes other shapes of the
 same video too (1080p: 1920×800, 1440×1080), and is tuned for that frame. Buckets asked for together make one engine with a
@@ -58,10 +58,10 @@ def _bucket(name: str, batch: tuple[int, int]) -> Profile:
 def _exact(text: str, batch: tuple[int, int]) -> Profile:
     read = re.fullmatch(r"([0-9]{1,5})[x×]([0-9]{1,5})", text)
     if read is None:
-        raise UsageError(f"--size: WIDTHxHEIGHT was expected, for example 1280x720, {text!r} came")
+        raise UsageError(f"--size: expected WIDTHxHEIGHT, for example 1280x720, got {text!r}")
     width, height = int(read[1]), int(read[2])
     if min(width, height) < MINIMUM_SIDE:
-        raise UsageError(f"--size: sides of at least {MINIMUM_SIDE} pixels were expected, {text} came; no graph takes smaller pictures")
+        raise UsageError(f"--size: expected sides of at least {MINIMUM_SIDE} pixels, got {text}; no graph takes smaller pictures")
     fewest, most = batch
     return Profile(f"{width}x{height}", Size(fewest, height, width), Size(fewest, height, width), Size(most, height, width))
 
@@ -70,5 +70,5 @@ def _batch(text: str) -> tuple[int, int]:
     read = re.fullmatch(r"([0-9]{1,4})(?:-([0-9]{1,4}))?", text)
     fewest, most = (int(read[1]), int(read[2] or read[1])) if read else (0, 0)
     if not 1 <= fewest <= most:
-        raise UsageError(f"--batch: a number of frames or a range was expected, for example 1 or 1-4, {text!r} came")
+        raise UsageError(f"--batch: expected a number of frames or a range, for example 1 or 1-4, got {text!r}")
     return fewest, most

@@ -1,7 +1,7 @@
-"""Owns what building differs in between TensorRT-RTX and full TensorRT, in one table, and opening either; knows nothing of networks.
+"""What building differs in between TensorRT-RTX and full TensorRT, in one table, and opening either. Does not know networks.
 
-A TensorRT-RTX engine is compiled for its card when it is first loaded, so it builds on any machine and for every card; attaching a timing
-cache to such a build would force a question to a GPU. Full TensorRT times its kernels on the card while it builds, where the engine can
+A TensorRT-RTX engine is compiled for its GPU when it is first loaded, so it builds on any machine and for every GPU; attaching a timing
+cache to such a build would force a question to a GPU. Full TensorRT times its kernels on the GPU while it builds, where the engine can
 also be asked what it runs. Which packages they are, runtime/backends/tensorrt/package.py says.
 """
 
@@ -11,7 +11,7 @@ import difflib
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from export.engines.kernels import Kernel, kernels_in_log, kernels_inspected
+from export.engines.audit import Kernel, kernels_in_log, kernels_inspected
 from runtime.backends.tensorrt.api import TensorRT
 from runtime.backends.tensorrt.log import Log
 from runtime.backends.tensorrt.package import open_package
@@ -22,21 +22,21 @@ from runtime.machine.nvidia import first_gpu
 
 @dataclass(frozen=True)
 class Target:
-    capability: Callable[[], str]  # what card an engine is for; raises where building needs one and there is none
+    capability: Callable[[], str]  # what GPU an engine is for; raises where building needs one and there is none
     kernels: Callable[[TensorRT, object, Log, bytes], tuple[Kernel, ...]]  # how it is learnt what a plan runs
 
 
-def _of_the_card() -> str:
+def _of_this_gpu() -> str:
     try:
         return first_gpu().compute_capability
     except BackendError as error:
         elsewhere = "build it there, or take --target tensorrt-rtx here"
-        raise BackendError(f"full TensorRT builds on the card that will run the engine, here is none: {error}; {elsewhere}") from error
+        raise BackendError(f"expected the GPU that will run the engine, got none ({error}); {elsewhere}") from error
 
 
 TARGETS = {
     "tensorrt-rtx": Target(lambda: ANY_GPU, kernels_in_log),
-    "tensorrt": Target(_of_the_card, kernels_inspected),
+    "tensorrt": Target(_of_this_gpu, kernels_inspected),
 }
 
 

@@ -1,13 +1,14 @@
-"""Owns counting what a foreign model costs from its graph alone; runs nothing."""
+"""Counting what a foreign model costs from its graph alone. Runs nothing."""
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 
 import onnx_ir as ir
 from onnx import ModelProto
 from onnxscript import optimizer
+
+from export.onnx.measure import COUNTED, multiply_adds
 
 _FRAME = (720, 1280)
 _FLOATS = (ir.DataType.FLOAT, ir.DataType.FLOAT16, ir.DataType.BFLOAT16, ir.DataType.DOUBLE)
@@ -34,7 +35,7 @@ def cost_of_foreign(foreign: ModelProto, source: str, stride: int) -> Cost:
     counted, uncounted = 0, list[str]()
     for node in model.graph.all_nodes():
         try:
-            counted += _flops(node)
+            counted += 2 * _multiply_adds(node)
         except _UnknownSize:
             uncounted.append(node.name or node.op_type)
     return Cost(parameters, counted / 1e9, tuple(uncounted))
@@ -44,17 +45,12 @@ class _UnknownSize(Exception):
     pass
 
 
-def _flops(node: ir.Node) -> int:
-    if node.op_type == "Conv":
-        return 2 * math.prod(_size(node.outputs[0])) * math.prod(_size(node.inputs[1])[1:])
-    if node.op_type == "ConvTranspose":
-        return 2 * math.prod(_size(node.inputs[0])) * math.prod(_size(node.inputs[1])[1:])
-    if node.op_type == "MatMul":
-        return 2 * math.prod(_size(node.outputs[0])) * _size(node.inputs[0])[-1]
-    if node.op_type == "Gemm":
-        transposed = node.attributes.get_int("transA", 0)
-        return 2 * math.prod(_size(node.outputs[0])) * _size(node.inputs[0])[0 if transposed else 1]
-    return 0
+def _multiply_adds(node: ir.Node) -> int:
+    if node.op_type not in COUNTED:
+        return 0
+    inputs = [_size(value) for value in node.inputs[:2]]  # what else there is adds, and multiplies nothing
+    transposed = bool(node.attributes.get_int("transA", 0))
+    return multiply_adds(node.op_type, inputs, _size(node.outputs[0]), transposed=transposed)
 
 
 def _size(value: ir.Value | None) -> tuple[int, ...]:

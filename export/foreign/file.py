@@ -1,4 +1,4 @@
-"""Owns reading an ONNX file that somebody else made, up to a model in memory that can be asked; knows nothing of the graph contract.
+"""Reading an ONNX file that somebody else made, up to a model in memory that can be asked. Does not know the graph contract.
 
 Whatever cannot become a bundle is refused here, before anything of it is run, with what to do about it. Weights beside the file are
 taken in; a file that names weights outside its own folder is refused before they are opened.
@@ -47,9 +47,9 @@ def read_foreign(path: Path) -> ForeignFile:
     model = _parsed(path, content)
     opset = next((entry.version for entry in model.opset_import if entry.domain in _OWN_DOMAINS), 0)
     if not model.graph.node or not opset:
-        raise ExportError(f"{path}: an ONNX file was expected, this one has no graph or no opset: {_TRUNCATED}")
+        raise ExportError(f"{path}: expected an ONNX file, got one without a graph or an opset: {_TRUNCATED}")
     if opset > OPSET:
-        raise ExportError(f"{path}: opset {OPSET} or older was expected, {opset} came; export it again with opset_version={OPSET}")
+        raise ExportError(f"{path}: expected opset {OPSET} or older, got {opset}; export it again with opset_version={OPSET}")
     try:
         model = inliner.inline_local_functions(model) if model.functions else model
         _check_operators(path, model.graph)
@@ -58,7 +58,7 @@ def read_foreign(path: Path) -> ForeignFile:
         ir.from_proto(model)  # which is stricter in places
         source, answer = _ends(path, model.graph)
     except _INVALID as error:
-        raise ExportError(f"{path}: a valid ONNX file was expected, this one is not ({_said(error)}); export it again") from error
+        raise ExportError(f"{path}: expected a valid ONNX file, got an invalid one ({_said(error)}); export it again") from error
     return ForeignFile(path, hashlib.sha256(content).hexdigest(), opset, model, source, answer)
 
 
@@ -68,7 +68,7 @@ def _content(path: Path) -> bytes:
             raise ExportError(_too_large(path, size))
         return path.read_bytes()
     except OSError as error:
-        raise ExportError(f"{path}: an ONNX file was expected, it cannot be read ({error.strerror or error})") from error
+        raise ExportError(f"{path}: expected an ONNX file, cannot read it ({error.strerror or error})") from error
 
 
 def _parsed(path: Path, content: bytes) -> ModelProto:
@@ -76,22 +76,22 @@ def _parsed(path: Path, content: bytes) -> ModelProto:
         return onnx.load_model_from_string(content)
     except DecodeError as error:
         what = _TRUNCATED if content.startswith(_FIRST_FIELD) else "this is something else; export the network to ONNX first"
-        raise ExportError(f"{path}: an ONNX file was expected, {what}") from error
+        raise ExportError(f"{path}: expected an ONNX file, {what}") from error
 
 
 def _check_operators(path: Path, graph: GraphProto) -> None:
     if graph.sparse_initializer:
-        raise ExportError(f"{path}: dense weights were expected, it has sparse ones; export it again with dense weights")
+        raise ExportError(f"{path}: expected dense weights, got sparse ones; export it again with dense weights")
     for node in graph.node:
         which = node.op_type + (f" ({node.name})" if node.name else "")
         if node.domain not in _OWN_DOMAINS:
-            wanted = f"ONNX's own operators were expected, {which} of {node.domain} came"
+            wanted = f"expected ONNX's own operators, got {which} of {node.domain}"
             raise ExportError(f"{path}: {wanted}; export it again without what is made for one engine")
         if any(attribute.HasField("g") or attribute.graphs for attribute in node.attribute):
-            wanted = f"a graph without branches and loops, which FP16 is typed for, was expected, {which} came"
+            wanted = f"expected a graph without branches and loops, got {which}"
             raise ExportError(f"{path}: {wanted}; export it again by tracing")
         if node.op_type == "Attention":
-            wanted = f"attention as MatMul and Softmax was expected, {which} came"
+            wanted = f"expected attention as MatMul and Softmax, got {which}"
             raise ExportError(f"{path}: {wanted}; export it again with opset_version={_LAST_WITHOUT_ATTENTION}")
 
 
@@ -116,10 +116,10 @@ def _take_in_weights(path: Path, model: ModelProto) -> None:
                 content = file.read(place.length)
         except OSError as error:
             named = f"{place.file.name}, with the weights of {tensor.name},"
-            raise ExportError(f"{path}: {named} was expected beside it ({error.strerror or error}); copy it too") from error
+            raise ExportError(f"{path}: expected {named} beside it ({error.strerror or error}); copy it too") from error
         if len(content) != place.length:
-            wanted = f"{place.length:,} bytes of weights were expected for {tensor.name} in {place.file.name}"
-            raise ExportError(f"{path}: {wanted}, {len(content):,} came; copy it again")
+            wanted = f"expected {place.length:,} bytes of weights for {tensor.name} in {place.file.name}"
+            raise ExportError(f"{path}: {wanted}, got {len(content):,}; copy it again")
         tensor.raw_data = content
         tensor.data_location = TensorProto.DEFAULT
         del tensor.external_data[:]
@@ -137,7 +137,7 @@ def _place_of(path: Path, tensor: TensorProto) -> _Place:
     location, folder = entries.get("location", ""), path.parent.resolve()
     file = (folder / location).resolve()  # through links
     if ".." in Path(location).parts or Path(location).is_absolute() or not file.is_relative_to(folder):
-        where = f"weights of {tensor.name} in its own folder were expected, {location!r} leads out of it"
+        where = f"expected the weights of {tensor.name} in its own folder, {location!r} leads out of it"
         raise ExportError(f"{path}: {where}; put them beside the file, as a plain file and not a link, and export it so")
     bytes_each = helper.tensor_dtype_to_np_dtype(tensor.data_type).itemsize
     length = int(entries.get("length", math.prod(tensor.dims) * bytes_each))
@@ -151,11 +151,11 @@ def _ends(path: Path, graph: GraphProto) -> tuple[str, str]:
     """The names of the one input and the one output."""
     constants = {tensor.name for tensor in graph.initializer}
     sources, answers = [entry for entry in graph.input if entry.name not in constants], list(graph.output)
-    for what, entries in (("input, the picture,", sources), ("output, the restored picture,", answers)):
+    for what, entries in (("input, the picture", sources), ("output, the restored picture", answers)):
         if len(entries) != 1:
             names = ", ".join(entry.name for entry in entries) or "none"
             raise ExportError(
-                f"{path}: one {what} was expected, {len(entries)} came ({names}); cut the others off, "
+                f"{path}: expected one {what}, got {len(entries)} ({names}); cut the others off, "
                 "with constants in the export or with onnx.utils.extract_model"
             )
     _check_input(path, sources[0])
@@ -166,22 +166,22 @@ def _check_input(path: Path, source: ValueInfoProto) -> None:
     kind = source.type.tensor_type
     if kind.elem_type == TensorProto.FLOAT16:
         why = "export the network in float32: what runs in FP16 is decided here, by measurement"
-        raise ExportError(f"{path}: a float32 input was expected, {source.name} is float16; {why}")
+        raise ExportError(f"{path}: expected a float32 input, {source.name} is float16; {why}")
     if kind.elem_type != TensorProto.FLOAT:
         named = TensorProto.DataType.Name(kind.elem_type).lower()
-        raise ExportError(f"{path}: a float32 input was expected, {source.name} is {named}; export the network without its pre-processing")
+        raise ExportError(f"{path}: expected a float32 input, {source.name} is {named}; export the network without its pre-processing")
     sides = list(kind.shape.dim)
     shape = "×".join(str(side.dim_value) if side.HasField("dim_value") else side.dim_param or "?" for side in sides)
     if len(sides) != 4 or (sides[1].HasField("dim_value") and sides[1].dim_value != 3):
-        wanted = "an input of N×3×H×W (three colours, planes) was expected"
+        wanted = "expected an input of N×3×H×W (three colours, planes)"
         raise ExportError(f"{path}: {wanted}, {source.name} is {shape or 'without a shape'}; export the network so")
     if fixed := [name for name, side in zip("NCHW", sides, strict=True) if name != "C" and side.HasField("dim_value")]:
         came = f"{source.name} is {shape}, fixed in {' and '.join(fixed)}"
-        raise ExportError(f"{path}: a picture of any size was expected, {came}; export it with dynamic axes, as {_AXES}")
+        raise ExportError(f"{path}: expected a picture of any size, {came}; export it with dynamic axes, as {_AXES}")
 
 
 def _too_large(path: Path, size: int) -> str:
-    return f"{path}: at most 2 GB were expected, all that one ONNX file can hold, {size / 1e9:.1f} GB came; export a smaller network"
+    return f"{path}: expected at most 2 GB, all that one ONNX file can hold, got {size / 1e9:.1f} GB; export a smaller network"
 
 
 def _said(error: Exception) -> str:

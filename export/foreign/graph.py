@@ -1,4 +1,4 @@
-"""Owns putting a foreign model into the graph contract as ONNX; knows nothing of PyTorch or of pictures."""
+"""Putting a foreign model into the graph contract as ONNX. Does not know PyTorch or pictures."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def inline(contract: ir.Model, placeholder: str, file: ForeignFile) -> None:
         for value in node.outputs:
             if value.dtype is None or value.dtype in _OTHER_FLOATS:
                 came = "something unknown" if value.dtype is None else value.dtype.name.lower()
-                raise ExportError(f"{file.path}: float32 throughout was expected, {node.name} gives {came}; export the network in float32")
+                raise ExportError(f"{file.path}: expected float32 throughout, {node.name} gives {came}; export the network in float32")
 
 
 def _prepared(file: ForeignFile) -> ir.Graph:

@@ -1,4 +1,4 @@
-"""Owns running a foreign model in the place of a network of our own; knows nothing of files on disk or of bundles.
+"""Running a foreign model in the place of a network of our own. Does not know files on disk or bundles.
 
 What a bundle must know of it is found by trying: the stride and the scale. In PyTorch the network asks ONNX Runtime for the foreign
 model as it came, in FP32; while it is traced it is one node, which `export/foreign/graph.py` replaces.
@@ -32,7 +32,7 @@ _SAME = 1e-3  # of the range: more than rounding makes of a sum in another order
 
 
 @dataclass(frozen=True)
-class Trained:
+class PixelRange:
     """What the network was trained on: black is `low`, white is `high`."""
 
     low: float
@@ -41,19 +41,19 @@ class Trained:
 
     def __post_init__(self) -> None:
         if not (math.isfinite(self.low) and math.isfinite(self.high) and self.low < self.high):
-            came = f"{self.low:g}..{self.high:g} came"
-            raise UsageError(f"--range is what black and white were in training, the lower first, as in 0..1, -1..1 or 0..255; {came}")
+            expected = "expected what black and white were in training, the lower first, as in 0..1, -1..1 or 0..255"
+            raise UsageError(f"--range: {expected}; got {self.low:g}..{self.high:g}")
         if self.order not in ORDERS:
-            raise UsageError(f"--order is the order of the colours in training, {' or '.join(ORDERS)}; {self.order!r} came")
+            raise UsageError(f"--order: expected the order of the colours in training, {' or '.join(ORDERS)}; got {self.order!r}")
 
 
-def read_trained(limits: str, order: str) -> Trained:
+def read_pixel_range(limits: str, order: str) -> PixelRange:
     """`limits` is LOW..HIGH."""
     try:
         low, high = map(float, limits.split(".."))
     except ValueError:
-        raise UsageError(f"--range wants LOW..HIGH, as in 0..1, -1..1 or 0..255; {limits!r} came") from None
-    return Trained(low, high, order)
+        raise UsageError(f"--range: expected LOW..HIGH, as in 0..1, -1..1 or 0..255; got {limits!r}") from None
+    return PixelRange(low, high, order)
 
 
 class ForeignNetwork(nn.Module):
@@ -62,7 +62,7 @@ class ForeignNetwork(nn.Module):
     sees_whole_picture = True  # an ONNX file does not say, so no tile is cut from its pictures
     receptive_field = None
 
-    def __init__(self, ask: Ask, trained: Trained, stride: int, scale: int) -> None:
+    def __init__(self, ask: Ask, trained: PixelRange, stride: int, scale: int) -> None:
         super().__init__()
         self.stride, self.scale = stride, scale
         self._ask, self._low, self._swaps = ask, trained.low, trained.order == "bgr"
@@ -95,17 +95,17 @@ def asked_of(file: ForeignFile) -> Ask:
         answer = session.run([file.output], {file.input: np.ascontiguousarray(planes)})[0]
         if not isinstance(answer, np.ndarray) or answer.dtype != np.float32 or answer.ndim != 4 or answer.shape[1] != 3:
             came = f"{answer.dtype} of {'×'.join(map(str, answer.shape))}" if isinstance(answer, np.ndarray) else type(answer).__name__
-            wanted = "a picture, float32 of N×3×H×W, was expected as the answer"
+            wanted = "expected a picture, float32 of N×3×H×W, as the answer"
             raise ExportError(f"{file.path}: {wanted}, {file.output} is {came}; export the network up to its picture")
         return answer
 
     return ask
 
 
-def find_stride(file: ForeignFile, ask: Ask, trained: Trained, stride: int | None) -> tuple[int, int]:
+def find_stride(file: ForeignFile, ask: Ask, trained: PixelRange, stride: int | None) -> tuple[int, int]:
     """(stride, scale). Without a stride, the smallest power of two for whose multiples the network runs and keeps size · scale."""
     if stride is not None and not 1 <= stride <= _LARGEST_STRIDE:
-        raise UsageError(f"--stride is a whole number from 1 to {_LARGEST_STRIDE}, {stride} came")
+        raise UsageError(f"--stride: expected a whole number from 1 to {_LARGEST_STRIDE}, got {stride}")
     reason = ""
     for tried in _STRIDES if stride is None else (stride,):
         try:
@@ -117,7 +117,7 @@ def find_stride(file: ForeignFile, ask: Ask, trained: Trained, stride: int | Non
         return tried, scale
     if stride is not None:
         raise ExportError(f"{file.path}: it does not run at multiples of --stride {stride} ({reason}); leave --stride out to have it found")
-    wanted = f"sides that come back times a whole number, at multiples of some power of two up to {_STRIDES[-1]}, were expected"
+    wanted = f"expected sides that come back times a whole number, at multiples of some power of two up to {_STRIDES[-1]}"
     raise ExportError(f"{file.path}: {wanted}, {reason}; if its stride is no power of two, say it with --stride N")
 
 
@@ -131,12 +131,12 @@ def _sides(stride: int) -> tuple[int, int, int]:
     return -(-MINIMUM_SIDE // stride) * stride, odd * stride, (odd + 2) * stride
 
 
-def _noise(trained: Trained, number: int, height: int, width: int) -> Planes:
+def _noise(trained: PixelRange, number: int, height: int, width: int) -> Planes:
     rng = np.random.default_rng([number, height, width])
     return rng.uniform(trained.low, trained.high, (number, 3, height, width)).astype(np.float32)
 
 
-def _scale_at(ask: Ask, trained: Trained, stride: int) -> int:
+def _scale_at(ask: Ask, trained: PixelRange, stride: int) -> int:
     smallest, odd, larger = _sides(stride)
     scale = 0
     for height, width in ((odd, larger), (larger, odd), (smallest, smallest)):
@@ -150,19 +150,19 @@ def _scale_at(ask: Ask, trained: Trained, stride: int) -> int:
     return scale
 
 
-def _check_answers(file: ForeignFile, ask: Ask, trained: Trained, stride: int) -> None:
+def _check_answers(file: ForeignFile, ask: Ask, trained: PixelRange, stride: int) -> None:
     """Numbers, the same for a picture alone and beside another."""
     _, height, width = _sides(stride)
     both = _noise(trained, 2, height, width)
     try:
         together = ask(both)
     except ERRORS as error:
-        wanted = "any number of pictures at once was expected"
+        wanted = "expected any number of pictures at once"
         raise ExportError(f"{file.path}: {wanted}, two fail ({first_line(error)}); export it with a dynamic batch axis") from error
     apart = np.concatenate([ask(picture[None]) for picture in both])
     if not np.isfinite(apart).all():
-        wanted = "numbers were expected for a picture of noise"
-        raise ExportError(f"{file.path}: {wanted}, NaN or Inf came; check --range, or export the network in float32")
+        wanted = "expected numbers for a picture of noise"
+        raise ExportError(f"{file.path}: {wanted}, got NaN or Inf; check --range, or export the network in float32")
     if together.shape != apart.shape or np.abs(together - apart).max() > _SAME * (trained.high - trained.low):
-        wanted = "the same answer was expected for a picture alone and beside another"
-        raise ExportError(f"{file.path}: {wanted}, another came; export it in evaluation mode and with a dynamic batch axis")
+        wanted = "expected the same answer for a picture alone and beside another"
+        raise ExportError(f"{file.path}: {wanted}, got another; export it in evaluation mode and with a dynamic batch axis")

@@ -1,4 +1,4 @@
-"""Owns running an ONNX file exactly as it is typed, node by node; knows nothing of how it came to be typed so.
+"""Running an ONNX file exactly as it is typed, node by node. Does not know how it came to be typed so.
 
 ONNX Runtime and OpenVINO compute an FP16 graph on a CPU in FP32, so what they return says nothing of FP16: sqrt(x²) of 2000 stays 2000
 there. Here every tensor is stored in the type that the file gives it, and every node starts from what is stored. Sums (convolutions,
@@ -87,22 +87,6 @@ class NodeByNode:
 
     def close(self) -> None:
         """Holds nothing that the interpreter does not free."""
-
-
-def multiply_adds(step: Step) -> int:
-    """Of convolutions and matrix products; 0 for everything else."""
-    op, (out, *_), shapes = step.node.op_type, step.outputs, [array.shape if array is not None else () for array in step.inputs]
-    if op == "Conv":
-        return int(out.size * np.prod(shapes[1][1:]))
-    if op == "ConvTranspose":
-        return int(np.prod(shapes[0]) * np.prod(shapes[1][1:]))
-    if op == "MatMul":
-        return int(out.size * shapes[0][-1])
-    if op == "Gemm":
-        return int(out.size * shapes[0][0 if _attributes(step.node).get("transA") else 1])
-    if op == "Attention":  # q kᵀ, then the weights' product with v
-        return int((np.prod(shapes[0]) + out.size) * shapes[1][2])
-    return 0
 
 
 def _runner(node: NodeProto, opsets: dict[str, int]) -> Callable[..., tuple[Array, ...]]:

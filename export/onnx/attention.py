@@ -1,4 +1,4 @@
-"""Owns the two forms of windowed attention in a graph and which of them a target gets; knows nothing of the network around it.
+"""The two forms of windowed attention in a graph and which of them a target gets. Does not know the network around it.
 
 A network is traced with one ONNX `Attention` node for each block: `softmax(q kᵀ + bias) v` with the query scaled beforehand, one
 output, and a bias of [1, heads, N, N] for all windows. That is the fused form, and a kernel of TensorRT's own.

@@ -1,4 +1,4 @@
-"""Owns how gain control and its inverse are computed in FP16, and which of three ways a block gets; knows nothing of the pass that types.
+"""How gain control and its inverse are computed in FP16, and which of three ways a block gets. Does not know the pass that types.
 
     energy  E = sqrt(W x² + b)         forward  x / E          inverse  x · E
 
@@ -21,7 +21,7 @@ from typing import cast
 import numpy as np
 import onnx_ir as ir
 
-from export.onnx.headroom import LARGEST
+from export.onnx.measure import LARGEST
 from export.onnx.names import name_of, value_name
 from runtime.model.manifest import GainControlForm
 
@@ -31,7 +31,7 @@ _SMALLEST_NORMAL = float(np.finfo(np.float16).smallest_normal)
 
 
 @dataclass(frozen=True)
-class Block:
+class GainControlBlock:
     """The four nodes of a gain control; the last one divides or multiplies its input by the energy."""
 
     square: ir.Node
@@ -59,7 +59,7 @@ class Block:
         return _constant(self.pool, 2)
 
 
-def gain_controls(model: ir.Model) -> Iterator[Block]:
+def gain_controls(model: ir.Model) -> Iterator[GainControlBlock]:
     """By their shape: x ── x·x ── 1×1 convolution with W ≥ 0 and b > 0 ── root ── x ÷ it or x · it."""
     for root in (node for node in model.graph if node.op_type == "Sqrt"):
         pool = _producer(root, "Conv")
@@ -69,12 +69,12 @@ def gain_controls(model: ir.Model) -> Iterator[Block]:
         users = [use.node for node in (square, pool, root) for use in node.outputs[0].uses()]
         if users[:-1] != [pool, root] or users[-1].op_type not in ("Div", "Mul") or square.inputs[0] not in users[-1].inputs:
             continue  # another shape, or somebody else who reads what would be rescaled
-        block = Block(square, pool, root, users[-1])
+        block = GainControlBlock(square, pool, root, users[-1])
         if block.weight().shape[2:] == (1, 1) and block.weight().min() >= 0 and block.offset().min() > 0:
             yield block
 
 
-def gain_control_form(block: Block, peaks: Mapping[str, float]) -> GainControlForm:
+def gain_control_form(block: GainControlBlock, peaks: Mapping[str, float]) -> GainControlForm:
     """`peaks` has the largest |x| of every value by its name."""
     peak = peaks[value_name(block.entered)]
     offset, pooled = block.offset(), float(block.weight().sum(axis=1).max())
@@ -106,7 +106,7 @@ class RescaleGainControl(ir.passes.InPlacePass):
         return ir.passes.PassResult(model, modified=bool(self._scales))
 
 
-def _rescale(graph: ir.Graph, block: Block, scale: float) -> None:
+def _rescale(graph: ir.Graph, block: GainControlBlock, scale: float) -> None:
     smaller = _times(graph, block, block.square, block.entered, 1 / scale, "smaller")
     for place in (0, 1):
         block.square.replace_input_with(place, smaller)
@@ -118,7 +118,7 @@ def _rescale(graph: ir.Graph, block: Block, scale: float) -> None:
             block.apply.replace_input_with(place, larger)
 
 
-def _times(graph: ir.Graph, block: Block, before: ir.Node, value: ir.Value, factor: float, name: str) -> ir.Value:
+def _times(graph: ir.Graph, block: GainControlBlock, before: ir.Node, value: ir.Value, factor: float, name: str) -> ir.Value:
     constant = _added(graph, f"{block.path}/{name}", np.array(factor, np.float32))
     out = ir.Value(name=f"{block.path}/{name}_of_x", shape=value.shape, type=value.type)
     graph.insert_before(before, [ir.node("Mul", [value, constant], outputs=[out], name=f"{block.path}/Mul_{name}")])

@@ -1,4 +1,4 @@
-"""Owns the graph contract: network → FP32 ONNX whose input and outputs are bytes; knows nothing of checkpoints, bundles or engines.
+"""The graph contract: network → FP32 ONNX whose input and outputs are bytes. Does not know checkpoints, bundles or engines.
 
     frame        uint8   [N, H, W, 3]    BGR, any N, any H and W from 16 pixels
     restored     uint8   [N, sH, sW, 3]  BGR, s is the network's scale
@@ -28,7 +28,7 @@ from torch.nn import functional as F
 from torch.utils.flop_counter import FlopCounterMode
 
 from export.onnx.attention import TRANSLATION, ExplicitAttention, as_single_nodes
-from export.onnx.memory import bytes_a_pixel
+from export.onnx.measure import bytes_a_pixel
 from export.onnx.names import name_by_module
 from runtime.errors import ExportError
 from runtime.model.manifest import GRAPH_CONTRACT, MINIMUM_SIDE, GraphFacts

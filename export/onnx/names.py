@@ -1,4 +1,4 @@
-"""Owns what a node of a graph is called: the path of the module that it came from, and its operation.
+"""What a node of a graph is called: the path of the module that it came from, and its operation.
 
     network.phases.0.lower.fd.0.0/Conv      network.phases.0.lower.fd.0.1/Mul_smaller      /Cast
 

@@ -1,4 +1,4 @@
-"""Owns how a graph becomes FP16: which nodes compute in FP32, why, and the pass that types all of it; knows no network.
+"""How a graph becomes FP16: which nodes compute in FP32, why, and the pass that types all of it. Knows no network.
 
     what adds up many values, softmax outside of a fused kernel         FP32, by the table below
     floats that are made of sizes and places alone                      FP32: pictures may be larger than those of the calibration
@@ -21,7 +21,7 @@ from onnx.defs import OpSchema
 
 from export.onnx.attention import ExplicitAttention, attention_forms
 from export.onnx.gain_control import FP32, RescaleGainControl, gain_control_form, gain_controls
-from export.onnx.headroom import LARGEST, Measured, measure
+from export.onnx.measure import LARGEST, GraphMeasurements, measure
 from export.onnx.names import module_of, name_of, value_name
 from runtime.errors import ExportError
 from runtime.model.manifest import AttentionForm, GainControlForm
@@ -48,14 +48,14 @@ _TAKES_ANY = {"Cast", "Shape", "Size"}  # a cast in front of these would be for 
 
 
 @dataclass(frozen=True)
-class Prepared:
+class PreparedGraph:
     """The FP32 graph in the forms that FP16 wants, and which of its nodes compute in FP32."""
 
     model: ir.Model
     fp32: Mapping[str, str]  # node → why
     gain_controls: tuple[GainControlForm, ...]
     attention: tuple[AttentionForm, ...]
-    measured: Measured
+    measured: GraphMeasurements
 
     def fp32_share(self) -> float:
         work = self.measured.multiply_adds
@@ -72,7 +72,7 @@ class Prepared:
         return {name: float(f"{peak / LARGEST:.3g}") for name, peak in sorted(found.items(), key=lambda item: -item[1])}
 
 
-def prepared(model: ir.Model, frames: Sequence[Picture]) -> Prepared:
+def prepared(model: ir.Model, frames: Sequence[Picture]) -> PreparedGraph:
     """`model` as traced, one node for each attention block; it is changed in place. `frames` are what it is calibrated on."""
     attention = attention_forms(model)
     ExplicitAttention(tuple(form.block for form in attention if not form.fused))(model)
@@ -88,7 +88,7 @@ def prepared(model: ir.Model, frames: Sequence[Picture]) -> Prepared:
         if form.form == FP32
     }
     fp32 = dict(_beyond_range(model, measured.peaks)) | by_table | islands | dict.fromkeys(_of_sizes(model), _SIZES)
-    return Prepared(model, fp32, forms, attention, measured)
+    return PreparedGraph(model, fp32, forms, attention, measured)
 
 
 def _of_sizes(model: ir.Model) -> Iterator[str]:

@@ -1,4 +1,4 @@
-"""Owns making an FP16 file that agrees with FP32: what keeps it from that is found and widened, one region after the other."""
+"""Making an FP16 file that agrees with FP32: what keeps it from that is found and widened, one region after the other."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from onnx import ModelProto
 
 from export.onnx.arithmetic import Arithmetic, Array, NodeByNode
 from export.onnx.names import name_of, value_name
-from export.onnx.precision import Prepared, TypedFp16, prepared
+from export.onnx.precision import PreparedGraph, TypedFp16, prepared
 from export.parity.compare import Case, compare
 from export.progress import Say
 from runtime.errors import ParityError
@@ -78,11 +78,11 @@ def _finite(typed: ModelProto, case: Case) -> bool:
     return bool(np.isfinite(Arithmetic(typed).run(case.frame[None])["health"]).all())
 
 
-def _typed(ready: Prepared) -> ModelProto:
+def _typed(ready: PreparedGraph) -> ModelProto:
     return ir.to_proto(TypedFp16(ready.fp32)(ready.model.clone()).model)
 
 
-def _farthest(ready: Prepared, typed: ModelProto, frames: Sequence[Picture]) -> dict[str, str]:
+def _farthest(ready: PreparedGraph, typed: ModelProto, frames: Sequence[Picture]) -> dict[str, str]:
     """The next nodes to widen, with the reason: where FP16 first gives NaN or Inf, or else where its rounding grows most.
 
     What grows there is the rounding of what goes in. So a node is widened together with those that made its inputs.

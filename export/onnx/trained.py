@@ -1,4 +1,4 @@
-"""Owns what a checkpoint is in its bundle: the network as users meet it, and the weather that its gate shows; knows no graph and no file.
+"""What a checkpoint is in its bundle: the network as users meet it, and the weather that its gate shows. Knows no graph and no file.
 
 The two belong together. A recipe whose pictures were shrunk and enlarged again trains a network that keeps the size, but a user has
 the small picture: in the bundle the network stands behind its enlarging, and the gate shows small pictures.
@@ -18,15 +18,15 @@ from training.settings import recipe_of
 
 
 @dataclass(frozen=True)
-class Trained:
+class ExportedNetwork:
     checkpoint: Checkpoint
     network: nn.Module
     degrade: Degradation  # what it was trained on
     enlarges: int = 1  # times: `degrade` gives pictures that much smaller than their truth
 
 
-def trained(checkpoint: Checkpoint) -> Trained:
+def trained(checkpoint: Checkpoint) -> ExportedNetwork:
     recipe, network = recipe_of(checkpoint.card), checkpoint.build()
     if recipe.enlarges > 1:
-        return Trained(checkpoint, EnlargingNetwork(network, recipe.enlarges).eval(), Downscaling(recipe.enlarges), recipe.enlarges)
-    return Trained(checkpoint, network, recipe.degradation(checkpoint.card.seed, ()))
+        return ExportedNetwork(checkpoint, EnlargingNetwork(network, recipe.enlarges).eval(), Downscaling(recipe.enlarges), recipe.enlarges)
+    return ExportedNetwork(checkpoint, network, recipe.degradation(checkpoint.card.seed, ()))

@@ -1,4 +1,4 @@
-"""Owns the pictures that parity is checked on, and proof.npz, which carries six of them; imports neither torch nor onnx.
+"""The pictures that parity is checked on, and proof.npz, which carries six of them; imports neither torch nor onnx.
 
 Export makes cases from photographs or from drawn pictures and asks PyTorch for the answers. On a box without torch the
 cases come from the bundle's proof.
@@ -72,7 +72,7 @@ def _check_size(path: Path, height: int, width: int, sizes: Sequence[Size]) -> N
     for least_height, least_width in sizes:
         if height < least_height or width < least_width:
             least, shape = f"{least_width}×{least_height}", f"{width}×{height}"
-            raise ExportError(f"{path}: parity is checked on pictures of at least {least} pixels, this one has {shape}; leave it out")
+            raise ExportError(f"{path}: expected at least {least} pixels, got {shape}; leave the picture out")
 
 
 def make_cases(pictures: Iterable[tuple[str, Picture]], degrade: Degradation, run: Runner, seed: int) -> list[Case]:
@@ -132,7 +132,7 @@ def read_proof(path: Path) -> list[Case]:
             raise ValueError("it holds no case")
         return [_case(cases[number]) for number in sorted(cases)]
     except (OSError, EOFError, ValueError, KeyError, zipfile.BadZipFile) as error:
-        raise BundleError(f"{path}: the proof of a bundle was expected and cannot be read ({error}); copy the bundle again") from error
+        raise BundleError(f"{path}: expected the proof of a bundle, cannot read it ({error}); copy the bundle again") from error
 
 
 def _case(arrays: dict[str, np.ndarray]) -> Case:

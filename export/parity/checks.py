@@ -1,4 +1,4 @@
-"""Owns the judgement: what was measured against what is allowed, each in a sentence; measures nothing."""
+"""The judgement: what was measured against what is allowed, each in a sentence. Measures nothing."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from export.parity.limits import Limits
-from export.parity.measures import CHANNELS, Difference, Task, mean_of, mean_shift
+from export.parity.measures import CHANNELS, OutputDifference, TaskScores, mean_of, mean_shift
 
 
 @dataclass(frozen=True)
@@ -26,7 +26,7 @@ class Check:
         return not self.problem
 
 
-def checks_of(found: Sequence[Difference], tasks: Sequence[Task], limits: Limits) -> Iterator[Check]:
+def checks_of(found: Sequence[OutputDifference], tasks: Sequence[TaskScores], limits: Limits) -> Iterator[Check]:
     """Every check names the picture, or the size, where it is worst."""
     far = max(found, key=lambda one: one.levels)
     sentence = f"{far.which} is off by {far.levels} grey levels, {limits.max_levels} is allowed"
@@ -43,7 +43,7 @@ def checks_of(found: Sequence[Difference], tasks: Sequence[Task], limits: Limits
         yield _at_most("task PSNR lost, dB", mean.drop_db, limits.task_psnr_drop_db, "z.4f", sentence)
 
 
-def _closeness(found: Sequence[Difference], limits: Limits) -> Iterator[Check]:
+def _closeness(found: Sequence[OutputDifference], limits: Limits) -> Iterator[Check]:
     sizes = dict.fromkeys(one.size for one in found)
     of_size = {size: float(np.mean([one.psnr_db for one in found if one.size == size])) for size in sizes}
     (height, width), mean = min(of_size.items(), key=lambda item: item[1])
@@ -57,7 +57,7 @@ def _closeness(found: Sequence[Difference], limits: Limits) -> Iterator[Check]:
     yield _at_least("SSIM of the worst picture", unlike.ssim, limits.ssim_worst, ".5f", sentence)
 
 
-def _shifts(found: Sequence[Difference], limits: Limits) -> Iterator[Check]:
+def _shifts(found: Sequence[OutputDifference], limits: Limits) -> Iterator[Check]:
     mean = mean_shift(found)
     by, sentence = _most_shifted(mean, "all pictures together are", limits.shift_levels)
     yield _at_most("colour shift of all, levels", by, limits.shift_levels, ".3f", sentence)

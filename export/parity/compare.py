@@ -1,4 +1,4 @@
-"""Owns the question whether two ways of running a model agree; imports neither torch nor onnx.
+"""The question whether two ways of running a model agree; imports neither torch nor onnx.
 
 A `Case` is a degraded picture with the answer that PyTorch gave in FP32. A `Comparison` runs a backend on one case after the
 other and gives a verdict against export/parity/limits.py. Where the clean picture is known, the verdict also says what the backend
@@ -15,7 +15,7 @@ import numpy as np
 
 from export.parity.checks import Check, checks_of
 from export.parity.limits import limits_of
-from export.parity.measures import IDENTICAL, Difference, Task, bytes_of, differences, mean_of, mean_shift, task_of
+from export.parity.measures import IDENTICAL, OutputDifference, TaskScores, bytes_of, differences, mean_of, mean_shift, task_of
 from runtime.backends.protocol import BackendFacts
 from runtime.errors import ParityError
 from runtime.model.manifest import ParityRecord
@@ -31,7 +31,7 @@ class Case:
     expected: Tensors  # PyTorch's answer in FP32, each [1, ...]
 
 
-class Way(Protocol):
+class ModelRunner(Protocol):
     """A way of running a model: any backend, and what exists for verdicts alone."""
 
     facts: BackendFacts
@@ -41,7 +41,7 @@ class Way(Protocol):
 
 
 @dataclass(frozen=True)
-class Worst:
+class WorstPicture:
     """A picture on which a backend was furthest from PyTorch, for people to look at."""
 
     which: str
@@ -57,7 +57,7 @@ class Verdict:
     checks: tuple[Check, ...]
     detail: str  # what ran: the engine's version, the processor
     compared: int  # pictures; fewer than there are where the first that cannot be compared ended it
-    worst: tuple[Worst, ...]  # of each size, the furthest first; only the one that ended it, if any; none where its shape is another
+    worst: tuple[WorstPicture, ...]  # of each size, the furthest first; only the one that ended it, if any; none where its shape is another
 
     @property
     def problems(self) -> tuple[str, ...]:
@@ -74,7 +74,7 @@ class Verdict:
         return self.record
 
 
-def compare(backend: Way, cases: Iterable[Case], pictures: str) -> Verdict:
+def compare(backend: ModelRunner, cases: Iterable[Case], pictures: str) -> Verdict:
     """Runs every case. `pictures` says in words what the cases are."""
     comparison = Comparison(backend)
     for case in cases:
@@ -85,14 +85,14 @@ def compare(backend: Way, cases: Iterable[Case], pictures: str) -> Verdict:
 class Comparison:
     """A verdict as it grows, so that several backends can share a thousand cases of which none is kept."""
 
-    def __init__(self, backend: Way) -> None:
+    def __init__(self, backend: ModelRunner) -> None:
         self._backend = backend
         self._limits = limits_of(backend.facts)
-        self._found: list[Difference] = []
-        self._tasks: list[Task] = []
+        self._found: list[OutputDifference] = []
+        self._tasks: list[TaskScores] = []
         self._compared = 0
         self._broken: tuple[str, ...] = ()
-        self._worst: dict[tuple[int, ...], Worst] = {}  # by size
+        self._worst: dict[tuple[int, ...], WorstPicture] = {}  # by size
 
     def add(self, case: Case) -> None:
         if self._broken:
@@ -113,7 +113,7 @@ class Comparison:
 
     def verdict(self, pictures: str) -> Verdict:
         if not self._found and not self._broken:
-            raise ParityError("pictures to compare on were expected, none came; without any there is no verdict")
+            raise ParityError("expected pictures to compare on, got none; without any there is no verdict")
         broken = "; ".join(self._broken)
         whole = Check("NaN, Inf, missing or misshapen outputs", f"{len(self._broken)}", "≤ 0", broken)
         measured = checks_of(self._found, self._tasks, self._limits) if self._found else ()
@@ -126,12 +126,12 @@ def _comparable(case: Case, got: Tensors, output: str) -> bool:
     return output in got and got[output].shape == case.expected[output].shape
 
 
-def _shown(case: Case, got: Tensors, output: str) -> Worst:
+def _shown(case: Case, got: Tensors, output: str) -> WorstPicture:
     expected, came = bytes_of(case.expected, output), bytes_of(got, output)
-    return Worst(f"{output} of {case.name}", case.frame, expected, came, min(psnr(came, expected), IDENTICAL))
+    return WorstPicture(f"{output} of {case.name}", case.frame, expected, came, min(psnr(came, expected), IDENTICAL))
 
 
-def _record(facts: BackendFacts, pictures: str, found: Sequence[Difference], tasks: Sequence[Task]) -> ParityRecord:
+def _record(facts: BackendFacts, pictures: str, found: Sequence[OutputDifference], tasks: Sequence[TaskScores]) -> ParityRecord:
     """A backend that not one picture could be compared on has a record of zeros, and a verdict that does not hold."""
     closeness = [one.psnr_db for one in found]
     far = bool(found) and min(closeness) < IDENTICAL
@@ -159,6 +159,6 @@ def _broken(case: Case, got: Tensors) -> Iterator[str]:
         if output not in got:
             yield f"it has no output {output!r}"
         elif not _comparable(case, got, output):
-            yield f"{output} of {case.name} has the shape {got[output].shape}, {expected.shape} was expected"
+            yield f"{output} of {case.name}: expected the shape {expected.shape}, got {got[output].shape}"
         elif not np.isfinite(got[output]).all():
             yield f"{output} of {case.name} holds NaN or Inf"

@@ -1,4 +1,4 @@
-"""Owns the one table of what each way of running a model may differ from PyTorch in FP32; measures nothing.
+"""The one table of what each way of running a model may differ from PyTorch in FP32. Measures nothing.
 
 What the shipped model did under two draws of weather on 333 photographs and drawn scenes, 2,016 pictures of 17×19 to 319×241:
 

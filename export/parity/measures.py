@@ -1,4 +1,4 @@
-"""Owns how far one answer is from PyTorch's, picture by picture; knows nothing of backends or of what is allowed."""
+"""How far one answer is from PyTorch's, picture by picture. Does not know backends or what is allowed."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _WHITE = 255
 
 
 @dataclass(frozen=True)
-class Difference:
+class OutputDifference:
     """One output of one picture against PyTorch's."""
 
     output: str
@@ -33,7 +33,7 @@ class Difference:
 
 
 @dataclass(frozen=True)
-class Task:
+class TaskScores:
     """PSNR against the clean truth: of the degraded picture, of PyTorch's answer and of the backend's."""
 
     degraded_db: float
@@ -45,7 +45,7 @@ class Task:
         return self.pytorch_db - self.backend_db
 
 
-def differences(name: str, expected: Tensors, got: Tensors, far: int) -> Iterator[Difference]:
+def differences(name: str, expected: Tensors, got: Tensors, far: int) -> Iterator[OutputDifference]:
     """Of every output that is a picture. `far` is how many levels count as far from black."""
     for output in (output for output in _BYTES if output in expected):
         a, b = bytes_of(got, output), bytes_of(expected, output)
@@ -56,24 +56,26 @@ def differences(name: str, expected: Tensors, got: Tensors, far: int) -> Iterato
             shift = np.where(np.abs(unclamped) > np.abs(shift), unclamped, shift)
         apart = int(np.abs(a.astype(np.int16) - b).max())
         size = (a.shape[0], a.shape[1])
-        yield Difference(output, f"{output} of {name}", size, apart, min(scores.psnr, IDENTICAL), scores.ssim, shift, _black(a, b, far))
+        yield OutputDifference(
+            output, f"{output} of {name}", size, apart, min(scores.psnr, IDENTICAL), scores.ssim, shift, _black(a, b, far)
+        )
 
 
-def task_of(degraded: Picture, expected: Tensors, got: Tensors, clean: Picture) -> Task:
+def task_of(degraded: Picture, expected: Tensors, got: Tensors, clean: Picture) -> TaskScores:
     """A picture smaller than its truth counts as what bicubic makes of it at the truth's size."""
     times = clean.shape[0] // degraded.shape[0]
     shown = degraded if times == 1 else np.rint(enlarged(degraded, times)).clip(0, 255).astype(np.uint8)
     pictures = (shown, bytes_of(expected, "restored"), bytes_of(got, "restored"))
-    return Task(*(min(psnr(picture, clean), IDENTICAL) for picture in pictures))
+    return TaskScores(*(min(psnr(picture, clean), IDENTICAL) for picture in pictures))
 
 
-def mean_shift(found: Sequence[Difference]) -> NDArray[np.float64]:
+def mean_shift(found: Sequence[OutputDifference]) -> NDArray[np.float64]:
     """[B, G, R] over all pixels of all pictures, so that a tiny picture weighs as little as it is."""
     return np.average([one.shift for one in found], axis=0, weights=[one.size[0] * one.size[1] for one in found])
 
 
-def mean_of(tasks: Sequence[Task]) -> Task:
-    return Task(*(float(np.mean(one)) for one in zip(*((t.degraded_db, t.pytorch_db, t.backend_db) for t in tasks), strict=True)))
+def mean_of(tasks: Sequence[TaskScores]) -> TaskScores:
+    return TaskScores(*(float(np.mean(one)) for one in zip(*((t.degraded_db, t.pytorch_db, t.backend_db) for t in tasks), strict=True)))
 
 
 def bytes_of(tensors: Tensors, output: str) -> Picture:

@@ -1,4 +1,4 @@
-"""Owns PyTorch's answers on pictures that a bundle's proof does not hold: its weights make the network again; knows no backend."""
+"""PyTorch's answers on pictures that a bundle's proof does not hold: its weights make the network again. Knows no backend."""
 
 from __future__ import annotations
 

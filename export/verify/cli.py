@@ -1,4 +1,4 @@
-"""Owns the word `clearway verify` and the table of verdicts; knows nothing of thresholds."""
+"""The word `clearway verify` and the table of verdicts. Does not know thresholds."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 
 from export.verify.report_page import check_target, write_page
-from export.verify.verify import Report, verify_bundle
+from export.verify.verify import ParityReport, verify_bundle
 from runtime.model.manifest import ParityRecord
 from runtime.model.zoo import find
 
@@ -64,7 +64,7 @@ def _task(record: ParityRecord) -> str:
     return f"{f'{record.task_psnr_input_db:.2f} → {record.task_psnr_db:.2f}':>17}{record.task_psnr_drop_db:>z9.4f}"
 
 
-def _lines(report: Report) -> Iterator[str]:
+def _lines(report: ParityReport) -> Iterator[str]:
     measured = [verdict for verdict in report.verdicts if verdict.compared]
     if measured:
         yield from table((verdict.record, "holds" if verdict.holds else "DOES NOT HOLD") for verdict in measured)
@@ -86,7 +86,7 @@ def _compared_on(records: Sequence[ParityRecord]) -> Iterator[str]:
         yield f"{'' if len(sets) == 1 else f'{of}: '}on {pictures}; PSNR in dB, shift in grey levels"
 
 
-def _for_machines(report: Report) -> dict[str, object]:
+def _for_machines(report: ParityReport) -> dict[str, object]:
     verdicts = [
         {
             **dataclasses.asdict(verdict.record),

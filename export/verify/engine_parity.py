@@ -1,4 +1,4 @@
-"""Owns the check of stored engines on this machine's card, and that their sidecars remember it; knows nothing of limits.
+"""The check of stored engines on this machine's GPU, and that their sidecars remember it. Does not know limits.
 
 An engine takes the sizes of its profiles alone. So the proof's pictures are mirrored out to these, and the answers are those of the FP32
 graph on the CPU, which the bundle's gate found within one level of PyTorch's, and which a box without torch can ask too.

@@ -1,4 +1,4 @@
-"""Owns the page that shows verdicts: one HTML file with its pictures inside; knows nothing of how they were reached."""
+"""The page that shows verdicts: one HTML file with its pictures inside. Does not know how they were reached."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from pathlib import Path
 
 import numpy as np
 
-from export.parity.compare import Verdict, Worst
-from export.verify.verify import Report
+from export.parity.compare import Verdict, WorstPicture
+from export.verify.verify import ParityReport
 from runtime.errors import ExportError, UsageError, needs_extra
 from runtime.files.atomic import written
 from runtime.picture import Picture
@@ -51,16 +51,16 @@ img { display: block; width: 100%; border-radius: .3rem; } img.tiny { image-rend
 
 def check_target(path: Path, *, force: bool) -> None:
     if path.suffix.lower() != ".html":
-        raise UsageError(f"--report {path}: a name ending in .html was expected; choose one, the page holds its pictures itself")
+        raise UsageError(f"--report {path}: expected a name ending in .html; choose one, the page holds its pictures itself")
     if not path.parent.is_dir():
-        raise UsageError(f"--report {path}: a file in a folder that exists was expected; make {path.parent} first, or name another")
+        raise UsageError(f"--report {path}: expected a file in a folder that exists; make {path.parent} first, or name another")
     if path.is_dir():
-        raise UsageError(f"--report {path}: a file was expected, this is a folder; name another")
+        raise UsageError(f"--report {path}: expected a file, got a folder; name another")
     if os.path.lexists(path) and not force:
         raise ExportError(f"{path} exists; choose another name, or replace it with --force")
 
 
-def write_page(path: Path, report: Report) -> None:
+def write_page(path: Path, report: ParityReport) -> None:
     try:
         with written(path) as temporary:
             temporary.write_text(page_of(report), encoding="utf-8")
@@ -68,7 +68,7 @@ def write_page(path: Path, report: Report) -> None:
         raise ExportError(f"{path}: the report cannot be written ({error.strerror or error}); name another file") from error
 
 
-def page_of(report: Report) -> str:
+def page_of(report: ParityReport) -> str:
     title = f"Parity of {escape(report.model)}"
     verdict = _verdict(report.holds, "every backend agrees with PyTorch in FP32", "not every backend agrees with PyTorch in FP32")
     pictures = escape(report.verdicts[0].record.pictures)
@@ -128,7 +128,7 @@ def _section(verdict: Verdict) -> Iterator[str]:
         yield f'<div class="panels">{"".join(_panels(worst, _name(verdict)))}</div>'
 
 
-def _shown(worst: tuple[Worst, ...]) -> Iterator[tuple[str, Worst]]:
+def _shown(worst: tuple[WorstPicture, ...]) -> Iterator[tuple[str, WorstPicture]]:
     """The worst of all; and where that is so tiny that nothing can be seen in it, the worst of the others."""
     yield from (("The picture furthest from PyTorch's", one) for one in worst[:1])
     if worst and _is_tiny(worst[0].got):
@@ -139,11 +139,11 @@ def _is_tiny(picture: Picture) -> bool:
     return len(picture[0]) < _TINY
 
 
-def _decibels(worst: Worst) -> str:
+def _decibels(worst: WorstPicture) -> str:
     return "identical" if np.array_equal(worst.expected, worst.got) else f"{worst.psnr_db:.2f} dB"
 
 
-def _panels(worst: Worst, name: str) -> Iterator[str]:
+def _panels(worst: WorstPicture, name: str) -> Iterator[str]:
     yield _figure(worst.frame, "degraded")
     yield _figure(worst.expected, "PyTorch in FP32")
     yield _figure(worst.got, name)

@@ -1,4 +1,4 @@
-"""Owns the check of a bundle on the machine that runs it: from its own proof, and on new pictures where torch can answer for them.
+"""The check of a bundle on the machine that runs it: from its own proof, and on new pictures where torch can answer for them.
 
 Imports neither torch nor onnx by itself: a deployment box has the proof only, and is told so.
 """
@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from export.parity.cases import read_proof
-from export.parity.compare import Case, Comparison, Verdict, Way
+from export.parity.compare import Case, Comparison, ModelRunner, Verdict
 from export.verify.engine_parity import EngineCheck, engine_checks
 from runtime.backends.choose import PREFERENCE, open_backend
 from runtime.engines.record import TARGETS
@@ -24,7 +24,7 @@ Progress = Callable[[int], None]  # pictures compared so far
 
 
 @dataclass(frozen=True)
-class Report:
+class ParityReport:
     folder: Path
     model: str  # name and version
     verdicts: tuple[Verdict, ...]
@@ -36,7 +36,9 @@ class Report:
         return all(verdict.holds for verdict in self.verdicts)
 
 
-def verify_bundle(folder: Path, backends: Sequence[str] = (), pictures: Path | None = None, progress: Progress = lambda _: None) -> Report:
+def verify_bundle(
+    folder: Path, backends: Sequence[str] = (), pictures: Path | None = None, progress: Progress = lambda _: None
+) -> ParityReport:
     """Every backend named must open; with none named, those that this machine cannot open are listed, and one must."""
     bundle = open_bundle(folder)
     proof = read_proof(folder / PROOF)
@@ -50,7 +52,7 @@ def verify_bundle(folder: Path, backends: Sequence[str] = (), pictures: Path | N
             progress(number)
         on = f"{len(proof)} drawn pictures of the proof{described}"
         verdicts = (*(comparison.verdict(on) for comparison in comparisons), *(engine.verdict(proof) for engine in engines))
-    return Report(folder, f"{bundle.manifest.name} {bundle.manifest.version}", verdicts, not_opened, proof_only)
+    return ParityReport(folder, f"{bundle.manifest.name} {bundle.manifest.version}", verdicts, not_opened, proof_only)
 
 
 def _new_cases(bundle: Bundle, pictures: Path | None) -> tuple[Iterable[Case], str, str]:
@@ -73,9 +75,9 @@ def _new_cases(bundle: Bundle, pictures: Path | None) -> tuple[Iterable[Case], s
 
 def _open(
     bundle: Bundle, names: Sequence[str], opened: contextlib.ExitStack
-) -> tuple[list[Way], list[EngineCheck], tuple[tuple[str, str], ...]]:
+) -> tuple[list[ModelRunner], list[EngineCheck], tuple[tuple[str, str], ...]]:
     """What takes pictures of every size; stored engines, which do not; and what cannot be opened, with why."""
-    running: list[Way] = []
+    running: list[ModelRunner] = []
     engines: list[EngineCheck] = []
     not_opened: list[tuple[str, str]] = []
     for name in dict.fromkeys(names) or (*PREFERENCE, NODE_BY_NODE):
@@ -83,7 +85,7 @@ def _open(
             if name in TARGETS:
                 engines += [opened.enter_context(contextlib.closing(check)) for check in engine_checks(bundle, name)]
                 continue
-            backend: Way = _node_by_node(bundle) if name == NODE_BY_NODE else open_backend(bundle, name).backend
+            backend: ModelRunner = _node_by_node(bundle) if name == NODE_BY_NODE else open_backend(bundle, name).backend
             running.append(opened.enter_context(contextlib.closing(backend)))
         except (BackendError, MissingExtra) as error:
             if names:
@@ -94,7 +96,7 @@ def _open(
     return running, engines, tuple(not_opened)
 
 
-def _node_by_node(bundle: Bundle) -> Way:
+def _node_by_node(bundle: Bundle) -> ModelRunner:
     """The FP16 graph itself: a CPU's engines would compute it in FP32."""
     with needs_extra("export"):
         import onnx

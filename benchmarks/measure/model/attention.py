@@ -25,7 +25,7 @@ from torch.nn import functional as F
 
 from benchmarks.measure.model.exports import SIZES, TARGET
 from benchmarks.record import dated, recorded
-from export.engines.engine import Order, build_engine
+from export.engines.engine import BuildOptions, build_engine
 from export.onnx.attention import ExplicitAttention
 from export.onnx.graph import facts_of, fp32_of, traced
 from export.onnx.precision import TypedFp16
@@ -78,7 +78,7 @@ def fusions() -> Iterator[dict[str, Any]]:
             with tempfile.TemporaryDirectory(prefix="clearway-attention-") as folder:
                 bundle = _bundle(Path(folder), network, in_form(graph, form, precision))
                 try:
-                    order = Order(TARGET, precision, profiles)
+                    order = BuildOptions(TARGET, precision, profiles)
                     blocks = build_engine(bundle, order, EngineCache(Path(folder) / "engines"), lambda _: None).record.attention
                     answer = {"fused": sum(block.fused for block in blocks), "blocks": len(blocks), "said": blocks[0].why}
                 except ClearwayError as error:

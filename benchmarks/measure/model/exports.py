@@ -23,7 +23,7 @@ from torch import nn
 
 from benchmarks.record import Record, dated, recorded, say
 from export.bundle_writer import ExportOptions, write_bundle
-from export.engines.engine import Order, build_engine
+from export.engines.engine import BuildOptions, build_engine
 from export.engines.profiles import engines_for
 from export.onnx.trained import trained
 from export.verify.verify import verify_bundle
@@ -91,7 +91,7 @@ def _engines(bundle: Bundle, cache: EngineCache) -> Iterator[dict[str, Any]]:
         for sizes, profiles in SIZES.items():
             engine: dict[str, Any] = {"target": TARGET, "precision": precision, "sizes": sizes}
             try:
-                record = build_engine(bundle, Order(TARGET, precision, profiles), cache, lambda _: None).record
+                record = build_engine(bundle, BuildOptions(TARGET, precision, profiles), cache, lambda _: None).record
             except ClearwayError as error:
                 yield engine | {"error": str(error)}
                 continue

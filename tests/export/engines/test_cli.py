@@ -37,7 +37,7 @@ def test_it_prints_what_was_built_for_people(bundle: Bundle, capsys: pytest.Capt
     captured = capsys.readouterr()
     target, profile, layers, block, built = captured.out.splitlines()
     assert target.startswith("tiny: tensorrt-rtx 1.")
-    assert target.endswith(", fp16, for any card")
+    assert target.endswith(", fp16, for any GPU")
     assert profile == "  360p: 320×180 to 640×360, batch 1 to 2"
     assert layers == "  layers that compute: 8 in fp16, 2 in fp32; attention: 1 of 2 blocks fused"
     assert block.startswith("  network.slow is not fused, MatMul, Softmax, MatMul: its heads have size 8")

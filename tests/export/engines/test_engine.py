@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from export.engines.engine import Order, build_engine
+from export.engines.engine import BuildOptions, build_engine
 from export.engines.profiles import engines_for
 from export.engines.targets import open_toolchain
 from runtime.engines.cache import EngineCache
@@ -40,8 +40,8 @@ def _quiet(_now: str) -> None:
     pass
 
 
-def _order(precision: str = "fp16", profiles: tuple[Profile, ...] = SMALL, *, force: bool = False) -> Order:
-    return Order("tensorrt-rtx", precision, profiles, force)
+def _order(precision: str = "fp16", profiles: tuple[Profile, ...] = SMALL, *, force: bool = False) -> BuildOptions:
+    return BuildOptions("tensorrt-rtx", precision, profiles, force)
 
 
 def _built(folder: Path, parts: list[Part], cache: EngineCache, profiles: tuple[Profile, ...] = SMALL) -> EngineRecord:
@@ -112,7 +112,7 @@ def test_a_graph_in_another_precision_than_it_claims_is_refused(
 ) -> None:
     graph = graph_of([Part(part.module, part.kind, half=half) for part in CONVS])
     bundle = engine_bundle(tmp_path / "bundle", fp16=graph, fp32=graph)
-    with pytest.raises(ExportError, match=f"a network in {claimed} was expected, {other} came"):
+    with pytest.raises(ExportError, match=f"expected a network in {claimed}, got {other}"):
         build_engine(bundle, _order(claimed), cache, _quiet)
     assert cache.records() == ()
 
@@ -123,7 +123,7 @@ def test_islands_in_fp32_are_counted(tmp_path: Path, cache: EngineCache) -> None
 
 def test_a_graph_in_which_nothing_computes_has_no_precision(tmp_path: Path, cache: EngineCache) -> None:
     nothing = graph_of([]).replace(b"Conv", b"Relu")  # of the same length, so that the file stays whole
-    with pytest.raises(ExportError, match="a network in fp16 was expected, no layer that computes came"):
+    with pytest.raises(ExportError, match="expected a network in fp16, got no layer that computes"):
         build_engine(engine_bundle(tmp_path / "bundle", fp16=nothing), _order(), cache, _quiet)
 
 
@@ -159,7 +159,7 @@ def test_what_is_no_onnx_is_refused(tmp_path: Path, cache: EngineCache) -> None:
 
 def test_a_graph_with_another_input_is_refused(tmp_path: Path, cache: EngineCache) -> None:
     renamed = graph_of(CONVS).replace(b"frame", b"image")
-    with pytest.raises(ExportError, match=r"one input, frame UINT8\[N, H, W, 3\], was expected, image UINT8\[-1, -1, -1, 3\] came"):
+    with pytest.raises(ExportError, match=r"expected one input, frame UINT8\[N, H, W, 3\], got image UINT8\[-1, -1, -1, 3\]"):
         build_engine(engine_bundle(tmp_path / "bundle", fp16=renamed), _order(), cache, _quiet)
 
 

@@ -83,14 +83,14 @@ def test_a_profile_in_words() -> None:
     [
         (["1080"], [], None, "no profile is called '1080'; did you mean 1080p"),
         (["huge"], [], None, "there are: 360p, .*4k-portrait; any other size: --size"),
-        ([], ["1280"], None, "--size: WIDTHxHEIGHT was expected, for example 1280x720, '1280' came"),
-        ([], ["1280x-1"], None, "WIDTHxHEIGHT was expected"),
-        ([], ["15x720"], None, "at least 16 pixels were expected, 15x720 came"),
-        ([], ["720x15"], None, "at least 16 pixels were expected, 720x15 came"),
-        ([], [], "0", "--batch: a number of frames or a range was expected, for example 1 or 1-4, '0' came"),
-        ([], [], "4-1", "'4-1' came"),
-        ([], [], "1-", "'1-' came"),
-        ([], [], "many", "'many' came"),
+        ([], ["1280"], None, "--size: expected WIDTHxHEIGHT, for example 1280x720, got '1280'"),
+        ([], ["1280x-1"], None, "expected WIDTHxHEIGHT"),
+        ([], ["15x720"], None, "at least 16 pixels, got 15x720"),
+        ([], ["720x15"], None, "at least 16 pixels, got 720x15"),
+        ([], [], "0", "--batch: expected a number of frames or a range, for example 1 or 1-4, got '0'"),
+        ([], [], "4-1", "got '4-1'"),
+        ([], [], "1-", "got '1-'"),
+        ([], [], "many", "got 'many'"),
     ],
 )
 def test_what_no_engine_can_hold_is_wrong_use(buckets: list[str], sizes: list[str], batch: str | None, message: str) -> None:

@@ -1,4 +1,4 @@
-"""Opening TensorRT and TensorRT-RTX: what must be installed, which versions, which card."""
+"""Opening TensorRT and TensorRT-RTX: what must be installed, which versions, which GPU."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def _installed(monkeypatch: pytest.MonkeyPatch, version: str, capability: str = 
     monkeypatch.setitem(targets.TARGETS, "tensorrt", target)
 
 
-def test_tensorrt_rtx_opens_without_a_card_and_builds_for_any() -> None:
+def test_tensorrt_rtx_opens_without_a_gpu_and_builds_for_any() -> None:
     tensorrt_rtx = pytest.importorskip("tensorrt_rtx", reason="tensorrt-rtx-cu13 is not installed")
     tools = open_toolchain("tensorrt-rtx")
     assert (tools.target, tools.version, tools.compute_capability) == ("tensorrt-rtx", tensorrt_rtx.__version__, ANY_GPU)
@@ -34,7 +34,7 @@ def test_tensorrt_rtx_opens_without_a_card_and_builds_for_any() -> None:
 
 
 @pytest.mark.parametrize("version", ["10.8.0.43", "10.16.1", "11.4.0.106"])
-def test_full_tensorrt_opens_for_the_card_that_is_there(version: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_full_tensorrt_opens_for_the_gpu_that_is_there(version: str, monkeypatch: pytest.MonkeyPatch) -> None:
     _installed(monkeypatch, version)
     tools = open_toolchain("tensorrt")
     assert (tools.version, tools.compute_capability) == (version, "8.6")

@@ -52,8 +52,8 @@ def test_functions_of_the_files_own_are_written_out(tmp_path: Path) -> None:
 
 
 def test_no_file_at_all(tmp_path: Path) -> None:
-    assert _refused(tmp_path / "none.onnx") == "an ONNX file was expected, it cannot be read (No such file or directory)"
-    assert _refused(tmp_path) == "an ONNX file was expected, it cannot be read (Is a directory)"
+    assert _refused(tmp_path / "none.onnx") == "expected an ONNX file, cannot read it (No such file or directory)"
+    assert _refused(tmp_path) == "expected an ONNX file, cannot read it (Is a directory)"
 
 
 @pytest.mark.parametrize("content", [b"<html>not found</html>", b"version https://git-lfs.github.com/spec/v1", b"PK\x03\x04 a pickle"])
@@ -71,7 +71,7 @@ def test_a_truncated_file(tmp_path: Path, share: float) -> None:
 
 def test_a_graph_whose_wires_lead_nowhere(tmp_path: Path) -> None:
     said = _refused(_saved(tmp_path, file_of([helper.make_node("Relu", ["nothing"], ["y"])])))
-    assert said.startswith("a valid ONNX file was expected, this one is not (")
+    assert said.startswith("expected a valid ONNX file, got an invalid one (")
 
 
 def _half_input() -> ModelProto:
@@ -88,39 +88,39 @@ def _sparse() -> ModelProto:
 BAD: dict[str, tuple[Callable[[], ModelProto], str]] = {
     "two inputs": (
         lambda: file_of(_SAME, inputs=(("x", ("n", 3, "h", "w")), ("sigma", (1,)))),
-        r"one input, the picture, was expected, 2 came \(x, sigma\); cut the others off",
+        r"expected one input, the picture, got 2 \(x, sigma\); cut the others off",
     ),
     "two outputs": (
         lambda: file_of([*_SAME, helper.make_node("Neg", ["x"], ["z"])], outputs=("y", "z")),
-        r"one output, the restored picture, was expected, 2 came \(y, z\)",
+        r"expected one output, the restored picture, got 2 \(y, z\)",
     ),
-    "no batch": (lambda: file_of(_SAME, inputs=(("x", (3, "h", "w")),)), r"an input of N×3×H×W .* was expected, x is 3×h×w"),
-    "grey": (lambda: file_of(_SAME, inputs=(("x", ("n", 1, "h", "w")),)), r"an input of N×3×H×W .* was expected, x is n×1×h×w"),
-    "channels last": (lambda: file_of(_SAME, inputs=(("x", ("n", "h", "w", 3)),)), r"of any size was expected, x is n×h×w×3, fixed in W"),
+    "no batch": (lambda: file_of(_SAME, inputs=(("x", (3, "h", "w")),)), r"expected an input of N×3×H×W .*, x is 3×h×w"),
+    "grey": (lambda: file_of(_SAME, inputs=(("x", ("n", 1, "h", "w")),)), r"expected an input of N×3×H×W .*, x is n×1×h×w"),
+    "channels last": (lambda: file_of(_SAME, inputs=(("x", ("n", "h", "w", 3)),)), r"of any size, x is n×h×w×3, fixed in W"),
     "fixed size": (
         lambda: file_of(_SAME, inputs=(("x", ("n", 3, 256, 320)),)),
-        r"a picture of any size was expected, x is n×3×256×320, fixed in H and W; export it with dynamic axes, as dynamic_axes=",
+        r"a picture of any size, x is n×3×256×320, fixed in H and W; export it with dynamic axes, as dynamic_axes=",
     ),
     "fixed batch": (lambda: file_of(_SAME, inputs=(("x", (1, 3, "h", "w")),)), r"x is 1×3×h×w, fixed in N; export it with dynamic axes"),
     "float16": (
         _half_input,
-        r"a float32 input was expected, x is float16; export the network in float32: what runs in FP16 is decided here",
+        r"expected a float32 input, x is float16; export the network in float32: what runs in FP16 is decided here",
     ),
     "bytes": (lambda: file_of(_SAME, kind=TensorProto.UINT8), r"x is uint8; export the network without its pre-processing"),
     "too new": (
         lambda: file_of(_SAME, opset=OPSET + 1),
-        rf"opset {OPSET} or older was expected, {OPSET + 1} came; .* opset_version={OPSET}",
+        rf"expected opset {OPSET} or older, got {OPSET + 1}; .* opset_version={OPSET}",
     ),
     "one engine's own": (
         lambda: file_of([helper.make_node("FusedGelu", ["x"], ["y"], "gelu", domain="com.microsoft")], domains=["com.microsoft"]),
-        r"ONNX's own operators were expected, FusedGelu \(gelu\) of com\.microsoft came; export it again without",
+        r"expected ONNX's own operators, got FusedGelu \(gelu\) of com\.microsoft; export it again without",
     ),
-    "branches": (choosing, r"without branches and loops, .*, was expected, If came; export it again by tracing"),
+    "branches": (choosing, r"expected a graph without branches and loops, got If; export it again by tracing"),
     "attention": (
         lambda: file_of([helper.make_node("Attention", ["x", "x", "x"], ["y"])], opset=OPSET),
-        r"attention as MatMul and Softmax was expected, Attention came; export it again with opset_version=22",
+        r"expected attention as MatMul and Softmax, got Attention; export it again with opset_version=22",
     ),
-    "sparse": (_sparse, "dense weights were expected, it has sparse ones"),
+    "sparse": (_sparse, "expected dense weights, got sparse ones"),
 }
 
 
@@ -168,16 +168,16 @@ def test_weights_outside_the_folder_are_refused_before_anything_is_opened(tmp_pa
 def test_weights_that_are_not_there_or_cut_off(tmp_path: Path) -> None:
     saved_beside(u_net(), tmp_path / "model.onnx", "weights.bin")
     os.truncate(tmp_path / "weights.bin", 1000)
-    assert "bytes of weights were expected for down.1 in weights.bin, " in _refused(tmp_path / "model.onnx")
+    assert "bytes of weights for down.1 in weights.bin, got " in _refused(tmp_path / "model.onnx")
     (tmp_path / "weights.bin").unlink()
-    said = "weights.bin, with the weights of down.0, was expected beside it (No such file or directory); copy it too"
+    said = "expected weights.bin, with the weights of down.0, beside it (No such file or directory); copy it too"
     assert _refused(tmp_path / "model.onnx") == said
 
 
 def test_more_than_an_onnx_file_can_hold(tmp_path: Path) -> None:
     with (tmp_path / "model.onnx").open("wb") as file:
         file.truncate(LARGEST + 1)  # a hole: no disk is used
-    said = "at most 2 GB were expected, all that one ONNX file can hold, 2.1 GB came"
+    said = "expected at most 2 GB, all that one ONNX file can hold, got 2.1 GB"
     assert said in _refused(tmp_path / "model.onnx")
     (tmp_path / "model.onnx").unlink()
     saved_beside(u_net(), tmp_path / "model.onnx", "weights.bin")

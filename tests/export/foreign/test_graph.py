@@ -79,7 +79,7 @@ def test_names_begin_with_the_modules_path_and_say_nothing_of_where_it_was_made(
 def test_every_tensor_is_float32(tmp_path: Path) -> None:
     to = [helper.make_node("Cast", [name], [result], to=kind) for name, result, kind in (("x", "d", TensorProto.DOUBLE), ("e", "y", 1))]
     model = file_of([to[0], helper.make_node("Exp", ["d"], ["e"], "exp"), to[1]])
-    with pytest.raises(ExportError, match=r"float32 throughout was expected, .* gives double; export the network in float32"):
+    with pytest.raises(ExportError, match=r"expected float32 throughout, .* gives double; export the network in float32"):
         _inlined(_read(tmp_path, model))
 
 

@@ -259,10 +259,7 @@ def test_a_bad_file_is_one_line_at_the_front_door(tmp_path: Path, capsys: pytest
     arguments = ["import-onnx", str(tmp_path / "model.onnx"), "-o", str(tmp_path / "bundle"), "--range", "-1..1", "--order", "rgb"]
     assert clearway.main(arguments) == 1
     said = capsys.readouterr().err
-    assert (
-        said
-        == f"clearway: {tmp_path / 'model.onnx'}: an ONNX file was expected, this is something else; export the network to ONNX first\n"
-    )
+    assert said == f"clearway: {tmp_path / 'model.onnx'}: expected an ONNX file, this is something else; export the network to ONNX first\n"
 
 
 def test_without_torch_it_says_what_to_install(saved: Path, monkeypatch: pytest.MonkeyPatch) -> None:

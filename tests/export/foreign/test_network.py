@@ -10,12 +10,12 @@ import pytest
 from onnx import ModelProto, TensorProto, helper
 
 from export.foreign.file import ForeignFile, read_foreign
-from export.foreign.network import ForeignNetwork, Trained, asked_of, find_stride, read_trained
+from export.foreign.network import ForeignNetwork, PixelRange, asked_of, find_stride, read_pixel_range
 from export.onnx.graph import reference
 from runtime.errors import ExportError, UsageError
 from tests.support.export.foreign_toys import Weights, doubling, file_of, painting, u_net
 
-UNIT = Trained(0, 1, "rgb")
+UNIT = PixelRange(0, 1, "rgb")
 
 
 def _file(folder: Path, model: ModelProto) -> ForeignFile:
@@ -23,7 +23,7 @@ def _file(folder: Path, model: ModelProto) -> ForeignFile:
     return read_foreign(folder / "model.onnx")
 
 
-def _found(folder: Path, model: ModelProto, trained: Trained = UNIT, stride: int | None = None) -> tuple[int, int]:
+def _found(folder: Path, model: ModelProto, trained: PixelRange = UNIT, stride: int | None = None) -> tuple[int, int]:
     file = _file(folder, model)
     return find_stride(file, asked_of(file), trained, stride)
 
@@ -31,7 +31,7 @@ def _found(folder: Path, model: ModelProto, trained: Trained = UNIT, stride: int
 @pytest.mark.parametrize("limits", ["0..1", "-1..1", "0..255", "-0.5..0.5", "-3..1e3"])
 @pytest.mark.parametrize("order", ["rgb", "bgr"])
 def test_black_and_white_and_the_order_are_what_the_network_was_trained_on(tmp_path: Path, limits: str, order: str) -> None:
-    trained = read_trained(limits, order)
+    trained = read_pixel_range(limits, order)
     file = _file(tmp_path, painting(trained.low + 0.2 * (trained.high - trained.low)))
     run = reference(ForeignNetwork(asked_of(file), trained, 1, 1))
     frame = np.arange(768, dtype=np.uint16).astype(np.uint8).reshape(1, 16, 16, 3)
@@ -44,13 +44,13 @@ def test_black_and_white_and_the_order_are_what_the_network_was_trained_on(tmp_p
 
 @pytest.mark.parametrize("limits", ["1..0", "0..0", "nan..1", "0..inf", "0-1", "0,1", "..", "0..1..2", "", "black..white"])
 def test_a_range_that_is_none(limits: str) -> None:
-    with pytest.raises(UsageError, match=r"--range .* as in 0\.\.1, -1\.\.1 or 0\.\.255; .* came"):
-        read_trained(limits, "rgb")
+    with pytest.raises(UsageError, match=r"--range .* as in 0\.\.1, -1\.\.1 or 0\.\.255; got "):
+        read_pixel_range(limits, "rgb")
 
 
 def test_an_order_that_is_none() -> None:
-    with pytest.raises(UsageError, match="--order is the order of the colours in training, rgb or bgr; 'rbg' came"):
-        Trained(0, 1, "rbg")
+    with pytest.raises(UsageError, match="--order: expected the order of the colours in training, rgb or bgr; got 'rbg'"):
+        PixelRange(0, 1, "rbg")
 
 
 def _by_blocks(side: int) -> ModelProto:
@@ -65,7 +65,7 @@ def _by_blocks(side: int) -> ModelProto:
 def test_the_stride_is_the_smallest_power_of_two_that_works(tmp_path: Path) -> None:
     assert _found(tmp_path, painting(0.5)) == (1, 1)
     assert _found(tmp_path, doubling()) == (1, 2)
-    assert _found(tmp_path, u_net(), Trained(-1, 1, "bgr")) == (4, 1)
+    assert _found(tmp_path, u_net(), PixelRange(-1, 1, "bgr")) == (4, 1)
     assert _found(tmp_path, _by_blocks(32)) == (32, 1)
 
 
@@ -75,14 +75,12 @@ def test_a_stride_that_is_given_is_tried_alone(tmp_path: Path) -> None:
     with pytest.raises(ExportError, match=r"it does not run at multiples of --stride 2 \(.* fails: .*\); leave --stride out"):
         _found(tmp_path, u_net(), stride=2)
     for stride in (0, -4, 513):
-        with pytest.raises(UsageError, match=f"--stride is a whole number from 1 to 512, {stride} came"):
+        with pytest.raises(UsageError, match=f"--stride: expected a whole number from 1 to 512, got {stride}"):
             _found(tmp_path, u_net(), stride=stride)
 
 
 def test_no_power_of_two(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
-    with pytest.raises(
-        ExportError, match=r"power of two up to 128, were expected, .* fails: .*; if .* no power of two, say it with --stride N"
-    ):
+    with pytest.raises(ExportError, match=r"power of two up to 128, .* fails: .*; if .* no power of two, say it with --stride N"):
         _found(tmp_path, _by_blocks(3))
     assert capfd.readouterr().err == "", "what was only tried is not complained of"
 
@@ -98,7 +96,7 @@ def _resized(rows: float, columns: float) -> ModelProto:
 
 @pytest.mark.parametrize(("rows", "columns"), [(0.5, 0.5), (1.5, 1.5), (2, 1), (1, 2)])
 def test_an_answer_that_is_no_multiple_of_the_picture(tmp_path: Path, rows: float, columns: float) -> None:
-    with pytest.raises(ExportError, match=r"sides that come back times a whole number, .* were expected, 384×128 became \d+×\d+"):
+    with pytest.raises(ExportError, match=r"expected sides that come back times a whole number, .*, 384×128 became \d+×\d+"):
         _found(tmp_path, _resized(rows, columns))
 
 
@@ -111,7 +109,7 @@ def _in_whole_numbers() -> ModelProto:
 @pytest.mark.parametrize(
     ("model", "said"),
     [
-        (_one("ReduceMean", axes=[1]), r"a picture, .*, was expected as the answer, y is float32 of 1×1×17×19"),
+        (_one("ReduceMean", axes=[1]), r"expected a picture, .*, as the answer, y is float32 of 1×1×17×19"),
         (_one("ReduceMean", axes=[2, 3], keepdims=0), "y is float32 of 1×3; export the network up to its picture"),
         (_in_whole_numbers(), "y is int64 of 1×3×17×19; export the network up to its picture"),
     ],
@@ -123,18 +121,16 @@ def test_an_answer_that_is_no_picture(tmp_path: Path, model: ModelProto, said: s
 
 def test_nan(tmp_path: Path) -> None:
     assert _found(tmp_path, _one("Log")) == (1, 1)
-    with pytest.raises(ExportError, match=r"numbers were expected for a picture of noise, NaN or Inf came; check --range"):
-        _found(tmp_path, _one("Log"), Trained(-1, 1, "rgb"))
+    with pytest.raises(ExportError, match=r"expected numbers for a picture of noise, got NaN or Inf; check --range"):
+        _found(tmp_path, _one("Log"), PixelRange(-1, 1, "rgb"))
 
 
 def test_a_picture_must_not_depend_on_its_neighbours(tmp_path: Path) -> None:
     nodes = [helper.make_node("ReduceMean", ["x"], ["mean"], axes=[0]), helper.make_node("Sub", ["x", "mean"], ["y"])]
-    with pytest.raises(ExportError, match="the same answer was expected for a picture alone and beside another"):
+    with pytest.raises(ExportError, match="expected the same answer for a picture alone and beside another"):
         _found(tmp_path, file_of(nodes))
     alone = [helper.make_node("Squeeze", ["x", "axes"], ["one"]), helper.make_node("Unsqueeze", ["one", "axes"], ["y"])]
-    with pytest.raises(
-        ExportError, match=r"any number of pictures at once was expected, two fail \(.*\); export it with a dynamic batch axis"
-    ):
+    with pytest.raises(ExportError, match=r"expected any number of pictures at once, two fail \(.*\); export it with a dynamic batch axis"):
         _found(tmp_path, file_of(alone, {"axes": np.zeros(1, np.int64)}))
 
 

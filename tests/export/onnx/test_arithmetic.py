@@ -16,8 +16,9 @@ from onnx import TensorProto, helper
 from torch import nn
 from torch.nn import functional as F
 
-from export.onnx.arithmetic import Arithmetic, Step, _runner, multiply_adds
+from export.onnx.arithmetic import Arithmetic
 from export.onnx.graph import cost_of, reference
+from export.onnx.measure import multiply_adds, multiply_adds_of
 from runtime.picture import Tensors
 from tests.support.export.graphs import TracedGraphs
 from tests.support.export.toys import Toy, drawn_network, graph_of
@@ -63,8 +64,8 @@ def test_one_operation_in_fp32_rounded_gives_the_bits_of_fp16(operation: str) ->
     """Of any two numbers there are: small ones below the normal range, infinite ones, NaN."""
     a, b = (np.random.default_rng(seed).integers(0, 2**16, 100_000, np.uint16).view(np.float16) for seed in (0, 1))
     node = helper.make_node(operation, ["a", "b"][: 1 if operation == "Relu" else 2], ["y"])
+    got = Arithmetic(graph_of([node], TensorProto.FLOAT16, a=a, b=b)).run(np.zeros((1, 16, 16, 3), np.uint8))["y"]
     with np.errstate(all="ignore"):
-        got = _runner(node, {"": 23})(*(a, b)[: len(node.input)])[0]
         expected = {"Add": a + b, "Sub": a - b, "Mul": a * b, "Relu": np.maximum(a, np.float16(0))}[operation]
     assert got.dtype == np.float16
     np.testing.assert_array_equal(got, expected)
@@ -139,7 +140,7 @@ def test_each_operation_agrees_with_pytorch(layer: str, every: tuple[Tensors, Te
 
 def test_multiply_adds_are_those_that_pytorch_counts(graphs: TracedGraphs) -> None:
     arithmetic = Arithmetic(onnx.load_model_from_string(graphs.fp32(drawn_network, "fdrnet-small")))
-    counted = sum(map(multiply_adds, arithmetic.steps(np.zeros((1, 720, 1280, 3), np.uint8))))
+    counted = sum(map(multiply_adds_of, arithmetic.steps(np.zeros((1, 720, 1280, 3), np.uint8))))
     assert 2 * counted / 1e9 == pytest.approx(cost_of(drawn_network("fdrnet-small"))[1])
 
 
@@ -153,10 +154,8 @@ def test_multiply_adds_are_those_that_pytorch_counts(graphs: TracedGraphs) -> No
     ],
 )
 def test_multiply_adds_of_what_no_preset_has(operation: str, shapes: list[tuple[int, ...]], expected: int) -> None:
-    arrays = tuple(np.zeros(shape, np.float32) for shape in shapes)
-    out = {"ConvTranspose": (1, 3, 10, 12), "Gemm": (2, 5), "MatMul": (3, 2, 5), "Attention": (2, 2, 9, 16)}[operation]
-    step = Step(helper.make_node(operation, ["a", "b", "c"], ["y"]), arrays, (np.zeros(out, np.float32),), held=0)
-    assert multiply_adds(step) == expected
+    output = {"ConvTranspose": (1, 3, 10, 12), "Gemm": (2, 5), "MatMul": (3, 2, 5), "Attention": (2, 2, 9, 16)}[operation]
+    assert multiply_adds(operation, shapes, output) == expected
 
 
 def test_no_tensor_is_kept_longer_than_it_is_wanted(graphs: TracedGraphs) -> None:

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from export.onnx.arithmetic import Arithmetic
 from export.onnx.gain_control import FP32, PLAIN, RESCALED, RescaleGainControl, gain_control_form, gain_controls
 from export.onnx.graph import traced
-from export.onnx.headroom import measure
+from export.onnx.measure import measure
 from export.onnx.names import value_name
 from export.onnx.precision import TypedFp16, prepared
 from runtime.model.manifest import GainControlForm

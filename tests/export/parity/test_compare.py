@@ -206,7 +206,7 @@ def test_a_missing_output_and_a_wrong_shape_are_named_and_nothing_more_is_run() 
 
     backend = Half(halved)
     verdict = compare(backend, [a_case(), a_case("b")], "")
-    assert verdict.problems == ("restored of a has the shape (1, 33, 24, 3), (1, 33, 47, 3) was expected; it has no output 'health'",)
+    assert verdict.problems == ("restored of a: expected the shape (1, 33, 47, 3), got (1, 33, 24, 3); it has no output 'health'",)
     assert (verdict.compared, verdict.worst, backend.ran) == (0, (), 1)
 
 
@@ -240,7 +240,7 @@ def test_a_precision_without_limits_is_refused() -> None:
 
 
 def test_without_a_picture_there_is_no_verdict() -> None:
-    with pytest.raises(ParityError, match="pictures to compare on were expected, none came"):
+    with pytest.raises(ParityError, match="expected pictures to compare on, got none"):
         Comparison(Wrong()).verdict("")
 
 

@@ -21,7 +21,7 @@ from export.parity import cases
 from export.parity.compare import compare
 from export.verify import answers
 from export.verify.report_page import page_of
-from export.verify.verify import Report, verify_bundle
+from export.verify.verify import ParityReport, verify_bundle
 from runtime.errors import BackendError, ExportError, MissingExtra, PictureError, UsageError
 from runtime.machine import nvidia
 from runtime.model.bundle import open_bundle, sha256_of
@@ -142,9 +142,7 @@ def test_wrong_folders_of_pictures_are_named(bundle: Path, photos: Path, tmp_pat
     mixed = Path(shutil.copytree(photos, tmp_path / "mixed"))
     cv2.imwrite(str(mixed / "z.png"), np.zeros((32, 60, 3), np.uint8))
     compared: list[int] = []
-    with pytest.raises(
-        ExportError, match=r"z\.png: parity is checked on pictures of at least 47×33 pixels, this one has 60×32; leave it out"
-    ):
+    with pytest.raises(ExportError, match=r"z\.png: expected at least 47×33 pixels, got 60×32; leave the picture out"):
         verify_bundle(bundle, ("onnxruntime",), mixed, compared.append)
     assert compared == [], "said before the first picture, though it is the last"
 
@@ -193,7 +191,7 @@ def test_a_report_goes_where_it_can_and_replaces_nothing_unasked(bundle: Path, t
     assert [path.name for path in tmp_path.iterdir()] == ["parity.html"]
     page.unlink()
     page.mkdir()
-    with pytest.raises(UsageError, match="this is a folder"):
+    with pytest.raises(UsageError, match="got a folder"):
         run(arguments[0], [*arguments[1:], "--force"])
 
 
@@ -226,9 +224,9 @@ class _Page(HTMLParser):
         self.words += data
 
 
-def _report(*backends: Wrong, size: tuple[int, int] = (100, 120)) -> Report:
+def _report(*backends: Wrong, size: tuple[int, int] = (100, 120)) -> ParityReport:
     verdicts = tuple(compare(backend, [a_case("<b>.png", size=size)], "one & only") for backend in backends)
-    return Report(Path("runs/derain"), "derain 1", verdicts, (("abacus", "it has <no> beads"),), "no torch here")
+    return ParityReport(Path("runs/derain"), "derain 1", verdicts, (("abacus", "it has <no> beads"),), "no torch here")
 
 
 def test_the_page_shows_each_backends_worst_picture_and_nothing_from_outside() -> None:
@@ -263,7 +261,7 @@ def test_the_page_has_a_row_for_every_check_with_its_limit() -> None:
 def test_a_tiny_worst_picture_has_a_larger_one_beside_it_and_a_misshapen_answer_none() -> None:
     tiny, large = a_case("tiny", size=(17, 19)), a_case("large", size=(100, 120))
     verdict = compare(Wrong(lambda picture: moved(1 if len(picture) == 100 else 2)(picture)), [tiny, large], "")
-    page = _Page(page_of(Report(Path("derain"), "derain 1", (verdict,), ())))
+    page = _Page(page_of(ParityReport(Path("derain"), "derain 1", (verdict,), ())))
     assert [picture.shape[1] for picture in page.pictures] == 4 * [19] + 4 * [120]
     without = _Page(page_of(_report(Wrong(halved))))
     assert without.pictures == []

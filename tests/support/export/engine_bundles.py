@@ -1,4 +1,4 @@
-"""Owns bundles with graphs for the tests of engines: convolutions and attention in any precision, drawn node by node."""
+"""Bundles with graphs for the tests of engines: convolutions and attention in any precision, drawn node by node."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Owns shared libraries of a few lines, compiled for a test: a driver, and what the bindings of full TensorRT are linked against."""
+"""Shared libraries of a few lines, compiled for a test: a driver, and what the bindings of full TensorRT are linked against."""
 
 from __future__ import annotations
 

@@ -13,7 +13,7 @@ from onnx import ModelProto, TensorProto, helper, numpy_helper
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from export.onnx.trained import Trained
+from export.onnx.trained import ExportedNetwork
 from runtime.model.manifest import ModelCard
 from training.checkpoint import Checkpoint
 from training.degradations.degradation import Degraded, Light
@@ -111,9 +111,9 @@ def speckled(clean: Light, rng: np.random.Generator) -> Degraded:
     return Degraded(clean + noise, clean)
 
 
-def in_speckles(checkpoint: Checkpoint) -> Trained:
+def in_speckles(checkpoint: Checkpoint) -> ExportedNetwork:
     """For the gate: quicker than the rain that its recipe would draw."""
-    return Trained(checkpoint, checkpoint.build(), speckled)
+    return ExportedNetwork(checkpoint, checkpoint.build(), speckled)
 
 
 def a_checkpoint(strength: float = 1.0) -> Checkpoint:

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from export.engines.engine import Order, build_engine
+from export.engines.engine import BuildOptions, build_engine
 from export.parity.cases import read_proof
 from export.verify.engine_parity import engine_checks
 from runtime.backends.choose import open_backend
@@ -43,7 +43,7 @@ def target(request: pytest.FixtureRequest) -> str:
 def bundle(target: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Bundle:
     monkeypatch.setenv("CLEARWAY_CACHE", str(tmp_path / "cache"))
     opened = open_bundle(make_bundle(tmp_path / "tiny", "brighten"))
-    build_engine(opened, Order(target, "fp32", (PROFILE,)), EngineCache(), lambda _now: None)
+    build_engine(opened, BuildOptions(target, "fp32", (PROFILE,)), EngineCache(), lambda _now: None)
     return opened
 
 

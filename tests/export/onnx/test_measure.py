@@ -8,7 +8,7 @@ import pytest
 from onnx import TensorProto, helper
 
 from export.onnx.arithmetic import Arithmetic
-from export.onnx.memory import bytes_a_pixel
+from export.onnx.measure import bytes_a_pixel
 from tests.support.export.graphs import TracedGraphs
 from tests.support.export.toys import Doubling, Toy, graph_of
 
