@@ -44,7 +44,7 @@ def test_black_and_white_and_the_order_are_what_the_network_was_trained_on(tmp_p
 
 @pytest.mark.parametrize("limits", ["1..0", "0..0", "nan..1", "0..inf", "0-1", "0,1", "..", "0..1..2", "", "black..white"])
 def test_a_range_that_is_none(limits: str) -> None:
-    with pytest.raises(UsageError, match=r"--range .* as in 0\.\.1, -1\.\.1 or 0\.\.255; got "):
+    with pytest.raises(UsageError, match=r"--range: .* as in 0\.\.1, -1\.\.1 or 0\.\.255; got "):
         read_pixel_range(limits, "rgb")
 
 
