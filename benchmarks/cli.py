@@ -34,10 +34,10 @@ def _demo(arguments: list[str]) -> int:
     from benchmarks.demo.clip import ClipOptions
     from benchmarks.demo.demo import DemoOptions, run_demo
     from benchmarks.demo.scene import RATE
-    from video.cli import Bar
+    from video.cli import ProgressBar
 
     plan = DemoOptions(options.out, options.model, options.backend, ClipOptions(frames=round(options.seconds * RATE)))
-    with Bar() as bar:
+    with ProgressBar() as bar:
         report = run_demo(plan, bar.step)
     print(json.dumps(dataclasses.asdict(report)) if options.json else summary(report))
     return 0

@@ -13,6 +13,7 @@ import time
 from pathlib import Path
 
 from runtime.guard.guard import GUARDS
+from runtime.progress_line import StatusLine
 from runtime.restorer import Restorer, load
 from runtime.tiles.tiled import TileSide
 from video.color import ASSUMABLE, AssumedColor
@@ -40,7 +41,7 @@ def run(word: str, arguments: list[str]) -> int:
     with _load(args, _make_folders(job.target) if plan else []) as restorer:
         if not args.quiet:
             print(f"{restorer.manifest.name} on {restorer.choice.describe()}", file=sys.stderr)
-        with Bar(quiet=args.quiet) as bar:
+        with ProgressBar(quiet=args.quiet) as bar:
             report = _restore(plan or job, restorer, bar)
     if args.json or not args.quiet:
         # Standard output may be the video.
@@ -161,7 +162,7 @@ def _read_options(args: argparse.Namespace) -> ReadOptions:
     )
 
 
-def _restore(job: RestoreJob | FolderPlan, restorer: Restorer, bar: Bar) -> VideoReport | PictureReport | FolderReport:
+def _restore(job: RestoreJob | FolderPlan, restorer: Restorer, bar: ProgressBar) -> VideoReport | PictureReport | FolderReport:
     if isinstance(job, FolderPlan):
         return restore_folder(job, restorer, begins=lambda path: bar.begin(path.name), progress=bar.show)
     if is_picture(job.source):
@@ -170,47 +171,41 @@ def _restore(job: RestoreJob | FolderPlan, restorer: Restorer, bar: Bar) -> Vide
     return restore_video(job, restorer, progress=bar.show)
 
 
-class Bar:
+class ProgressBar:
     """One line on stderr that is drawn over, only where somebody looks at it; elsewhere `steps` get a line each as they begin."""
 
     def __init__(self, *, quiet: bool = False) -> None:
-        self._quiet = quiet
-        self._live = not quiet and sys.stderr.isatty()
+        self._line = StatusLine(quiet=quiet)
         self._name = ""
         self._started = self._drawn = 0.0
         self._before: int | None = None  # frames of an earlier run, which took none of this one's time
 
     def begin(self, name: str) -> None:
-        self._clear()
+        self._line.clear()
         self._name, self._started, self._drawn, self._before = name, time.monotonic(), 0.0, None
 
     def show(self, done: int, announced: int | None) -> None:
         now = time.monotonic()
         if self._before is None:
             self._before = max(0, done - 1)
-        if not self._live or (now - self._drawn < 0.1 and done != announced):
+        if now - self._drawn < 0.1 and done != announced:
             return
         self._drawn = now
-        line = bar_line(f"{self._name:<9}", done, announced, now - self._started, before=self._before)
-        print(f"\r\033[K{line}", end="", file=sys.stderr, flush=True)
+        self._line.show(bar_line(f"{self._name:<9}", done, announced, now - self._started, before=self._before))
 
     def step(self, name: str, done: int, announced: int) -> None:
         """For work of several steps: the first call with a new name begins it."""
         if name != self._name:
             self.begin(name)
-            if not self._live and not self._quiet:
-                print(f"{name} …", file=sys.stderr, flush=True)
+            if not self._line.is_live:
+                self._line.write(f"{name} …")
         self.show(done, announced)
 
-    def _clear(self) -> None:
-        if self._live:
-            print("\r\033[K", end="", file=sys.stderr, flush=True)
-
-    def __enter__(self) -> Bar:
+    def __enter__(self) -> ProgressBar:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._clear()
+        self._line.clear()
 
 
 def bar_line(name: str, done: int, announced: int | None, seconds: float, *, before: int = 0) -> str:

@@ -11,43 +11,28 @@ import termios
 import pytest
 
 from runtime.progress_line import StatusLine
-
-
-class _Terminal(io.StringIO):
-    def isatty(self) -> bool:
-        return True
-
-
-def _screen(terminal: io.StringIO) -> list[str]:
-    """What is to be seen in the end: each carriage return begins the line anew."""
-    lines = []
-    for line in terminal.getvalue().split("\n"):
-        seen = ""
-        for part in line.split("\r"):
-            seen = part + seen[len(part) :]
-        lines.append(seen.rstrip())
-    return lines
+from tests.support.terminal import Terminal
 
 
 def test_a_text_is_drawn_over_the_last_one() -> None:
-    terminal = _Terminal()
+    terminal = Terminal()
     with StatusLine(stream=terminal) as status:
         status.show("decoding the first frame")
         status.show("encoding")
-        assert _screen(terminal) == ["encoding"]
+        assert terminal.screen() == ["encoding"]
         status.clear()
-        assert _screen(terminal) == [""]
+        assert terminal.screen() == [""]
         status.show("closing")
-        assert _screen(terminal) == ["closing"]
-    assert _screen(terminal) == [""], "nothing is left at the end"
+        assert terminal.screen() == ["closing"]
+    assert terminal.screen() == [""], "nothing is left at the end"
 
 
 def test_a_line_that_stays_comes_above() -> None:
-    terminal = _Terminal()
+    terminal = Terminal()
     with StatusLine(stream=terminal) as status:
         status.show("25 frames")
         status.write("front: lost, opened again")
-        assert _screen(terminal) == ["front: lost, opened again", "25 frames"]
+        assert terminal.screen() == ["front: lost, opened again", "25 frames"]
 
 
 def test_a_long_text_is_cut_to_the_terminals_width() -> None:
@@ -62,7 +47,7 @@ def test_a_long_text_is_cut_to_the_terminals_width() -> None:
 
 
 def test_an_error_leaves_no_line() -> None:
-    terminal = _Terminal()
+    terminal = Terminal()
 
     def fail() -> None:
         with StatusLine(stream=terminal) as status:
@@ -71,7 +56,7 @@ def test_an_error_leaves_no_line() -> None:
 
     with pytest.raises(KeyError):
         fail()
-    assert _screen(terminal) == [""]
+    assert terminal.screen() == [""]
 
 
 def test_only_lines_that_stay_where_stderr_is_no_terminal() -> None:
@@ -84,7 +69,7 @@ def test_only_lines_that_stay_where_stderr_is_no_terminal() -> None:
 
 
 def test_quiet_prints_nothing() -> None:
-    terminal = _Terminal()
+    terminal = Terminal()
     with StatusLine(quiet=True, stream=terminal) as status:
         status.show("encoding")
         status.write("done")

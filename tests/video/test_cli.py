@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import json
 import shutil
 import subprocess
@@ -19,9 +18,10 @@ from runtime.errors import BackendError, SinkError, SourceError, UsageError
 from runtime.files.pictures import read_picture
 from runtime.picture import Picture, Tensors
 from runtime.restorer import load
+from tests.support.terminal import Terminal
 from tests.support.tiny import make_bundle
 from tests.support.video.clips import STEADY, Clip, moving, order_of, packets, read
-from video.cli import Bar, bar_line, run
+from video.cli import ProgressBar, bar_line, run
 from video.files.sources.file import open_video
 
 
@@ -189,12 +189,12 @@ def test_steady_and_flicker_are_asked_for(tmp_path: Path, clip: Path, bundle: st
 def test_going_on(tmp_path: Path, bundle: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
     clip, target = Clip(pts=range(0, 60 * 512, 512)).make(tmp_path / "in.mp4"), tmp_path / "out.mp4"
 
-    def interrupted(bar: Bar, done: int, _announced: int | None) -> None:
+    def interrupted(bar: ProgressBar, done: int, _announced: int | None) -> None:
         if done > 40:
             raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr(Bar, "show", interrupted)
+        patch.setattr(ProgressBar, "show", interrupted)
         with pytest.raises(KeyboardInterrupt):
             restore(clip, target, bundle)
     with pytest.raises(UsageError, match="go on with it: --resume"):
@@ -328,22 +328,17 @@ def test_a_mistyped_model_leaves_no_folder(tmp_path: Path) -> None:
     assert [path.name for path in tmp_path.iterdir()] == ["in"]
 
 
-class Terminal(io.StringIO):
-    def isatty(self) -> bool:
-        return True
-
-
 def test_a_terminal_sees_the_bar_and_is_left_clean(tmp_path: Path, clip: Path, bundle: str, monkeypatch: pytest.MonkeyPatch) -> None:
     terminal = Terminal()
     monkeypatch.setattr("sys.stderr", terminal)
     assert restore(clip, tmp_path / "out.mp4", bundle) == 0
     assert f"{len(STEADY)}/{len(STEADY)}" in terminal.getvalue()
-    assert terminal.getvalue().endswith("\r\033[K")
+    assert terminal.screen()[-1] == ""
 
 
 def test_steps_are_lines_where_nobody_looks(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     def work() -> None:
-        with Bar() as bar:
+        with ProgressBar() as bar:
             for step in ("drawing", "restoring"):
                 for done in range(3):
                     bar.step(step, done, 2)
@@ -354,8 +349,7 @@ def test_steps_are_lines_where_nobody_looks(monkeypatch: pytest.MonkeyPatch, cap
     monkeypatch.setattr("sys.stderr", terminal)
     work()
     assert "restoring  " in terminal.getvalue()
-    assert "\n" not in terminal.getvalue()
-    assert terminal.getvalue().endswith("\r\033[K")
+    assert terminal.screen() == [""], "the steps are drawn over, and nothing is left"
 
 
 def test_the_bar_says_how_fast_and_how_long() -> None:
