@@ -111,8 +111,16 @@ def test_progress_ends_where_it_said_it_would(demo: Demo) -> None:
 
 def test_the_summary_says_what_matters(demo: Demo) -> None:
     text, rgb = summary(demo.report), demo.report.scores[0]
-    for part in ("PSNR", f"{rgb.psnr_before_db:.2f}", PROTOCOLS["rgb"].text, "p99", "frames a second", *demo.report.files.values()):
+    for part in ("PSNR", f"{rgb.psnr_before_db:.2f}", PROTOCOLS["rgb"].text, "keep", "frames a second", *demo.report.files.values()):
         assert part in text
+    assert text.count("PSNR") == 1, "the other protocols are in the report"
+    assert len(text.splitlines()) <= 24, "one screen"
+
+
+@pytest.mark.parametrize(("kept_up", "expected"), [(True, "it keeps up"), (False, "does not keep up with 25 frames a second: use")])
+def test_the_summary_says_whether_it_kept_up_and_what_would_help(demo: Demo, kept_up: bool, expected: str) -> None:
+    speed = demo.report.speed | {"kept_up": kept_up}
+    assert expected in summary(dataclasses.replace(demo.report, speed=speed))
 
 
 def test_results_of_two_runs_never_lie_side_by_side(demo: Demo, tmp_path: Path) -> None:
