@@ -190,12 +190,12 @@ def test_what_the_command_may_be_asked_python_may_be_asked_too(tmp_path: Path, b
         bundle,
         "onnxruntime",
         read=clearway.ReadOptions(assume=clearway.AssumedColor.parse("bt709"), deinterlace=True),
-        finish=clearway.FinishOptions(strength=0.5, steady=True, flicker=True),
+        finish=clearway.FinishOptions(strength=0.5, reduce_flicker=True, flicker=True),
         encode=clearway.EncodeOptions("h265", 100),
         show_removed=str(removed),
         progress=lambda *at: seen.append(at),
     )
-    assert (report.strength, report.steady, report.flicker is not None, seen[-1]) == (0.5, True, True, (3, 3))
+    assert (report.strength, report.flicker_reduced, report.flicker is not None, seen[-1]) == (0.5, True, True, (3, 3))
     assert any("BT709 was assumed" in note for note in report.notes)
     assert any("nothing was deinterlaced" in note for note in report.notes)
     with open_video(tmp_path / "out.mkv") as restored:

@@ -26,15 +26,8 @@ OLD_WORDS: set[str] = {
     "tests/runtime/backends/test_onnxruntime_cuda.py",
     "tests/runtime/test_cli.py",
     "tests/test_shipped.py",
-    "tests/video/finish/test_finish.py",
-    "tests/video/restore/test_resume.py",
-    "tests/video/restore/test_video.py",
-    "tests/video/test_cli.py",
     "video/files/sinks/encoder.py",
     "video/files/sinks/untimed.py",
-    "video/finish/finish.py",
-    "video/finish/flicker_reduction.py",
-    "video/restore/report.py",
 }  # files
 
 

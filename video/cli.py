@@ -60,7 +60,7 @@ def _job(args: argparse.Namespace) -> RestoreJob:
     source, target, encode = Path(args.input), Path(args.output), EncodeOptions(args.encoder, args.quality, args.preset)
     if target.is_dir() and not source.is_dir():
         target /= goal_of(Path(source.name), encode)
-    finish = FinishOptions(args.strength, steady=args.steady, flicker=args.flicker)
+    finish = FinishOptions(args.strength, reduce_flicker=args.reduce_flicker, flicker=args.flicker)
     return RestoreJob(source, target, encode, _read_options(args), finish, args.show_removed, args.resume, args.force)
 
 
@@ -129,7 +129,12 @@ def _tile(text: str) -> TileSide:
 
 
 def _add_treatment(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--steady", action="store_true", help="reduce flicker from frame to frame, for cameras that stand still in rain")
+    parser.add_argument(
+        "--reduce-flicker",
+        "--steady",  # its first name
+        action="store_true",
+        help="even out flicker from frame to frame, for cameras that stand still in rain",
+    )
     parser.add_argument("--flicker", action="store_true", help="measure how much source and result flicker, and report it")
     parser.add_argument("--strength", type=float, default=1.0, help="0 is the source, 1 the restored picture (default: %(default)g)")
     parser.add_argument("--show-removed", type=Path, metavar="FILE", help="write what was removed, around mid-grey, as a second file")
@@ -246,4 +251,5 @@ def summary(report: VideoReport | PictureReport | FolderReport) -> str:
 
 
 def _stage(name: str, stage: dict[str, float]) -> str:
+    name = "flicker reduction" if name == "steady" else name  # the key of earlier reports
     return f"{name} {stage['p50_ms']:.1f}/{stage['p95_ms']:.1f}/{stage['p99_ms']:.1f}"

@@ -11,8 +11,8 @@ def table(record: dict[str, Any]) -> str:
     lines = [
         f"{machine_line(record)} {record['model']}, {record['backend'].split(';')[0]}).",
         "",
-        "| scene | size | source dB | restored dB | steadied dB | gain dB | flicker: source | restored | steadied | truth "
-        "| CPU-ms a frame: model | steady | flicker |",
+        "| scene | size | source dB | restored dB | reduced dB | gain dB | flicker: source | restored | reduced | truth "
+        "| CPU-ms a frame: model | reduction | measure |",
         "|---|---|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|",
     ]
     for row in record["scenes"]:

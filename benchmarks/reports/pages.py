@@ -14,7 +14,7 @@ from benchmarks.reports import files as report_files
 from benchmarks.reports import live as report_live
 from benchmarks.reports import runtime as report_runtime
 from benchmarks.reports.export import exports, forms_on_a_cpu, fusions, plans
-from benchmarks.reports.flicker import table as steady_table
+from benchmarks.reports.flicker import table as flicker_table
 from export.parity.limits import LIMITS, Limits
 from runtime.errors import UsageError
 from runtime.model.bundle import open_bundle
@@ -42,7 +42,7 @@ def pages() -> dict[Path, str]:
         docs / "systems.md": {"presets": costs(_newest("bench-presets"))},
         docs / "models.md": {"model": facts(open_bundle(find("derain")).manifest)},
         docs / "bundle.md": {"limits": limits()},
-        docs / "flicker.md": {"flicker": steady_table(_newest("steady"))},
+        docs / "flicker.md": {"flicker": flicker_table(_newest("steady"))},
         docs / "runtime.md": {
             "runtime": report_runtime.runtime(_newest("runtime")),
             "sharing": report_runtime.sharing(_newest("sharing")),

@@ -172,9 +172,11 @@ def test_json_is_one_line(tmp_path: Path, clip: Path, bundle: str, capsys: pytes
     assert set(report["stages"]["restore"]) == {"count", "mean_ms", "p50_ms", "p95_ms", "p99_ms"}
 
 
-def test_steady_and_flicker_are_asked_for(tmp_path: Path, clip: Path, bundle: str, capsys: pytest.CaptureFixture[str]) -> None:
-    assert restore(clip, tmp_path / "out.mp4", bundle, "--steady", "--flicker") == 0
-    assert "flicker, grey levels: source" in capsys.readouterr().out
+def test_flicker_is_reduced_and_measured_when_asked(tmp_path: Path, clip: Path, bundle: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert restore(clip, tmp_path / "out.mp4", bundle, "--reduce-flicker", "--flicker") == 0
+    out = capsys.readouterr().out
+    assert "flicker, grey levels: source" in out
+    assert "flicker reduction " in out
     assert restore(clip, tmp_path / "plain.mp4", bundle, "--json") == 0
     plain = json.loads(capsys.readouterr().out)
     assert (plain["steady"], plain["flicker"]) == (False, None), "neither costs anything unasked"

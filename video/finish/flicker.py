@@ -22,8 +22,8 @@ except ImportError as error:
 
 
 @dataclass(frozen=True)
-class Flicker:
-    """Mean absolute difference along motion, in grey levels of 255: smaller is steadier."""
+class FlickerScore:
+    """Mean absolute difference along motion, in grey levels of 255; less is better."""
 
     source: float
     result: float
@@ -32,7 +32,9 @@ class Flicker:
 
 
 @dataclass(frozen=True)
-class _Before:
+class _GreyFrames:
+    """One frame of the source and of the result, in grey; `small` is what motion is looked for in."""
+
     small: Grey
     source: Grey
     result: Grey
@@ -42,14 +44,14 @@ class FlickerMeter:
     """Frames in their order, from one thread. A pair in which nothing can be compared, as at a cut, does not count."""
 
     def __init__(self) -> None:
-        self._before: _Before | None = None
+        self._before: _GreyFrames | None = None
         self._source: list[float] = []
         self._result: list[float] = []
         self._compared: list[float] = []
 
     def add(self, source: Picture, result: Picture) -> None:
         """`result` may be larger, by the scale of a network that enlarges."""
-        now = _Before(small(source), *(np.asarray(cv2.cvtColor(p, cv2.COLOR_BGR2GRAY), np.uint8) for p in (source, result)))
+        now = _GreyFrames(small(source), *(np.asarray(cv2.cvtColor(p, cv2.COLOR_BGR2GRAY), np.uint8) for p in (source, result)))
         before, self._before = self._before, now
         if before is None:
             return
@@ -66,12 +68,12 @@ class FlickerMeter:
         """What comes next is not compared with what came before."""
         self._before = None
 
-    def score(self) -> Flicker | None:
+    def score(self) -> FlickerScore | None:
         """None before two frames could be compared."""
         if not self._compared:
             return None
         source, result, compared = (float(np.mean(values)) for values in (self._source, self._result, self._compared))
-        return Flicker(source, result, len(self._compared), compared)
+        return FlickerScore(source, result, len(self._compared), compared)
 
 
 _LEAST = 0.25  # of a picture; two that have nothing in common agree by chance on up to a fifth

@@ -1,10 +1,10 @@
 """Flicker reduction of restored frames. Does not know networks or files.
 
-A frame is blended with the steadied one before it, moved to where things are now, as far as the two agree. What is blended is the
+A frame is blended with the result of the one before it, moved to where things are now, as far as the two agree. What is blended is the
 restored picture. Blending the layer that was removed brings back the noise that the network took out, and flickers more than before
 (docs/flicker.md has the figures).
 
-    steadied(n) = restored(n) + trust · (moved(steadied(n − 1)) − restored(n))
+    result(n) = restored(n) + trust · (moved(result(n − 1)) − restored(n))
 """
 
 from __future__ import annotations
@@ -31,25 +31,25 @@ _CUT = 0.5  # of the picture that differs by more than any tolerance: driving in
 
 
 @dataclass(frozen=True)
-class State:
+class FlickerReductionState:
     """All that one frame leaves for the next. Nobody may write into its arrays."""
 
-    image: Picture  # steadied
+    image: Picture  # with less flicker
     seen: Grey  # of the frame as it was restored: what the next one's motion is measured against
 
 
-def steadied(state: State | None, restored: Picture) -> State:
+def reduce_flicker(state: FlickerReductionState | None, restored: Picture) -> FlickerReductionState:
     """The state after this frame; its `image` is the result. The restored picture itself after None, a cut, or another size."""
     seen = small(restored)
     if state is None or state.image.shape != restored.shape:
-        return State(restored, seen)
+        return FlickerReductionState(restored, seen)
     found = motion(seen, state.seen)
     past = moved(state.image, scaled(found, *restored.shape[:2]))
     apart = _apart(past, restored)
     if (apart > _FINE * _STANDING[1]).mean() > _CUT:
-        return State(restored, seen)
+        return FlickerReductionState(restored, seen)
     trust = _trust(apart, found)
-    return State(np.asarray(cv2.blendLinear(past, restored, trust, 1 - trust), np.uint8), seen)
+    return FlickerReductionState(np.asarray(cv2.blendLinear(past, restored, trust, 1 - trust), np.uint8), seen)
 
 
 def _apart(past: Picture, restored: Picture) -> Grey:
@@ -74,14 +74,14 @@ def _by_difference(most: tuple[float, float], tolerance: float) -> NDArray[np.fl
     return np.where(share < 0.02, 0, share).astype(np.float32)  # below that it moves no 8-bit level that anyone sees
 
 
-class Steadier:
+class FlickerReducer:
     """Frames in their order, from one thread. `restart` where a segment begins: what follows then depends on nothing before."""
 
     def __init__(self) -> None:
-        self._state: State | None = None
+        self._state: FlickerReductionState | None = None
 
     def __call__(self, restored: Picture) -> Picture:
-        self._state = steadied(self._state, restored)
+        self._state = reduce_flicker(self._state, restored)
         return self._state.image
 
     def restart(self) -> None:

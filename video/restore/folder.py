@@ -40,7 +40,7 @@ class FolderReport:
     there: int  # results that were complete before (resume)
 
     def as_dict(self) -> dict[str, Any]:
-        return dataclasses.asdict(self)
+        return dataclasses.asdict(self) | {"done": [one.as_dict() for one in self.done]}
 
 
 def restore_folder(

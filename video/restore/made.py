@@ -25,7 +25,7 @@ def made_from(job: RestoreJob, restorer: Restorer) -> dict[str, str]:
         "model": f"{manifest.name} {manifest.version} {manifest.files[MODEL][:16]}",
         "engine": f"{engine.name} {engine.precision}",
         "strength": f"{job.finish.strength:g}",
-        "steady": str(job.finish.steady),
+        "steady": str(job.finish.reduce_flicker),
         "encoder": job.encode.describe(),
         "Clearway": version("clearway"),
     }

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from video.files.ends import FrameSink, VideoSource
-from video.finish.flicker import Flicker
+from video.finish.flicker import FlickerScore
 
 
 @dataclass(frozen=True)
@@ -26,11 +26,13 @@ class VideoReport:
     backend: str  # which and why, in words
     stages: dict[str, dict[str, float]]  # StageTimes.as_dict()
     notes: tuple[str, ...]  # what a careful person wants to know of this file: assumed colours, damage, rounding
-    steady: bool  # flicker reduction; the name is that of the reports of before
-    flicker: Flicker | None  # None unless it was asked for, and there were frames to compare
+    flicker_reduced: bool
+    flicker: FlickerScore | None  # None unless it was asked for, and there were frames to compare
 
     def as_dict(self) -> dict[str, Any]:
-        return dataclasses.asdict(self)
+        facts = dataclasses.asdict(self)
+        facts["steady"] = facts.pop("flicker_reduced")  # the key of earlier reports, which scripts read
+        return facts
 
 
 @dataclass(frozen=True)

@@ -20,7 +20,7 @@ from runtime.model.manifest import MINIMUM_SIDE
 from runtime.restorer import Restored, Restorer
 from runtime.timing import StageTimes
 from video.files.ends import FrameSink, VideoSource, is_file, open_sink, open_source
-from video.finish.finish import Finish
+from video.finish.finish import FrameFinisher
 from video.finish.strength import at_strength, processed_by
 from video.frame import Frame, VideoInfo
 from video.pipeline import run_pipeline
@@ -46,7 +46,7 @@ def engine_threads() -> int | None:
 
 def restore_video(job: RestoreJob, restorer: Restorer, *, progress: Progress | None = None) -> VideoReport:
     times, before, started = StageTimes(), restorer.guard.done(), time.perf_counter()
-    after, comment = Finish(job.finish, times), processed_by(restorer.manifest, job.finish.strength)
+    after, comment = FrameFinisher(job.finish, times), processed_by(restorer.manifest, job.finish.strength)
     comments = dict(zip(job.results, (comment, f"{_LAYER}. {comment}"), strict=False))
     with (
         open_source(job.source, job.read, copies=is_file(job.target)) as video,
@@ -80,7 +80,7 @@ def _restored(source: Path, restorer: Restorer, frame: Frame) -> tuple[Frame, Re
         return frame, restorer(frame.image)
 
 
-def _finished(finish: Finish, made: tuple[Frame, Restored]) -> tuple[Frame, Restored]:
+def _finished(finish: FrameFinisher, made: tuple[Frame, Restored]) -> tuple[Frame, Restored]:
     frame, restored = made
     if frame.begins:
         finish.restart()
@@ -113,7 +113,7 @@ def _named(what: str) -> Iterator[None]:
 
 
 def _report(
-    video: VideoSource, sink: FrameSink, restorer: Restorer, after: Finish, *, kept: int, seconds: float, times: StageTimes
+    video: VideoSource, sink: FrameSink, restorer: Restorer, after: FrameFinisher, *, kept: int, seconds: float, times: StageTimes
 ) -> VideoReport:
     rate = float(video.info.average_rate) if video.info.average_rate else None
     fps = (sink.done - kept) / seconds
@@ -132,7 +132,7 @@ def _report(
         backend=restorer.choice.describe(),
         stages=times.as_dict(),
         notes=notes_of(video, sink),
-        steady=after.options.steady,
+        flicker_reduced=after.options.reduce_flicker,
         flicker=after.flicker(),
     )
 

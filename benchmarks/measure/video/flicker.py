@@ -26,8 +26,8 @@ from runtime.picture import Picture
 from runtime.restorer import Restorer, load
 from training.scoring.metrics import psnr
 from video.files.sources.file import open_video
-from video.finish.flicker import Flicker, FlickerMeter
-from video.finish.flicker_reduction import Steadier
+from video.finish.flicker import FlickerMeter, FlickerScore
+from video.finish.flicker_reduction import FlickerReducer
 
 SIZES = ((360, 640), (720, 1280))
 SCENES = {  # name → standing camera, rain
@@ -55,15 +55,16 @@ class _Costs:
 
 
 def measure_scene(restorer: Restorer, options: ClipOptions) -> dict[str, Any]:
-    costs, steadier, clip = _Costs(), Steadier(), RainyClip(options)
+    """The key "steady", of records that exist, is what flicker reduction made."""
+    costs, reduced, clip = _Costs(), FlickerReducer(), RainyClip(options)
     scores: dict[str, list[float]] = {"source": [], "restored": [], "steady": []}
     meters = {name: FlickerMeter() for name in ("restored", "steady", "truth")}
     for index, source in enumerate(_recorded(clip)):
         with costs.step("model"):
             restored = restorer(source).image
         with costs.step("steady"):
-            steady = steadier(restored)
-        pictures = {"source": source, "restored": restored, "steady": steady, "truth": clip.truth(index)}
+            calm = reduced(restored)
+        pictures = {"source": source, "restored": restored, "steady": calm, "truth": clip.truth(index)}
         for name, found in scores.items():
             found.append(psnr(pictures[name], pictures["truth"]))
         for name, meter in meters.items():
@@ -81,14 +82,14 @@ def measure_scene(restorer: Restorer, options: ClipOptions) -> dict[str, Any]:
 
 def _recorded(clip: RainyClip) -> list[Picture]:
     """All at once, so that no decoder's thread runs beside what is measured."""
-    with tempfile.TemporaryDirectory(prefix="clearway-steady-") as scratch:
+    with tempfile.TemporaryDirectory(prefix="clearway-flicker-") as scratch:
         path = Path(scratch) / "clip.mp4"
         clip.write(path)
         with open_video(path) as video:
             return [frame.image for frame in video]
 
 
-def _score(meter: FlickerMeter) -> Flicker:
+def _score(meter: FlickerMeter) -> FlickerScore:
     score = meter.score()
     assert score is not None, "the drawn scenes have no cuts"
     return score

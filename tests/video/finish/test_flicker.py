@@ -10,10 +10,10 @@ import pytest
 
 from runtime.picture import Picture
 from tests.support.video.scenes import noisy, pan, passing, pulsing, wall
-from video.finish.flicker import Flicker, FlickerMeter
+from video.finish.flicker import FlickerMeter, FlickerScore
 
 
-def score(sources: list[Picture], results: list[Picture]) -> Flicker:
+def score(sources: list[Picture], results: list[Picture]) -> FlickerScore:
     meter = FlickerMeter()
     for source, result in zip(sources, results, strict=True):
         meter.add(source, result)
@@ -26,7 +26,7 @@ STILL = [wall()] * 8
 
 
 def test_a_still_picture_does_not_flicker() -> None:
-    assert score(STILL, STILL) == Flicker(0.0, 0.0, 7, 1.0)
+    assert score(STILL, STILL) == FlickerScore(0.0, 0.0, 7, 1.0)
 
 
 def test_a_constant_shift_is_no_flicker() -> None:
@@ -47,11 +47,11 @@ def test_noise_scores_what_two_draws_of_it_differ_by() -> None:
 
 def test_a_moving_camera_scores_little_and_its_pulse_on_top() -> None:
     moving = pan(8, 4)
-    steady, pulsed = score(moving, moving), score(moving, pulsing(moving, 6))
-    assert steady.source == steady.result < 1.5
+    even, pulsed = score(moving, moving), score(moving, pulsing(moving, 6))
+    assert even.source == even.result < 1.5
     assert 6 <= pulsed.result < 6.5
     unmoved = np.mean([np.abs(now.astype(int) - before).mean() for before, now in pairwise(moving)])
-    assert steady.result < unmoved / 8, "what a difference without motion would say"
+    assert even.result < unmoved / 8, "what a difference without motion would say"
 
 
 def test_what_is_uncovered_is_not_compared() -> None:
@@ -76,4 +76,4 @@ def test_a_cut_and_a_restart_are_not_compared() -> None:
     meter.add(wall(1) + 9, wall(1) + 9)
     assert meter.score() is None
     meter.add(wall(1) + 9, wall(1) + 9)
-    assert meter.score() == Flicker(0.0, 0.0, 1, 1.0)
+    assert meter.score() == FlickerScore(0.0, 0.0, 1, 1.0)

@@ -1,4 +1,4 @@
-"""The steadier: less flicker, no ghosts, nothing kept over a cut or a restart, and the same bytes every time."""
+"""Flicker reduction: less flicker, no ghosts, nothing kept over a cut or a restart, and the same bytes every time."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ import pytest
 
 from runtime.picture import Picture
 from tests.support.video.scenes import mean_error, noisy, pan, passing, pulsing, wall
-from video.finish.flicker_reduction import Steadier, steadied
+from video.finish.flicker_reduction import FlickerReducer, reduce_flicker
 
 
 def run(pictures: list[Picture]) -> list[Picture]:
-    steady = Steadier()
-    return [steady(picture) for picture in pictures]
+    reducer = FlickerReducer()
+    return [reducer(picture) for picture in pictures]
 
 
 def test_noise_before_a_standing_camera_is_averaged() -> None:
@@ -62,14 +62,14 @@ def test_where_nothing_is_trusted_the_frame_stays_as_it_is() -> None:
     """Not to a level near it: exactly."""
     before, now = wall(), wall()
     now[:, 80:] = 255 - now[:, 80:] // 4
-    result = steadied(steadied(None, before), now).image
+    result = reduce_flicker(reduce_flicker(None, before), now).image
     assert (result[:, 100:] == now[:, 100:]).all()
 
 
 def test_where_nothing_flickers_a_faint_change_comes_at_once() -> None:
     now = wall()
     now[40:72, 40:72] += 5
-    assert (steadied(steadied(None, wall()), now).image == now).mean() > 0.98
+    assert (reduce_flicker(reduce_flicker(None, wall()), now).image == now).mean() > 0.98
 
 
 def test_a_still_picture_stays_as_it_is() -> None:
@@ -79,17 +79,17 @@ def test_a_still_picture_stays_as_it_is() -> None:
 
 @pytest.mark.parametrize("other", [wall(1), wall(0, 64, 64)], ids=["cut", "another size"])
 def test_another_scene_begins_anew(other: Picture) -> None:
-    state = steadied(None, wall())
-    assert steadied(state, other).image is other
+    state = reduce_flicker(None, wall())
+    assert reduce_flicker(state, other).image is other
 
 
 def test_a_segment_depends_on_nothing_before_it() -> None:
     clip = noisy([wall()] * 12, 6)
-    whole = Steadier()
+    whole = FlickerReducer()
     for picture in clip[:6]:
         whole(picture)
     whole.restart()
-    resumed = Steadier()
+    resumed = FlickerReducer()
     for picture in clip[6:]:
         assert (whole(picture) == resumed(picture)).all()
 

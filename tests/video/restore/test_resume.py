@@ -154,9 +154,9 @@ def test_wherever_the_file_was_cut_off(tmp_path: Path, clip: Path) -> None:
         target.unlink()
 
 
-def test_steadied_and_blended_with_what_was_removed(tmp_path: Path, clip: Path) -> None:
+def test_with_less_flicker_and_blended_with_what_was_removed(tmp_path: Path, clip: Path) -> None:
     """Both files go on at the end of the shorter one."""
-    asked = {"finish": FinishOptions(strength=0.5, steady=True), "options": EncodeOptions("ffv1")}
+    asked = {"finish": FinishOptions(strength=0.5, reduce_flicker=True), "options": EncodeOptions("ffv1")}
     whole(clip, tmp_path / "whole.mp4", show_removed=tmp_path / "layer.mkv", **asked)
     target, removed = tmp_path / "out.mp4", tmp_path / "removed.mkv"
     error = stop(clip, target, 90, show_removed=removed, **asked)
@@ -245,7 +245,7 @@ def test_what_was_to_be_replaced_is_replaced_in_the_end(tmp_path: Path, clip: Pa
     ("asked", "differs"),
     [
         ({"finish": FinishOptions(strength=0.5)}, "strength '1' then, '0.5' now"),
-        ({"finish": FinishOptions(steady=True)}, "steady 'False' then, 'True' now"),
+        ({"finish": FinishOptions(reduce_flicker=True)}, "steady 'False' then, 'True' now"),
         ({"options": EncodeOptions(quality=70)}, "encoder 'h264 superfast, quality 60' then, 'h264 superfast, quality 70' now"),
         ({"read": ReadOptions(deinterlace=True)}, "deinterlace 'False' then, 'True' now"),
     ],

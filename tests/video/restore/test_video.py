@@ -43,7 +43,7 @@ def test_a_video_is_restored_and_reported(tmp_path: Path, clip: Path) -> None:
     assert report.notes == ("the source does not say its colour matrix, range, primaries, transfer: SMPTE170M was assumed",)
 
 
-def test_a_video_is_steadied_and_measured_when_asked(tmp_path: Path, clip: Path) -> None:
+def test_flicker_is_reduced_and_measured_when_asked(tmp_path: Path, clip: Path) -> None:
     """The network is one that flickers."""
 
     def flickering() -> Restorer:
@@ -51,17 +51,17 @@ def test_a_video_is_steadied_and_measured_when_asked(tmp_path: Path, clip: Path)
         return restorer(lambda picture: picture // 2 + np.uint8(6 * (next(count) % 2)))
 
     reports = [
-        do_video(clip, tmp_path / f"{wanted.steady}.mkv", flickering(), EncodeOptions("ffv1"), finish=wanted)
-        for wanted in (FinishOptions(flicker=True), FinishOptions(steady=True, flicker=True))
+        do_video(clip, tmp_path / f"{wanted.reduce_flicker}.mkv", flickering(), EncodeOptions("ffv1"), finish=wanted)
+        for wanted in (FinishOptions(flicker=True), FinishOptions(reduce_flicker=True, flicker=True))
     ]
-    raw, steadied = (report.flicker for report in reports)
+    raw, reduced = (report.flicker for report in reports)
     assert raw is not None
-    assert steadied is not None
-    assert raw.source == steadied.source
-    assert steadied.result < 0.8 * raw.result
-    assert [report.steady for report in reports] == [False, True]
+    assert reduced is not None
+    assert raw.source == reduced.source
+    assert reduced.result < 0.8 * raw.result
+    assert [report.flicker_reduced for report in reports] == [False, True]
     assert {"steady", "flicker"} <= reports[1].stages.keys()
-    assert reports[1].as_dict()["flicker"]["pairs"] == steadied.pairs
+    assert reports[1].as_dict()["flicker"]["pairs"] == reduced.pairs
 
 
 @pytest.mark.parametrize(("cores", "threads"), [(1, None), (2, None), (3, None), (4, 3), (8, 6), (64, 48)])
