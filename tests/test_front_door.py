@@ -120,14 +120,14 @@ def test_interrupted(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixt
 
 @pytest.mark.parametrize("error", [ClearwayError("torn"), KeyboardInterrupt(), SystemExit(143)])
 def test_the_last_line_says_how_to_go_on(error: BaseException, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
-    error.add_note("out.unfinished.mp4: go on with --resume")
+    error.add_note("out.unfinished.mp4: continue with --resume")
     _raising(monkeypatch, error)
     if isinstance(error, SystemExit):
         with pytest.raises(SystemExit):
             clearway.main(["models"])
     else:
         assert clearway.main(["models"]) in (1, 130)
-    assert capsys.readouterr().err.splitlines()[-1] == "clearway: out.unfinished.mp4: go on with --resume"
+    assert capsys.readouterr().err.splitlines()[-1] == "clearway: out.unfinished.mp4: continue with --resume"
 
 
 def test_a_fault_of_our_own_is_not_hidden(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -205,7 +205,7 @@ def test_what_the_command_may_be_asked_python_may_be_asked_too(tmp_path: Path, b
 
 def test_wrong_options_are_said_before_a_model_is_loaded(tmp_path: Path) -> None:
     source = Clip(pts=STEADY[:3]).make(tmp_path / "in.mp4")
-    with pytest.raises(UsageError, match=r"\.mp4 cannot hold it"):
+    with pytest.raises(UsageError, match=r"got \.mp4, which cannot hold it"):
         clearway.restore_video(source, tmp_path / "out.mp4", "not even looked for", encode=clearway.EncodeOptions("prores"))
 
 

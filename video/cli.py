@@ -124,7 +124,7 @@ def _tile(text: str) -> TileSide:
     if text in ("auto", "none"):
         return "auto" if text == "auto" else None
     if not text.isascii() or not text.isdigit():
-        raise argparse.ArgumentTypeError(f"auto, none, or the longest side of a tile in pixels was expected, {text!r} came")
+        raise argparse.ArgumentTypeError(f"expected auto, none, or the longest side of a tile in pixels, got {text!r}; use --tile auto")
     return int(text)
 
 

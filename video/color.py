@@ -103,7 +103,9 @@ class AssumedColor:
     @classmethod
     def parse(cls, text: str) -> AssumedColor:
         if text not in ASSUMABLE:
-            raise UsageError(f"assumed colour: one of {', '.join(ASSUMABLE)} was expected, {text!r} came")
+            raise UsageError(
+                f"assumed colour: expected one of {', '.join(ASSUMABLE)}, got {text!r}; leave it out to go by the video's size"
+            )
         matrix, _, range_ = text.partition("-")
         return cls(_ASSUMABLE[matrix], _RANGES.get(range_))
 
@@ -167,7 +169,7 @@ def _refuse_high_range(frame: av.VideoFrame, transfer: Transfer | None) -> None:
         return
     came, filters = ("Dolby Vision", _TONE_MAP_DOLBY) if dolby or transfer is None else (_HDR[transfer], _TONE_MAP)
     raise SourceError(
-        f"standard-range video was expected, {came} came; Clearway works in 8 bits and would flatten it: tone-map it first: "
+        f"expected standard-range video, got {came}, which the 8 bits of Clearway would flatten; tone-map it first: "
         f"ffmpeg -i IN -vf {filters} -c:a copy OUT.mkv"
     )
 
@@ -178,7 +180,9 @@ def _said(kind: Callable[[int], _Code], code: int, what: str, absent: tuple[int,
     try:
         return kind(code)
     except ValueError:
-        raise SourceError(f"{what} {code} (ITU-T H.273) is one that Clearway cannot convert; convert the video to BT.709 first") from None
+        raise SourceError(
+            f"expected a {what} that Clearway can convert, got {code} (ITU-T H.273); convert the video to BT.709 first"
+        ) from None
 
 
 # swscale's name for a matrix; its BT.601 stands for both of ours.

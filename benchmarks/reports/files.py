@@ -64,6 +64,6 @@ def crash(record: dict[str, Any]) -> str:
     clip = f"{record['encoder']} in {record['container']}, a clip of {record['frames']} frames with sound"
     lost = f"{record['lost_at_most']} were missing at most, where a segment has {record['segment']}"
     return (
-        f"{record['date']}: `{record['model']}`, {clip}, killed {record['kills']} times, {again} of them while it was gone on with. "
+        f"{record['date']}: `{record['model']}`, {clip}, killed {record['kills']} times, {again} of them while it was being continued. "
         f"Of the frames that were said to be done {lost}; {record['differing']} results differ from the undisturbed run, packet for packet."
     )

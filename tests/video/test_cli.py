@@ -90,7 +90,7 @@ def test_a_pipe_in_and_out(tmp_path: Path, clip: Path, bundle: str) -> None:
     assert np.abs(np.stack([frame.image for frame in after]) - expected).mean() < 4, "restored twice"
     cut = through(["-", "-o", str(tmp_path / "cut.mkv"), *model, "--quiet"], first.stdout[:-9])
     assert (cut.returncode, cut.stderr.count(b"\n")) == (1, 1)
-    assert b"the stream ends inside of one" in cut.stderr
+    assert b"got a stream that ends inside of one" in cut.stderr
     assert not (tmp_path / "cut.mkv").exists()
 
 
@@ -199,13 +199,13 @@ def test_going_on(tmp_path: Path, bundle: str, capsys: pytest.CaptureFixture[str
         patch.setattr(ProgressBar, "show", interrupted)
         with pytest.raises(KeyboardInterrupt):
             restore(clip, target, bundle)
-    with pytest.raises(UsageError, match="go on with it: --resume"):
+    with pytest.raises(UsageError, match="continue it: --resume"):
         restore(clip, target, "no model is needed to say so")
     capsys.readouterr()
     assert restore(clip, target, bundle, "--resume", "--json") == 0
     report = json.loads(capsys.readouterr().out)
     assert (report["frames"], len(read(target))) == (60, 60)
-    assert report["notes"][0].startswith("gone on with after 25 frames,")
+    assert report["notes"][0].startswith("continued after 25 frames;")
     assert report["stages"]["restore"]["count"] == 35
 
 
@@ -252,32 +252,32 @@ def test_the_guard_stops_or_says_what_was_repaired(tmp_path: Path, capsys: pytes
     [
         ("nothing.mp4", "out.mp4", [], SourceError, "expected a video, a picture or a folder, got nothing"),
         ("in.mp4", "in.mp4", ["--force"], UsageError, "the input itself"),
-        ("in.mp4", "out.mp4", ["--quality", "101"], UsageError, "0 to 100 .* was expected, 101 came"),
-        ("in.mp4", "out.mp4", ["--encoder", "vp8"], UsageError, "h264, h265, .*'vp8' came"),
-        ("in.mp4", "out.mp4", ["--encoder", "prores"], UsageError, r"\.mov or \.mkv was expected, \.mp4 cannot"),
-        ("in.mp4", "out.mp4", ["--strength", "2"], UsageError, "0 .the source. to 1 .* came"),
-        ("in.mp4", "out.mp4", ["--assume-color", "rgb"], UsageError, "bt601, .*'rgb' came"),
+        ("in.mp4", "out.mp4", ["--quality", "101"], UsageError, "expected 0 to 100 .*, got 101; leave it out"),
+        ("in.mp4", "out.mp4", ["--encoder", "vp8"], UsageError, "expected one of h264, h265, .*, got 'vp8'"),
+        ("in.mp4", "out.mp4", ["--encoder", "prores"], UsageError, r"expected .*\.mov or \.mkv, got \.mp4, which cannot"),
+        ("in.mp4", "out.mp4", ["--strength", "2"], UsageError, "expected 0 .the source. to 1 .*, got 2"),
+        ("in.mp4", "out.mp4", ["--assume-color", "rgb"], UsageError, "expected one of bt601, .*, got 'rgb'"),
         ("in.mp4", "out.mp4", ["--show-removed", "out.mp4"], UsageError, "expected two names, got one"),
         ("in.mp4", "out.mp4", ["--fps", "25"], UsageError, "--fps: .* has times of its own"),
         ("in.mp4", "out.mp4", ["--raw", "64x64"], UsageError, r"--raw: expected standard input \(-\), got "),
         ("in.mp4", "%d.png", ["--quality", "90"], UsageError, "expected no encoder, quality or preset"),
-        ("in.mp4", "%d.gif", [], UsageError, r"\.gif came"),
-        ("%d.jpg", "out.mp4", [], UsageError, "say their rate with --fps"),
+        ("in.mp4", "%d.gif", [], UsageError, r", got \.gif"),
+        ("%d.jpg", "out.mp4", [], UsageError, "got none; add --fps"),
         ("in", "out", ["--show-removed", "removed.mp4"], UsageError, "--show-removed: expected a video or a picture, got the folder"),
-        ("in.mp4", "out.wmv", [], UsageError, r"\.wmv came"),
+        ("in.mp4", "out.wmv", [], UsageError, r", got \.wmv"),
         ("in.mp4", "out.mp4", ["--model", "deraim"], UsageError, "deraim"),
         ("in.mp4", "nowhere/out.mp4", [], SinkError, "make it first"),
-        ("in.mp4", "model/model.onnx", [], UsageError, r"\.mp4.*\.onnx came"),
-        ("one.png", "out.mp4", [], UsageError, r"\.png.*\.mp4 came"),
-        ("one.png", "out.xyz", [], UsageError, r"\.xyz came"),
-        ("one.png", "out", [], UsageError, "no ending came"),
+        ("in.mp4", "model/model.onnx", [], UsageError, r"\.mp4.*, got \.onnx"),
+        ("one.png", "out.mp4", [], UsageError, r"\.png.*, got \.mp4"),
+        ("one.png", "out.xyz", [], UsageError, r", got \.xyz"),
+        ("one.png", "out", [], UsageError, ", got no ending"),
         ("one.png", "out.png", ["--resume"], UsageError, "--resume: expected a video or a folder, got the picture"),
         ("in.mp4", "%d.png", ["--resume"], UsageError, "--resume: expected a file or numbered pictures"),
         ("in", "out", ["--resume", "--force"], UsageError, "leave one of them out"),
         ("one.png", "one.png", ["--force"], UsageError, "the input itself"),
         ("one.png", "two.png", [], UsageError, "exists already.*--force"),
         ("one.png", "nowhere/out.png", [], SinkError, "make it first"),
-        ("in", "/proc/f", [], SinkError, "^/proc/f: a folder to write into was expected.*name another one"),
+        ("in", "/proc/f", [], SinkError, "^/proc/f: expected a folder to write into, got .*name another one"),
     ],
 )
 def test_wrong_use(
@@ -319,7 +319,7 @@ def test_tiles(tmp_path: Path, bundle: str, capsys: pytest.CaptureFixture[str], 
         with pytest.raises(SystemExit) as caught:
             restore(source, tmp_path / "wrong.png", bundle, f"--tile={wrong}")
         assert caught.value.code == 2
-        assert f"auto, none, or the longest side of a tile in pixels was expected, '{wrong}' came" in capsys.readouterr().err
+        assert f"expected auto, none, or the longest side of a tile in pixels, got '{wrong}'; use --tile auto" in capsys.readouterr().err
 
 
 def test_a_mistyped_model_leaves_no_folder(tmp_path: Path) -> None:

@@ -87,7 +87,7 @@ def test_what_is_asked_for_never_overrules_what_is_said() -> None:
 
 @pytest.mark.parametrize("asked", ["", "rec709", "bt709-", "bt709-wide", "BT709", "full"])
 def test_a_colour_that_nobody_can_assume(asked: str) -> None:
-    with pytest.raises(UsageError, match=r"one of bt601, bt601-limited, .* was expected"):
+    with pytest.raises(UsageError, match=r"expected one of bt601, bt601-limited, .*, got"):
         AssumedColor.parse(asked)
 
 
@@ -98,7 +98,7 @@ def test_full_range_by_name_and_for_rgb() -> None:
 
 
 @pytest.mark.parametrize(
-    ("field", "code", "message"), [("colorspace", 8, "colour matrix 8"), ("color_trc", 16, "PQ"), ("color_trc", 18, "HLG")]
+    ("field", "code", "message"), [("colorspace", 8, r"colour matrix .*, got 8 "), ("color_trc", 16, "PQ"), ("color_trc", 18, "HLG")]
 )
 def test_what_cannot_be_kept_is_refused(field: str, code: int, message: str) -> None:
     frame = av.VideoFrame(64, 64, "yuv420p")

@@ -50,7 +50,7 @@ class Deinterlacer:
     def _graph(self, frame: av.VideoFrame) -> Graph:
         if min(frame.width, frame.height) < _LEAST:
             raise SourceError(
-                f"{self.path}: at least {_LEAST}×{_LEAST} pixels were expected, {frame.width}×{frame.height} came; leave --deinterlace out"
+                f"{self.path}: expected at least {_LEAST}×{_LEAST} pixels, got {frame.width}×{frame.height}; leave --deinterlace out"
             )
         graph = Graph()
         source = graph.add_buffer(width=frame.width, height=frame.height, format=frame.format, time_base=frame.time_base)
@@ -65,7 +65,9 @@ class Deinterlacer:
             except (AvBlockingIOError, AvEOFError):
                 return
             except FFmpegError as error:
-                raise SourceError(f"{self.path}: a frame could not be deinterlaced: {error.strerror}; leave --deinterlace out") from error
+                raise SourceError(
+                    f"{self.path}: expected frames that can be deinterlaced, got {error.strerror}; leave --deinterlace out"
+                ) from error
             whole = waiting.popleft()
             ready.pts, ready.dts, ready.time_base = whole.pts, whole.dts, whole.time_base
             yield ready

@@ -36,15 +36,15 @@ class EncodeOptions:
 
     def __post_init__(self) -> None:
         if self.encoder not in ENCODERS:
-            raise UsageError(f"encoder: one of {', '.join(ENCODERS)} was expected, {self.encoder!r} came")
+            raise UsageError(f"encoder: expected one of {', '.join(ENCODERS)}, got {self.encoder!r}; leave it out for h264")
         if self.quality is not None and not 0 <= self.quality <= 100:
-            raise UsageError(f"quality: 0 to 100 (the encoder's best) was expected, {self.quality} came")
+            raise UsageError(f"quality: expected 0 to 100 (the encoder's best), got {self.quality}; leave it out for {QUALITY}")
         if self.quality is not None and not self.facts.scale:
-            raise UsageError(f"quality: none was expected with {self.encoder}, which is always lossless, {self.quality} came; leave it out")
+            raise UsageError(f"quality: expected none with {self.encoder}, which is always lossless, got {self.quality}; leave it out")
         if self.preset is not None and self.preset not in PRESETS:
-            raise UsageError(f"preset: one of {', '.join(PRESETS)} was expected, {self.preset!r} came")
+            raise UsageError(f"preset: expected one of {', '.join(PRESETS)}, got {self.preset!r}; leave it out for {PRESET}")
         if self.preset is not None and not self.facts.presets:
-            raise UsageError(f"preset: none was expected with {self.encoder}, {self.preset!r} came; leave it out")
+            raise UsageError(f"preset: expected none with {self.encoder}, got {self.preset!r}; leave it out")
 
     @property
     def facts(self) -> Encoder:
@@ -76,7 +76,7 @@ class EncodeOptions:
         if info.width % 2 or info.height % 2:
             if self.facts.odd_sizes is None:
                 size = f"{info.width}×{info.height}"
-                raise UsageError(f"{self.encoder}: an even width and height were expected, {size} came; take --encoder h264 or ffv1")
+                raise UsageError(f"{self.encoder}: expected an even width and height, got {size}; use --encoder h264 or ffv1")
             return self.facts.odd_sizes
         kept = chroma_kept(info)
         return kept if self.lossless and kept in self.facts.pixel_formats else usual
@@ -103,25 +103,26 @@ def check_encoder(options: EncodeOptions, suffixes: Collection[str]) -> None:
     for suffix in suffixes:
         if suffix not in facts.containers:
             expected = " or ".join(facts.containers)
-            raise UsageError(f"{options.encoder}: an output name that ends in {expected} was expected, {suffix} cannot hold it")
+            raise UsageError(
+                f"{options.encoder}: expected an output name that ends in {expected}, got {suffix}, which cannot hold it; rename the output"
+            )
     try:
         Codec(facts.codec, "w")
     except UnknownCodecError as error:
-        raise SinkError(f"{options.encoder}: an encoder of this FFmpeg was expected, it has no {facts.codec}{_instead(facts)}") from error
+        raise SinkError(f"{options.encoder}: expected an FFmpeg that has {facts.codec}, got one without it; {_instead(facts)}") from error
 
 
 def open_encoder(context: VideoCodecContext, options: EncodeOptions) -> None:
-    """Apart from the container, so that a card without an encoder is not blamed on the disk."""
+    """Apart from the container, so that a GPU without an encoder is not blamed on the disk."""
     if options.encoder == "av1":
         os.environ.setdefault("SVT_LOG", "0")  # it writes to standard error past FFmpeg's log, and calls it an error to be given up
     try:
         context.open()
     except FFmpegError as error:
         facts = options.facts
-        expected = "an encoder that works on this machine was expected"
-        why = f"this FFmpeg has {facts.codec}, and it does not open here ({error.strerror})"
-        raise SinkError(f"{options.encoder}: {expected}; {why}{_instead(facts)}") from error
+        got = f"{facts.codec}, which does not open here ({error.strerror})"
+        raise SinkError(f"{options.encoder}: expected an encoder that works on this machine, got {got}; {_instead(facts)}") from error
 
 
 def _instead(facts: Encoder) -> str:
-    return f"; take --encoder {facts.instead}" if facts.instead else ""
+    return f"use --encoder {facts.instead}" if facts.instead else "use another --encoder"

@@ -39,16 +39,18 @@ def part_of(target: Path) -> Path:
     return target.with_name(f"{target.stem}{UNFINISHED}{target.suffix}")
 
 
-def to_go_on(target: Path) -> str:
+def how_to_continue(target: Path) -> str:
     if target.exists():  # the run was to replace it
-        return f"go on with it, and replace {target.name} in the end: --resume --force (resume=True, overwrite=True in Python)"
-    return "go on with it: --resume (resume=True in Python)"
+        return f"continue it, and replace {target.name} in the end: --resume --force (resume=True, overwrite=True in Python)"
+    return "continue it: --resume (resume=True in Python)"
 
 
 def check_part(target: Path, *, resume: bool, overwrite: bool) -> None:
-    """An unfinished part is hours of work: it is neither replaced nor gone on with unasked."""
+    """An unfinished part is hours of work: it is neither replaced nor continued unasked."""
     if part_of(target).exists() and not (resume or overwrite):
-        raise UsageError(f"{part_of(target)}: an unfinished part of {target.name} is there; {to_go_on(target)}, or {_TO_BEGIN}")
+        raise UsageError(
+            f"{part_of(target)}: expected no unfinished part of {target.name}, got one; {how_to_continue(target)}, or {_TO_BEGIN}"
+        )
 
 
 class Part:
@@ -90,16 +92,22 @@ class Part:
                 self._words.unlink()
 
     def _busy(self) -> NoReturn:
-        raise UsageError(f"{self.path}: another process is writing it; wait for it, or give another name")
+        raise UsageError(
+            f"{self.path}: expected a file that no other process writes, got one that is being written; wait for it, or give another name"
+        )
 
     def _compare(self) -> None:
         try:
             made: dict[str, str] = json.loads(self._words.read_text(encoding="utf-8"))
             differ = [f"{what} {made.get(what)!r} then, {now!r} now" for what, now in self._made.items() if made.get(what) != now]
         except (ValueError, AttributeError) as error:
-            raise UsageError(f"{self._words}: what {self.path.name} was made from was expected, it cannot be read; {_TO_BEGIN}") from error
+            raise UsageError(
+                f"{self._words}: expected what {self.path.name} was made from, got a file that cannot be read; {_TO_BEGIN}"
+            ) from error
         if differ:
-            raise UsageError(f"{self.path}: was made otherwise ({'; '.join(differ)}); ask for the same, or {_TO_BEGIN}")
+            raise UsageError(
+                f"{self.path}: expected a part of this job, got another's ({'; '.join(differ)}); ask for the same, or {_TO_BEGIN}"
+            )
 
     def whole(self) -> list[Fraction]:
         """When each frame of the whole segments is shown. The last segment that was begun is not one: its end may be missing."""

@@ -28,12 +28,12 @@ class RawFormat:
     def parse(cls, text: str) -> RawFormat:
         match = re.fullmatch(r"([1-9]\d*)x([1-9]\d*)(?::(\w+))?", text)
         if match is None:
-            raise UsageError(f"--raw: WIDTHxHEIGHT or WIDTHxHEIGHT:FORMAT was expected (1280x720:bgr24), {text!r} came")
+            raise UsageError(f"--raw: expected WIDTHxHEIGHT or WIDTHxHEIGHT:FORMAT, got {text!r}; write it like 1280x720:bgr24")
         raw = cls(int(match[1]), int(match[2]), match[3] or cls.pixel_format)
         try:
             VideoFormat(raw.pixel_format, raw.width, raw.height)
         except ValueError as error:
-            raise UsageError(f"--raw: a pixel format of FFmpeg's was expected (yuv420p, bgr24, …), {match[3]!r} came") from error
+            raise UsageError(f"--raw: expected a pixel format of FFmpeg's, got {match[3]!r}; use yuv420p, bgr24, …") from error
         return raw
 
 
@@ -48,7 +48,7 @@ class ReadOptions:
 
     def rate_of(self, path: Path) -> Fraction:
         if self.rate is None:
-            raise UsageError(f"{path}: pictures and raw frames have no times; say their rate with --fps 25, or --fps 30000/1001")
+            raise UsageError(f"{path}: expected the rate of pictures or raw frames, got none; add --fps 25, or --fps 30000/1001")
         return self.rate
 
 
@@ -56,7 +56,7 @@ def parse_rate(text: str) -> Fraction:
     try:
         rate = Fraction(text)
     except (ValueError, ZeroDivisionError) as error:
-        raise UsageError(f"--fps: frames a second were expected (25 or 30000/1001), {text!r} came") from error
+        raise UsageError(f"--fps: expected frames a second, got {text!r}; write them like 25 or 30000/1001") from error
     if not 0 < rate <= 1000:
-        raise UsageError(f"--fps: more than 0 and at most 1000 frames a second were expected, {text} came")
+        raise UsageError(f"--fps: expected more than 0 and at most 1000 frames a second, got {text}; write them like 25 or 30000/1001")
     return rate

@@ -18,35 +18,39 @@ TO_REPLACE = "replace what is there: --force (overwrite=True in Python)"
 
 def check_target(target: Path, suffixes: Collection[str], *, source: Path | None, overwrite: bool) -> None:
     if target.suffix.lower() not in suffixes:
-        raise UsageError(f"{target}: an output name that ends in {', '.join(suffixes)} was expected, {target.suffix or 'no ending'} came")
+        raise UsageError(
+            f"{target}: expected an output name that ends in {', '.join(suffixes)}, got {target.suffix or 'no ending'}; rename it"
+        )
     if target.is_dir():
-        raise UsageError(f"{target}: a file name was expected for the output, a folder is there; name a file in it")
+        raise UsageError(f"{target}: expected a file name for the output, got a folder; name a file in it")
     if target.exists():
         if source is not None and source.exists() and os.path.samefile(source, target):
-            raise UsageError(f"{target}: the output is the input itself; give it another name")
+            raise UsageError(f"{target}: expected an output other than the input, got the input itself; give it another name")
         if not overwrite:
-            raise UsageError(f"{target}: exists already; give another name, or {TO_REPLACE}")
+            raise UsageError(f"{target}: expected a new file, got one that exists already; give another name, or {TO_REPLACE}")
     if not target.parent.is_dir():
-        raise SinkError(f"{target}: its folder {target.parent} does not exist; make it first")
+        raise SinkError(f"{target}: expected a folder that exists, got {target.parent}, which does not exist; make it first")
 
 
 def check_numbered(target: Path, suffixes: Collection[str]) -> None:
     """Old and new pictures of one name would be taken for one video, so that none may be there, whatever was asked for."""
     if target.suffix.lower() not in suffixes:
         raise UsageError(
-            f"{target}: numbered pictures that end in {', '.join(suffixes)} were expected, {target.suffix or 'no ending'} came"
+            f"{target}: expected numbered pictures that end in {', '.join(suffixes)}, got {target.suffix or 'no ending'}; rename them"
         )
     if not target.parent.is_dir():
-        raise SinkError(f"{target}: its folder {target.parent} does not exist; make it first")
+        raise SinkError(f"{target}: expected a folder that exists, got {target.parent}, which does not exist; make it first")
     numbered = Numbered.parse(target)
     if numbered is not None and (there := numbered.there()):
-        raise UsageError(f"{numbered.path(there[0])}: exists already (and {len(there) - 1} more); name another folder, or remove them")
+        raise UsageError(
+            f"{numbered.path(there[0])}: expected new files, got one that exists already (and {len(there) - 1} more); "
+            "name another folder, or remove them"
+        )
 
 
 def unwritable(target: Path, code: int | None, why: str) -> SinkError:
-    """With advice where it is the disk's fault."""
-    advice = "; check the disk's free space and the folder's permissions" if code in _OF_THE_DISK else ""
-    return SinkError(f"{target}: cannot be written: {why}{advice}")
+    advice = "check the disk's free space and the folder's permissions" if code in _OF_THE_DISK else "name another file"
+    return SinkError(f"{target}: expected a file that can be written, got {why}; {advice}")
 
 
 def make_folder(folder: Path) -> None:
@@ -57,4 +61,4 @@ def make_folder(folder: Path) -> None:
             pass
     except OSError as error:
         why = error.strerror or str(error)
-        raise SinkError(f"{folder}: a folder to write into was expected ({why}); name another one, or change its permissions") from error
+        raise SinkError(f"{folder}: expected a folder to write into, got {why}; name another one, or change its permissions") from error

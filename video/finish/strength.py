@@ -19,7 +19,7 @@ except ImportError as error:
 
 def check_strength(strength: float) -> None:
     if not 0 <= strength <= 1:
-        raise UsageError(f"strength: 0 (the source) to 1 (the restored picture) was expected, {strength:g} came")
+        raise UsageError(f"strength: expected 0 (the source) to 1 (the restored picture), got {strength:g}; use a number between them")
 
 
 def at_strength(restored: Restored, strength: float) -> Restored:

@@ -116,7 +116,9 @@ def _check_goals(files: Sequence[tuple[Path, Path]], job: RestoreJob) -> None:
     for _, goal in files:
         check_part(goal, resume=job.resume, overwrite=job.overwrite)
     if not (job.resume or job.overwrite) and (there := [goal for _, goal in files if goal.exists()]):
-        raise UsageError(f"{there[0]}: exists already (and {len(there) - 1} more); name another folder, or {TO_REPLACE}")
+        raise UsageError(
+            f"{there[0]}: expected new files, got one that exists already (and {len(there) - 1} more); name another folder, or {TO_REPLACE}"
+        )
 
 
 def _hidden(name: Path) -> bool:

@@ -10,7 +10,7 @@ from pathlib import Path
 from types import TracebackType
 
 from video.files.ends import FrameSink, VideoSource
-from video.files.part import Part, to_go_on
+from video.files.part import Part, how_to_continue
 from video.files.segments import in_segments
 from video.files.sinks.file import VideoSink
 from video.frame import Frame
@@ -46,7 +46,7 @@ class ResumableResults:
         self._locks.close()
         if value is not None and left:
             names = " and ".join(str(part.path) for part in left)
-            value.add_note(f"{names}: what is finished so far, which plays; {to_go_on(left[0].target)}")
+            value.add_note(f"{names}: what is finished so far, which plays; {how_to_continue(left[0].target)}")
 
     def catch_up(self, video: VideoSource, sinks: Iterable[FrameSink]) -> None:
         """Copies what the parts have into their sinks, and skips it in the source."""
@@ -67,5 +67,5 @@ class ResumableResults:
         if not self._asked:
             return []
         if not self.done:
-            return ["there was nothing to go on with (--resume): it was begun from the start"]
-        return [f"gone on with after {len(self.done)} frames, in which faults, rounded times and flicker are not counted here"]
+            return ["there was nothing to continue (--resume): it was restored from the start"]
+        return [f"continued after {len(self.done)} frames; their faults, rounded times and flicker are not counted here"]

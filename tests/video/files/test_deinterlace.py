@@ -58,5 +58,5 @@ def test_a_size_that_changes_is_for_the_source_to_judge() -> None:
 def test_too_small_for_lines() -> None:
     frame = av.VideoFrame(32, 2, "yuv420p")
     frame.pts, frame.time_base = 0, MS
-    with pytest.raises(SourceError, match=r"^in\.mp4: at least 4×4 pixels were expected, 32×2 came"):
+    with pytest.raises(SourceError, match=r"^in\.mp4: expected at least 4×4 pixels, got 32×2"):
         list(Deinterlacer(Path("in.mp4"))(iter([frame])))

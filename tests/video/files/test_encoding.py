@@ -97,12 +97,12 @@ def test_every_scale_rises_from_the_least_quality_to_the_best() -> None:
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        ({"encoder": "vp8"}, r"encoder: one of h264, .* was expected, 'vp8' came"),
-        ({"quality": 101}, r"quality: 0 to 100 .* was expected, 101 came"),
-        ({"quality": -1}, r"quality: 0 to 100 .* was expected, -1 came"),
-        ({"encoder": "ffv1", "quality": 60}, r"quality: none was expected with ffv1.*leave it out"),
-        ({"preset": "turbo"}, r"preset: one of ultrafast, .* was expected, 'turbo' came"),
-        ({"encoder": "prores", "preset": "slow"}, r"preset: none was expected with prores.*leave it out"),
+        ({"encoder": "vp8"}, r"encoder: expected one of h264, .*, got 'vp8'"),
+        ({"quality": 101}, r"quality: expected 0 to 100 .*, got 101"),
+        ({"quality": -1}, r"quality: expected 0 to 100 .*, got -1"),
+        ({"encoder": "ffv1", "quality": 60}, r"quality: expected none with ffv1.*leave it out"),
+        ({"preset": "turbo"}, r"preset: expected one of ultrafast, .*, got 'turbo'"),
+        ({"encoder": "prores", "preset": "slow"}, r"preset: expected none with prores.*leave it out"),
     ],
 )
 def test_options_are_checked(words: dict[str, object], message: str) -> None:
@@ -113,18 +113,18 @@ def test_options_are_checked(words: dict[str, object], message: str) -> None:
 @pytest.mark.parametrize(("name", "suffix", "named"), [("prores", ".mp4", ".mov or .mkv"), ("ffv1", ".mov", ".mp4 or .mkv")])
 def test_what_a_container_cannot_hold(tmp_path: Path, name: str, suffix: str, named: str) -> None:
     source = Clip().make(tmp_path / "in.mp4")
-    message = rf"{name}: an output name that ends in {named} was expected, {suffix} cannot hold it"
+    message = rf"{name}: expected an output name that ends in {named}, got {suffix}, which cannot hold it"
     with open_video(source) as video, pytest.raises(UsageError, match=message):
         VideoSink(tmp_path / f"out{suffix}", video.info, EncodeOptions(name))
     assert [path.name for path in tmp_path.iterdir()] == ["in.mp4"]
 
 
 def test_hardware_that_is_listed_and_not_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """As h264_nvenc without a card: FFmpeg has the name, and opening fails. Stood in for, since this machine may have a card."""
+    """As h264_nvenc without a GPU: FFmpeg has the name, and opening fails. Another encoder stands in, since this machine may have a GPU."""
     broken = dataclasses.replace(ENCODERS["h264-nvenc"], codec="libx264", settings={"preset": "there is none of this name"})
     monkeypatch.setitem(ENCODERS, "h264-nvenc", broken)
     source = Clip().make(tmp_path / "in.mp4")
-    message = r"h264-nvenc: .*this FFmpeg has libx264, and it does not open here \(.+\); take --encoder h264$"
+    message = r"h264-nvenc: expected an encoder that works on .*, got libx264, which does not open here \(.+\); use --encoder h264$"
     with open_video(source) as video, pytest.raises(SinkError, match=message) as caught:
         VideoSink(tmp_path / "out.mp4", video.info, EncodeOptions("h264-nvenc"))
     assert "\n" not in str(caught.value)
@@ -133,7 +133,7 @@ def test_hardware_that_is_listed_and_not_there(tmp_path: Path, monkeypatch: pyte
 
 def test_hardware_that_this_ffmpeg_does_not_know(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(ENCODERS, "h265-amf", dataclasses.replace(ENCODERS["h265-amf"], codec="hevc_nothing"))
-    with pytest.raises(SinkError, match=r"h265-amf: an encoder of this FFmpeg was expected, it has no hevc_nothing; take --encoder h265"):
+    with pytest.raises(SinkError, match=r"h265-amf: expected an FFmpeg that has hevc_nothing, got one without it; use --encoder h265"):
         check_encoder(EncodeOptions("h265-amf"), [".mp4"])
 
 
@@ -146,7 +146,7 @@ def test_an_odd_size_is_kept(tmp_path: Path, name: str) -> None:
 @pytest.mark.parametrize("name", ["av1", "prores"])
 def test_an_odd_size_is_refused_where_it_would_be_cut(tmp_path: Path, name: str) -> None:
     source = Clip(size=(97, 63), codec="ffv1", options={}, pixel_format="yuv444p").make(tmp_path / "in.mkv")
-    with pytest.raises(UsageError, match=rf"{name}: an even width and height were expected, 97×63 came; take --encoder h264"):
+    with pytest.raises(UsageError, match=rf"{name}: expected an even width and height, got 97×63; use --encoder h264"):
         encoded(source, tmp_path / "out.mkv", EncodeOptions(name))
     assert [path.name for path in tmp_path.iterdir()] == ["in.mkv"]
 

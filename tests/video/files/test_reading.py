@@ -17,12 +17,12 @@ def test_raw_frames() -> None:
 
 @pytest.mark.parametrize("text", ["", "1280", "0x720", "1280x720:", "1280X720", "1280x720:bgr24:x", "-1x720"])
 def test_what_is_no_size(text: str) -> None:
-    with pytest.raises(UsageError, match=r"--raw: WIDTHxHEIGHT or WIDTHxHEIGHT:FORMAT was expected"):
+    with pytest.raises(UsageError, match=r"--raw: expected WIDTHxHEIGHT or WIDTHxHEIGHT:FORMAT, got"):
         RawFormat.parse(text)
 
 
 def test_what_is_no_pixel_format() -> None:
-    with pytest.raises(UsageError, match=r"--raw: a pixel format of FFmpeg's was expected .* 'rgb8x' came"):
+    with pytest.raises(UsageError, match=r"--raw: expected a pixel format of FFmpeg's, got 'rgb8x'"):
         RawFormat.parse("64x64:rgb8x")
 
 
@@ -33,5 +33,5 @@ def test_rates(text: str, rate: Fraction) -> None:
 
 @pytest.mark.parametrize("text", ["", "fast", "0", "-25", "1/0", "1001", "nan"])
 def test_what_is_no_rate(text: str) -> None:
-    with pytest.raises(UsageError, match=r"--fps: .* were expected"):
+    with pytest.raises(UsageError, match=r"--fps: expected .*, got"):
         parse_rate(text)

@@ -59,7 +59,7 @@ def test_strength_is_of_the_picture_with_less_flicker() -> None:
     for picture in clip:
         expected = at_strength(dataclasses.replace(given(picture), image=reduced(picture)), 0.5).image
         assert np.array_equal(whole(given(picture)).image, expected)
-    with pytest.raises(UsageError, match="strength: 0"):
+    with pytest.raises(UsageError, match="strength: expected 0"):
         FinishOptions(1.5)
 
 

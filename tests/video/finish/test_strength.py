@@ -53,5 +53,5 @@ def test_an_enlarging_model_blends_with_the_enlarged_source(strength: float) -> 
 
 @pytest.mark.parametrize("strength", [-0.001, 1.001, float("inf")])
 def test_what_is_no_strength(strength: float) -> None:
-    with pytest.raises(UsageError, match=r"0 \(the source\) to 1 \(the restored picture\) was expected"):
+    with pytest.raises(UsageError, match=r"expected 0 \(the source\) to 1 \(the restored picture\), got"):
         check_strength(strength)

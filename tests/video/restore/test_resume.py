@@ -30,7 +30,7 @@ LONG = tuple(range(0, 100 * 512, 512))
 OFTEN = {"preset": "superfast", "bf": "2", "qp": "12", "g": "10"}
 # Seven to thirty frames a second from 1.4 s on, in ticks that are neither milliseconds nor twenty-fifths of a second.
 VARIABLE = tuple(130_001 + sum((3003, 12_000, 3003, 9000, 3750, 4000)[n % 6] for n in range(index)) for index in range(70))
-WORDS = "what is finished so far, which plays; go on with it: --resume (resume=True in Python)"
+WORDS = "what is finished so far, which plays; continue it: --resume (resume=True in Python)"
 
 
 class Stopped(Exception):
@@ -98,7 +98,7 @@ def test_the_result_is_that_of_an_undisturbed_run(tmp_path: Path, clip: Path, su
     report = go_on(clip, target, options=options)
     assert contents(target) == expected
     assert report.frames == len(LONG)
-    assert report.notes[0].startswith("gone on with after 50 frames,")
+    assert report.notes[0].startswith("continued after 50 frames;")
     assert names(tmp_path) == ["in.mp4", target.name, f"whole{suffix}"]
 
 
@@ -136,7 +136,7 @@ def test_with_everything_that_a_file_may_have(tmp_path: Path, suffix: str) -> No
     assert contents(target) == contents(expected)
     assert len({stream for stream, _, _ in contents(target)}) == 3
     assert times(target) == times(source)
-    assert report.notes[0].startswith("gone on with after")
+    assert report.notes[0].startswith("continued after")
     if suffix == ".mp4":
         assert target.read_bytes() == expected.read_bytes()
 
@@ -164,7 +164,7 @@ def test_with_less_flicker_and_blended_with_what_was_removed(tmp_path: Path, cli
     part = part_of(removed)
     part.write_bytes(part.read_bytes()[: part.stat().st_size // 2])
     report = go_on(clip, target, show_removed=removed, **asked)
-    assert report.notes[0].startswith("gone on with after 25 frames,")
+    assert report.notes[0].startswith("continued after 25 frames;")
     assert contents(target) == contents(tmp_path / "whole.mp4")
     assert contents(removed) == contents(tmp_path / "layer.mkv")
 
@@ -187,16 +187,16 @@ def test_killed_again_while_it_catches_up(tmp_path: Path, clip: Path, monkeypatc
 def test_a_full_disk_costs_the_last_segment(tmp_path: Path, clip: Path, suffix: str) -> None:
     expected, target = contents(whole(clip, tmp_path / f"whole{suffix}")), tmp_path / f"out{suffix}"
     size = (tmp_path / f"whole{suffix}").stat().st_size
-    with full_disk(size * 3 // 4), pytest.raises(SinkError, match=r"cannot be written: File too large; check the disk's free") as caught:
+    with full_disk(size * 3 // 4), pytest.raises(SinkError, match=r"can be written, got File too large; check the disk's free") as caught:
         whole(clip, target)
     assert caught.value.__notes__ == [f"{part_of(target)}: {WORDS}"]
     report = go_on(clip, target)
-    assert report.notes[0].startswith("gone on with after")
+    assert report.notes[0].startswith("continued after")
     assert contents(target) == expected
 
 
 def test_a_folder_that_takes_no_files(clip: Path) -> None:
-    with pytest.raises(SinkError, match=r"^/proc/out\.mp4: cannot be written: No such file or directory"):
+    with pytest.raises(SinkError, match=r"^/proc/out\.mp4: expected a file that can be written, got No such file or directory"):
         do_video(clip, Path("/proc/out.mp4"), restorer())
 
 
@@ -220,7 +220,7 @@ def test_a_part_is_not_replaced_unasked(tmp_path: Path, clip: Path) -> None:
     target = tmp_path / "out.mp4"
     stop(clip, target)
     before = part_of(target).read_bytes()
-    with pytest.raises(UsageError, match=r"an unfinished part of out\.mp4 is there; go on with it: --resume .* or begin .*--force"):
+    with pytest.raises(UsageError, match=r"expected no unfinished part of out\.mp4, got one; continue it: --resume .* or begin .*--force"):
         whole(clip, target)
     assert part_of(target).read_bytes() == before
     report = do_video(clip, target, restorer(lambda p: 255 - p), overwrite=True)
@@ -237,7 +237,7 @@ def test_what_was_to_be_replaced_is_replaced_in_the_end(tmp_path: Path, clip: Pa
     with pytest.raises(UsageError, match="exists already"):
         go_on(clip, target)
     assert target.read_text() == "old"
-    assert go_on(clip, target, overwrite=True).notes[0].startswith("gone on with after 50 frames,")
+    assert go_on(clip, target, overwrite=True).notes[0].startswith("continued after 50 frames;")
     assert contents(target) == contents(whole(clip, tmp_path / "whole.mp4"))
 
 
@@ -253,7 +253,7 @@ def test_what_was_to_be_replaced_is_replaced_in_the_end(tmp_path: Path, clip: Pa
 def test_a_part_that_was_made_otherwise(tmp_path: Path, clip: Path, asked: dict[str, Any], differs: str) -> None:
     target = tmp_path / "out.mp4"
     stop(clip, target)
-    with pytest.raises(UsageError, match="was made otherwise") as caught:
+    with pytest.raises(UsageError, match="expected a part of this job") as caught:
         go_on(clip, target, **asked)
     assert f"({differs}); ask for the same, or begin from the start: --force" in str(caught.value)
     assert part_of(target).exists()
@@ -274,7 +274,7 @@ def test_a_part_of_which_nothing_is_known(tmp_path: Path, clip: Path) -> None:
     target = tmp_path / "out.mp4"
     stop(clip, target)
     part_of(target).with_name("out.unfinished.mp4.json").write_text("{")
-    with pytest.raises(UsageError, match=r"\.mp4\.json: what .* was made from was expected, it cannot be read; begin .*--force"):
+    with pytest.raises(UsageError, match=r"\.mp4\.json: expected what .* was made from, got a file that cannot be read; begin .*--force"):
         go_on(clip, target)
 
 
@@ -291,7 +291,7 @@ def test_only_one_process_writes_a_part(tmp_path: Path, clip: Path) -> None:
     target = tmp_path / "out.mp4"
     with Part(target, {}, resume=False, overwrite=False):
         for resume in (False, True):
-            with pytest.raises(UsageError, match=r"out\.unfinished\.mp4: another process is writing it"):
+            with pytest.raises(UsageError, match=r"out\.unfinished\.mp4: expected a file that no other process writes"):
                 do_video(clip, target, restorer(), resume=resume)
     assert names(tmp_path) == ["in.mp4"]
     assert whole(clip, target).exists()
@@ -299,7 +299,7 @@ def test_only_one_process_writes_a_part(tmp_path: Path, clip: Path) -> None:
 
 def test_nothing_to_go_on_with(tmp_path: Path, clip: Path) -> None:
     report = go_on(clip, tmp_path / "out.mp4")
-    assert report.notes[0] == "there was nothing to go on with (--resume): it was begun from the start"
+    assert report.notes[0] == "there was nothing to continue (--resume): it was restored from the start"
     assert report.frames == len(LONG)
     with pytest.raises(UsageError, match="exists already"):
         go_on(clip, tmp_path / "out.mp4")
@@ -318,14 +318,14 @@ def test_a_folder_goes_on(tmp_path: Path, clip: Path) -> None:
         do_folder(source, target, restorer(lambda p: 255 - p), progress=stopping(60))
     assert names(target) == ["a/one.png", "b.mp4", "c.unfinished.mp4", "c.unfinished.mp4.json"]
     complete = [(target / name).stat().st_mtime_ns for name in ("a/one.png", "b.mp4")]
-    with pytest.raises(UsageError, match=r"an unfinished part of c\.mp4 is there"):
+    with pytest.raises(UsageError, match=r"expected no unfinished part of c\.mp4, got one"):
         do_folder(source, target, restorer())
     with pytest.raises(UsageError, match="leave one of them out"):
         do_folder(source, target, restorer(), resume=True, overwrite=True)
     report = do_folder(source, target, restorer(lambda p: 255 - p), resume=True)
     assert ([Path(one.target).name for one in report.done], report.there) == (["c.mp4", "d.mp4"], 2)
-    assert report.done[0].notes[0].startswith("gone on with after 50 frames,")
-    assert not any("nothing to go on with" in note for note in report.done[1].notes)
+    assert report.done[0].notes[0].startswith("continued after 50 frames;")
+    assert not any("nothing to continue" in note for note in report.done[1].notes)
     assert contents(target / "c.mp4") == expected
     assert [(target / name).stat().st_mtime_ns for name in ("a/one.png", "b.mp4")] == complete
     assert names(target) == ["a/one.png", "b.mp4", "c.mp4", "d.mp4"]
@@ -345,7 +345,7 @@ def test_numbered_pictures_into_a_file(tmp_path: Path) -> None:
     source, read_at = tmp_path / "%04d.png", ReadOptions(rate=Fraction(25))
     expected, target = contents(whole(source, tmp_path / "whole.mp4", read=read_at)), tmp_path / "out.mp4"
     stop(source, target, read=read_at)
-    assert go_on(source, target, read=read_at).notes[0].startswith("gone on with after 50 frames,")
+    assert go_on(source, target, read=read_at).notes[0].startswith("continued after 50 frames;")
     assert contents(target) == expected
 
 

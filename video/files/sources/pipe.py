@@ -29,20 +29,20 @@ def open_pipe(stream: BinaryIO, options: ReadOptions, *, copies: bool = False) -
         rate = str(options.rate_of(PIPE))
         kind, facts = "rawvideo", {"video_size": f"{raw.width}x{raw.height}", "pixel_format": raw.pixel_format, "framerate": rate}
     try:
-        container = av.open(_Followed(stream), "r", format=kind, options=facts, buffer_size=_BUFFER)
+        container = av.open(_Y4mStream(stream), "r", format=kind, options=facts, buffer_size=_BUFFER)
     except FFmpegError as error:
-        expected = "a video was expected on standard input (Y4M, or raw frames with --raw and --fps)"
-        raise SourceError(f"{PIPE}: {expected}, it cannot be read: {error.strerror}; check the program before the pipe") from error
+        expected = "expected a video on standard input (Y4M, or raw frames with --raw and --fps)"
+        raise SourceError(f"{PIPE}: {expected}, got {error.strerror}; check the program before the pipe") from error
     try:
         if not container.streams.video:
-            raise SourceError(f"{PIPE}: a video was expected on standard input, it has no video stream; check the program before the pipe")
+            raise SourceError(f"{PIPE}: expected a video on standard input, got no video stream; check the program before the pipe")
         return FileSource(PIPE, container, container.streams.video[0], options, copies=copies)
     except BaseException:
         container.close()
         raise
 
 
-class _Followed:
+class _Y4mStream:
     """A stream that tells an end between two frames of Y4M from one inside of a frame, which FFmpeg takes for the end as well."""
 
     def __init__(self, stream: BinaryIO) -> None:
@@ -56,7 +56,7 @@ class _Followed:
         if self._frame is None and not (self._line + data).startswith(_Y4M):
             self._frame = 0
         if not data and self._frame and (self._left or self._line):
-            raise SourceError(f"{PIPE}: whole frames were expected, the stream ends inside of one; look at the program before the pipe")
+            raise SourceError(f"{PIPE}: expected whole frames, got a stream that ends inside of one; check the program before the pipe")
         self._follow(data)
         return data
 

@@ -34,15 +34,15 @@ class SequenceSource:
     def __init__(self, path: Path, options: ReadOptions) -> None:
         numbered = Numbered.parse(path)
         if numbered is None:
-            raise UsageError(f"{path}: a name with a number in it was expected (frames/%05d.png)")
+            raise UsageError(f"{path}: expected a name with a number in it, got one without; write it like frames/%05d.png")
         self._rate = options.rate_of(path)
         numbers = numbered.there()
         if not numbers:
-            raise SourceError(f"{path}: numbered pictures were expected, there are none; check the folder and the name")
+            raise SourceError(f"{path}: expected numbered pictures, got none; check the folder and the name")
         for number, following in itertools.pairwise(numbers):
             if following != number + 1:
                 raise SourceError(
-                    f"{numbered.path(number + 1)}: every number from {numbers[0]} to {numbers[-1]} was expected, this one is missing; "
+                    f"{numbered.path(number + 1)}: expected every number from {numbers[0]} to {numbers[-1]}, got no file for this one; "
                     "copy it again, or number the pictures anew"
                 )
         self.path = path
@@ -81,7 +81,7 @@ class SequenceSource:
             picture = read_picture(path)
             if picture.shape != (self.info.height, self.info.width, 3):
                 expected = f"{self.info.width}×{self.info.height}"
-                raise SourceError(f"{path}: {expected} was expected throughout, this is {picture.shape[1]}×{picture.shape[0]}; take it out")
+                raise SourceError(f"{path}: expected {expected} throughout, got {picture.shape[1]}×{picture.shape[0]}; take it out")
             yield Frame(index, index, self.info.time_base, picture, 1)
 
     def __enter__(self) -> SequenceSource:

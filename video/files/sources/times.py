@@ -53,7 +53,7 @@ class FrameTimes:
             return pts
         if pts is not None and last is not None and (last - pts) * self._time_base > _JUMP_BACK_S:
             raise SourceError(
-                f"{self._path}: times that rise were expected, after {float(last * self._time_base):.2f} s they jump back to "
+                f"{self._path}: expected times that rise, got a jump back from {float(last * self._time_base):.2f} s to "
                 f"{float(pts * self._time_base):.2f} s, as in files joined end to end; "
                 "make them one first: ffmpeg -fflags +genpts -i IN -c copy OUT.mkv"
             )

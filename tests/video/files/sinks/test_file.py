@@ -292,10 +292,10 @@ def test_the_input_is_never_the_output(tmp_path: Path, clip: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "kind", "message"),
     [
-        ("out.avi", UsageError, r"\.mp4.*\.mkv.*\.avi came"),
+        ("out.avi", UsageError, r"\.mp4.*\.mkv.*, got \.avi"),
         ("nowhere/out.mp4", SinkError, "does not exist; make it first"),
         ("in.mp4/out.mp4", SinkError, "does not exist"),
-        ("/proc/out.mp4", SinkError, "cannot be written: No such file or directory"),
+        ("/proc/out.mp4", SinkError, "expected a file that can be written, got No such file or directory"),
     ],
 )
 def test_bad_targets(tmp_path: Path, clip: Path, name: str, kind: type[Exception], message: str) -> None:
@@ -328,7 +328,7 @@ def test_only_the_disks_faults_are_blamed_on_it(tmp_path: Path, clip: Path, monk
 
     with open_video(clip) as source:
         monkeypatch.setattr("video.files.sinks.file.av.open", refuse)
-        with pytest.raises(SinkError, match="cannot be written: refused") as caught:
+        with pytest.raises(SinkError, match="can be written, got refused") as caught:
             VideoSink(tmp_path / "out.mp4", source.info)
     assert ("free space" in str(caught.value)) is told
 

@@ -55,9 +55,11 @@ def test_pictures_that_are_there_are_never_mixed_with_new_ones(tmp_path: Path) -
     source = Clip().make(tmp_path / "in.mp4")
     (tmp_path / "0099.png").write_bytes(b"of another video")
     with open_video(source) as video:
-        with pytest.raises(UsageError, match=r"0099\.png: exists already .and 0 more.; name another folder, or remove them"):
+        with pytest.raises(
+            UsageError, match=r"0099\.png: expected new files, got one that exists already .and 0 more.; name another folder"
+        ):
             SequenceSink(tmp_path / "%04d.png", video.info, first=1)
-        with pytest.raises(UsageError, match=r"\.png.* were expected, \.gif came"):
+        with pytest.raises(UsageError, match=r"expected .*\.png.*, got \.gif"):
             SequenceSink(tmp_path / "%04d.gif", video.info, first=1)
         with pytest.raises(SinkError, match="make it first"):
             SequenceSink(tmp_path / "nowhere" / "%04d.png", video.info, first=1)

@@ -66,9 +66,9 @@ def damaged(folder: Path) -> None:
 @pytest.mark.parametrize(
     ("spoil", "kind", "message"),
     [
-        (gap, SourceError, r"010\.png: every number from 8 to 13 was expected, this one is missing"),
-        (nothing, SourceError, r"%03d\.png: numbered pictures were expected, there are none"),
-        (another_size, SourceError, r"010\.png: 97×63 was expected throughout, this is 64×64"),
+        (gap, SourceError, r"010\.png: expected every number from 8 to 13, got no file for this one"),
+        (nothing, SourceError, r"%03d\.png: expected numbered pictures, got none"),
+        (another_size, SourceError, r"010\.png: expected 97×63 throughout, got 64×64"),
         (sixteen_bits, PictureError, r"010\.png: 8 bits a channel were expected, 16 came"),
         (damaged, PictureError, r"010\.png: a whole picture"),
     ],
@@ -81,5 +81,5 @@ def test_what_is_wrong_is_one_line(frames: Path, spoil: Callable[[Path], None], 
 
 
 def test_they_have_no_rate_of_their_own(frames: Path) -> None:
-    with pytest.raises(UsageError, match=r"%03d\.png: pictures and raw frames have no times; say their rate with --fps 25"):
+    with pytest.raises(UsageError, match=r"%03d\.png: expected the rate of pictures or raw frames, got none; add --fps 25"):
         SequenceSource(frames, ReadOptions())
