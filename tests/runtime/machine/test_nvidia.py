@@ -46,7 +46,7 @@ def test_a_machine_without_a_driver_is_told_so_in_three_words(monkeypatch: pytes
     _with(monkeypatch, tmp_path / "libcuda.so.1")
     with pytest.raises(BackendError, match=r"^no NVIDIA driver$"):
         first_gpu()
-    with pytest.raises(BackendError, match=r"full TensorRT builds on .* no NVIDIA driver; build it there, or take --target"):
+    with pytest.raises(BackendError, match=r"^expected the GPU that .*, got none \(no NVIDIA driver\); build it there, or take --target"):
         TARGETS["tensorrt"].capability()
 
 

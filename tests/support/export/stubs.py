@@ -31,6 +31,7 @@ def fake_driver(folder: Path, *, major: int = 0, minor: int = 0, code: int = 0) 
     """libcuda.so.1 with one GPU of that compute capability, or one that answers with an error."""
     source = f"""
         int cuInit(unsigned flags) {{ return {code}; }}
+        int cuDriverGetVersion(int *version) {{ *version = 13000; return 0; }}
         int cuDeviceGet(int *device, int ordinal) {{ *device = ordinal; return 0; }}
         int cuDeviceGetName(char *name, int length, int device)
         {{ const char *its = "Simulated GPU"; while ((*name++ = *its++)); return 0; }}
