@@ -12,8 +12,8 @@ from typing import Protocol, Self
 from runtime.errors import UsageError
 from runtime.files.pictures import PICTURE_SUFFIXES
 from video.files.encoding import EncodeOptions, check_encoder
-from video.files.numbered import Numbered
-from video.files.part import Part, check_part, part_of
+from video.files.numbered import NumberedPictures
+from video.files.part import UnfinishedPart, check_part, part_of
 from video.files.reading import ReadOptions
 from video.files.sinks.file import CONTAINERS, VideoSink
 from video.files.sinks.untimed import PipeSink, SequenceSink
@@ -75,14 +75,14 @@ class FrameSink(Protocol):
 
 
 def is_file(path: Path) -> bool:
-    return path != PIPE and Numbered.parse(path) is None
+    return path != PIPE and NumberedPictures.parse(path) is None
 
 
 def check_ends(source: Path, target: Path, options: EncodeOptions, read: ReadOptions, *, resume: bool = False, overwrite: bool) -> None:
     """All that is wrong with the names and what was said of them, before any work."""
     if read.raw is not None and source != PIPE:
         raise UsageError(f"--raw: expected standard input (-), got {source}; leave it out")
-    if read.raw is not None or Numbered.parse(source) is not None:
+    if read.raw is not None or NumberedPictures.parse(source) is not None:
         read.rate_of(source)
     elif read.rate is not None:
         raise UsageError(f"--fps: expected numbered pictures or raw frames, got {source}, which has times of its own; leave it out")
@@ -110,7 +110,7 @@ def open_source(path: Path, read: ReadOptions, *, copies: bool) -> VideoSource:
     """With `copies` the other streams are read too, for a sink that takes them."""
     if path == PIPE:
         return open_pipe(sys.stdin.buffer, read, copies=copies)
-    if Numbered.parse(path) is not None:
+    if NumberedPictures.parse(path) is not None:
         return SequenceSource(path, read)
     return open_video(path, read, copies=copies)
 
@@ -124,13 +124,13 @@ def open_sink(
     copies: bool,
     comment: str,
     overwrite: bool,
-    part: Part | None = None,
+    part: UnfinishedPart | None = None,
 ) -> FrameSink:
     """With `copies` the other streams of the source come too, where the sink is a file. It grows as `part`, where that is given."""
     if path == PIPE:
         raw = source.options.raw
         return PipeSink(path, info, sys.stdout.buffer, raw=None if raw is None else raw.pixel_format, others=source.other_kinds)
-    if Numbered.parse(path) is not None:
+    if NumberedPictures.parse(path) is not None:
         return SequenceSink(path, info, first=source.first_number, comment=comment, others=source.other_kinds)
     copy_from = source.copy_from if copies else None
     return VideoSink(path, info, options, copy_from=copy_from, comment=comment, overwrite=overwrite, part=part)

@@ -8,14 +8,14 @@ from pathlib import Path
 
 
 @dataclass(frozen=True)
-class Numbered:
+class NumberedPictures:
     folder: Path
     before: str
     digits: int  # at least so many, with zeros in front; 0: as many as it takes
     after: str
 
     @classmethod
-    def parse(cls, path: Path) -> Numbered | None:
+    def parse(cls, path: Path) -> NumberedPictures | None:
         """None for a name that stands for one file."""
         match = re.fullmatch(r"([^%]*)%(?:0(\d+))?d([^%]*)", path.name)
         return None if match is None else cls(path.parent, match[1], int(match[2] or 0), match[3])

@@ -53,7 +53,7 @@ def check_part(target: Path, *, resume: bool, overwrite: bool) -> None:
         )
 
 
-class Part:
+class UnfinishedPart:
     """A context manager, which holds the lock. `made` says what the result is made from, and how."""
 
     def __init__(self, target: Path, made: dict[str, str], *, resume: bool, overwrite: bool) -> None:
@@ -66,7 +66,7 @@ class Part:
         self._growing = self.path
         self._lock = contextlib.ExitStack()
 
-    def __enter__(self) -> Part:
+    def __enter__(self) -> UnfinishedPart:
         try:
             with self._lock:
                 self._lock.enter_context(locked(self._words, waiting=self._busy))

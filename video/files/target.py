@@ -9,7 +9,7 @@ from collections.abc import Collection
 from pathlib import Path
 
 from runtime.errors import SinkError, UsageError
-from video.files.numbered import Numbered
+from video.files.numbered import NumberedPictures
 
 _OF_THE_DISK = frozenset({errno.ENOSPC, errno.EACCES, errno.EROFS, errno.EFBIG, errno.EDQUOT})
 
@@ -40,7 +40,7 @@ def check_numbered(target: Path, suffixes: Collection[str]) -> None:
         )
     if not target.parent.is_dir():
         raise SinkError(f"{target}: expected a folder that exists, got {target.parent}, which does not exist; make it first")
-    numbered = Numbered.parse(target)
+    numbered = NumberedPictures.parse(target)
     if numbered is not None and (there := numbered.there()):
         raise UsageError(
             f"{numbered.path(there[0])}: expected new files, got one that exists already (and {len(there) - 1} more); "

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from runtime.model.bundle import MODEL
 from runtime.restorer import Restorer
-from video.files.numbered import Numbered
+from video.files.numbered import NumberedPictures
 from video.restore.job import RestoreJob
 
 _ENDS = 1 << 20  # bytes of the head and of the tail of a file that are looked at: hashing all of a day's video takes minutes
@@ -33,7 +33,7 @@ def made_from(job: RestoreJob, restorer: Restorer) -> dict[str, str]:
 
 def _of_files(source: Path) -> str:
     """Of a row of pictures all sizes, and the ends of the first and the last one."""
-    numbered = Numbered.parse(source)
+    numbered = NumberedPictures.parse(source)
     files = [source] if numbered is None else [numbered.path(number) for number in numbered.there()]
     sizes = [path.stat().st_size for path in files]
     digest = hashlib.sha256(repr(sizes).encode())

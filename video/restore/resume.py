@@ -10,7 +10,7 @@ from pathlib import Path
 from types import TracebackType
 
 from video.files.ends import FrameSink, VideoSource
-from video.files.part import Part, how_to_continue
+from video.files.part import UnfinishedPart, how_to_continue
 from video.files.segments import in_segments
 from video.files.sinks.file import VideoSink
 from video.frame import Frame
@@ -22,11 +22,11 @@ class ResumableResults:
 
     def __init__(self, job: RestoreJob, made: dict[str, str]) -> None:
         self._asked = job.resume
-        self._parts = {target: Part(target, made, resume=job.resume, overwrite=job.overwrite) for target in job.resumable}
+        self._parts = {target: UnfinishedPart(target, made, resume=job.resume, overwrite=job.overwrite) for target in job.resumable}
         self._locks = contextlib.ExitStack()
         self.done: list[Fraction] = []  # when each frame that an earlier run made is shown
 
-    def part(self, target: Path) -> Part | None:
+    def part(self, target: Path) -> UnfinishedPart | None:
         return self._parts.get(target)
 
     def __enter__(self) -> ResumableResults:

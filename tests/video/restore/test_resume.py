@@ -20,7 +20,7 @@ from tests.support.tiny import make_bundle
 from tests.support.video.clips import STEADY, Clip, moving
 from tests.support.video.restoring import do_folder, do_video, failing, picture, restorer
 from video.files.encoding import EncodeOptions
-from video.files.part import Part, part_of
+from video.files.part import UnfinishedPart, part_of
 from video.files.reading import ReadOptions
 from video.files.sources.pipe import PIPE
 from video.finish.finish import FinishOptions
@@ -175,7 +175,7 @@ def test_killed_again_while_it_catches_up(tmp_path: Path, clip: Path, monkeypatc
     stop(clip, target, 80)
     before = part_of(target).read_bytes()
     with monkeypatch.context() as patch:
-        patch.setattr(Part, "caught_up", lambda self: (_ for _ in ()).throw(Stopped))
+        patch.setattr(UnfinishedPart, "caught_up", lambda self: (_ for _ in ()).throw(Stopped))
         with pytest.raises(Stopped):
             go_on(clip, target)
     assert part_of(target).read_bytes() == before
@@ -289,7 +289,7 @@ def test_a_part_is_not_restored_onto_itself(tmp_path: Path, clip: Path) -> None:
 
 def test_only_one_process_writes_a_part(tmp_path: Path, clip: Path) -> None:
     target = tmp_path / "out.mp4"
-    with Part(target, {}, resume=False, overwrite=False):
+    with UnfinishedPart(target, {}, resume=False, overwrite=False):
         for resume in (False, True):
             with pytest.raises(UsageError, match=r"out\.unfinished\.mp4: expected a file that no other process writes"):
                 do_video(clip, target, restorer(), resume=resume)

@@ -19,7 +19,7 @@ from typing import Any
 from runtime.errors import MissingExtra, SinkError
 from runtime.files.atomic import written
 from video.files.encoding import EncodeOptions, check_encoder
-from video.files.part import Part
+from video.files.part import UnfinishedPart
 from video.files.sinks.encoder import Coder
 from video.files.sources.damage import UNDECODABLE
 from video.files.sources.file import FileSource
@@ -71,7 +71,7 @@ class VideoSink:
         copy_from: FileSource | None = None,
         comment: str | None = None,
         overwrite: bool = False,
-        part: Part | None = None,
+        part: UnfinishedPart | None = None,
     ) -> None:
         self.path = path
         self.info = info

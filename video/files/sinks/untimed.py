@@ -12,7 +12,7 @@ from runtime.errors import MissingExtra, SinkError, UsageError
 from runtime.files.pictures import PICTURE_SUFFIXES, write_picture
 from video.color import PictureToFrame, Range
 from video.files.encoding import chroma_kept
-from video.files.numbered import Numbered
+from video.files.numbered import NumberedPictures
 from video.files.target import check_numbered
 from video.frame import Frame, VideoInfo
 
@@ -57,7 +57,7 @@ class SequenceSink(_SteadySink):
         if info.sample_aspect_ratio not in (None, 1):
             self.left_out.append(f"the shape of the pixels, {info.sample_aspect_ratio}")
         check_numbered(path, sorted(PICTURE_SUFFIXES))
-        numbered = Numbered.parse(path)
+        numbered = NumberedPictures.parse(path)
         if numbered is None:
             raise UsageError(f"{path}: a name with a number in it was expected (frames/%05d.png)")
         self._numbered, self._next, self._comment = numbered, first, comment

@@ -12,7 +12,7 @@ from runtime.errors import MissingExtra, SourceError, UsageError
 from runtime.files.pictures import read_picture
 from runtime.picture import Picture
 from video.color import read_color
-from video.files.numbered import Numbered
+from video.files.numbered import NumberedPictures
 from video.files.reading import ReadOptions
 from video.files.sources.damage import Damage
 from video.frame import Frame, VideoInfo
@@ -32,7 +32,7 @@ class SequenceSource:
     copy_from = None
 
     def __init__(self, path: Path, options: ReadOptions) -> None:
-        numbered = Numbered.parse(path)
+        numbered = NumberedPictures.parse(path)
         if numbered is None:
             raise UsageError(f"{path}: expected a name with a number in it, got one without; write it like frames/%05d.png")
         self._rate = options.rate_of(path)
