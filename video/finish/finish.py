@@ -9,7 +9,7 @@ from runtime.restorer import Restored
 from runtime.timing import StageTimes
 from video.finish.flicker import FlickerMeter, FlickerScore
 from video.finish.flicker_reduction import FlickerReducer
-from video.finish.strength import at_strength, check_strength
+from video.finish.strength import apply_strength, check_strength
 
 
 @dataclass(frozen=True)
@@ -38,7 +38,7 @@ class FrameFinisher:
         if self._reducer is not None:
             with self._times.stage("steady"):
                 restored = dataclasses.replace(restored, image=self._reducer(restored.image))
-        restored = at_strength(restored, self.options.strength)
+        restored = apply_strength(restored, self.options.strength)
         if self._meter is not None:
             with self._times.stage("flicker"):
                 self._meter.add(restored.source, restored.image)

@@ -13,7 +13,7 @@ import numpy as np
 
 from runtime.errors import MissingExtra
 from runtime.picture import Picture
-from video.finish.motion import Field, Grey, motion, moved, scaled, small, traceable
+from video.finish.motion import Grey, MotionField, find_motion, find_traceable, move, scale_motion, shrink
 
 try:
     import cv2
@@ -51,12 +51,12 @@ class FlickerMeter:
 
     def add(self, source: Picture, result: Picture) -> None:
         """`result` may be larger, by the scale of a network that enlarges."""
-        now = _GreyFrames(small(source), *(np.asarray(cv2.cvtColor(p, cv2.COLOR_BGR2GRAY), np.uint8) for p in (source, result)))
+        now = _GreyFrames(shrink(source), *(np.asarray(cv2.cvtColor(p, cv2.COLOR_BGR2GRAY), np.uint8) for p in (source, result)))
         before, self._before = self._before, now
         if before is None:
             return
-        found = motion(now.small, before.small)
-        mask = traceable(found, motion(before.small, now.small))
+        found = find_motion(now.small, before.small)
+        mask = find_traceable(found, find_motion(before.small, now.small))
         share = float(mask.mean())
         if share < _LEAST:
             return
@@ -79,7 +79,7 @@ class FlickerMeter:
 _LEAST = 0.25  # of a picture; two that have nothing in common agree by chance on up to a fifth
 
 
-def _apart(now: Grey, before: Grey, found: Field, mask: Grey) -> float:
+def _apart(now: Grey, before: Grey, found: MotionField, mask: Grey) -> float:
     height, width = now.shape
     there = cv2.resize(mask, (width, height), interpolation=cv2.INTER_NEAREST)
-    return float(cv2.mean(cv2.absdiff(now, moved(before, scaled(found, height, width))), there)[0])
+    return float(cv2.mean(cv2.absdiff(now, move(before, scale_motion(found, height, width))), there)[0])

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from runtime.errors import MissingExtra
 from runtime.picture import Picture
-from video.finish.motion import Field, Grey, motion, moved, scaled, small
+from video.finish.motion import Grey, MotionField, find_motion, move, scale_motion, shrink
 
 try:
     import cv2
@@ -40,11 +40,11 @@ class FlickerReductionState:
 
 def reduce_flicker(state: FlickerReductionState | None, restored: Picture) -> FlickerReductionState:
     """The state after this frame; its `image` is the result. The restored picture itself after None, a cut, or another size."""
-    seen = small(restored)
+    seen = shrink(restored)
     if state is None or state.image.shape != restored.shape:
         return FlickerReductionState(restored, seen)
-    found = motion(seen, state.seen)
-    past = moved(state.image, scaled(found, *restored.shape[:2]))
+    found = find_motion(seen, state.seen)
+    past = move(state.image, scale_motion(found, *restored.shape[:2]))
     apart = _apart(past, restored)
     if (apart > _FINE * _STANDING[1]).mean() > _CUT:
         return FlickerReductionState(restored, seen)
@@ -58,7 +58,7 @@ def _apart(past: Picture, restored: Picture) -> Grey:
     return np.asarray(cv2.blur(fine, (_WINDOW, _WINDOW)), np.uint8)
 
 
-def _trust(apart: Grey, found: Field) -> NDArray[np.float32]:
+def _trust(apart: Grey, found: MotionField) -> NDArray[np.float32]:
     """[H, W] 0 … 1: how much of the past is taken. What standing places differ by is what flickers; more than that is a change."""
     stands = cv2.resize((found == 0).all(2).astype(np.uint8), apart.shape[::-1], interpolation=cv2.INTER_NEAREST)
     flickers = cv2.mean(apart, stands)[0] / _FINE

@@ -21,7 +21,7 @@ except ImportError as error:
     raise MissingExtra("cv2", "cpu") from error
 
 Grey = NDArray[np.uint8]  # [H, W]
-Field = NDArray[np.float32]  # [H, W, 2]: x and y, in pixels
+MotionField = NDArray[np.float32]  # [H, W, 2]: x and y, in pixels
 _Levels = TypeVar("_Levels", NDArray[np.uint8], NDArray[np.float32])
 
 _SMALLEST_HALVED = 32  # pixels a side; DIS wants nine of what it is given
@@ -30,7 +30,7 @@ _CLEARLY = (1.1, 0.5)  # moving must leave less than (what standing leaves − t
 _BESIDE, _MOST = 7, 0.8  # DIS matches blocks of 8 and finds the edges of motion to within half of one; single misses are noise
 
 
-def small(picture: Picture) -> Grey:
+def shrink(picture: Picture) -> Grey:
     """What motion is looked for in: grey, half the size, softened so that sensor noise and single streaks count less."""
     grey = cv2.cvtColor(picture, cv2.COLOR_BGR2GRAY)
     height, width = grey.shape
@@ -39,11 +39,11 @@ def small(picture: Picture) -> Grey:
     return np.asarray(cv2.GaussianBlur(grey, (0, 0), 1.0), np.uint8)
 
 
-def motion(now: Grey, before: Grey) -> Field:
+def find_motion(now: Grey, before: Grey) -> MotionField:
     """How far away each pixel of `now` was in `before`: now[y, x] looks like before[y + motion y, x + motion x]; 0 where it stands."""
     search = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_ULTRAFAST)
     found = np.asarray(search.calc(now, before, None), np.float32)  # type: ignore[call-overload]  # an array here would be its first guess
-    standing, moving = _left(now, before), _left(now, moved(before, found))
+    standing, moving = _left(now, before), _left(now, move(before, found))
     factor, margin = _CLEARLY
     found[standing <= factor * moving + margin] = 0
     return found
@@ -53,23 +53,23 @@ def _left(one: Grey, other: Grey) -> NDArray[np.float32]:
     return np.asarray(cv2.blur(cv2.absdiff(one, other), (_WINDOW, _WINDOW)), np.float32)
 
 
-def scaled(field: Field, height: int, width: int) -> Field:
+def scale_motion(field: MotionField, height: int, width: int) -> MotionField:
     """The motion in a picture of that size."""
     rows, columns = field.shape[:2]
     large = cv2.resize(field, (width, height), interpolation=cv2.INTER_LINEAR)
     return np.asarray(large * np.array((width / columns, height / rows), np.float32), np.float32)
 
 
-def moved(before: _Levels, field: Field) -> _Levels:
+def move(before: _Levels, field: MotionField) -> _Levels:
     """`before` as it would look now; what comes from outside is its border, repeated."""
     places = cv2.add(_places(*field.shape[:2]), field)
     return cv2.remap(before, places, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)  # type: ignore[call-overload, no-any-return]
 
 
-def traceable(forth: Field, back: Field) -> NDArray[np.uint8]:
+def find_traceable(forth: MotionField, back: MotionField) -> NDArray[np.uint8]:
     """1 where motion there and back ends where it began, inside the picture: nothing was covered or came into sight there or beside it."""
     height, width = forth.shape[:2]
-    apart = forth + moved(back, forth)
+    apart = forth + move(back, forth)
     long = (forth**2).sum(2) + (back**2).sum(2)
     places = _places(height, width) + forth
     inside = (places >= 0).all(2) & (places <= (width - 1, height - 1)).all(2)
@@ -79,7 +79,7 @@ def traceable(forth: Field, back: Field) -> NDArray[np.uint8]:
 
 
 @lru_cache(maxsize=4)
-def _places(height: int, width: int) -> Field:
+def _places(height: int, width: int) -> MotionField:
     rows, columns = np.mgrid[0:height, 0:width]
     places = np.dstack((columns, rows)).astype(np.float32)
     places.flags.writeable = False

@@ -22,7 +22,7 @@ def check_strength(strength: float) -> None:
         raise UsageError(f"strength: expected 0 (the source) to 1 (the restored picture), got {strength:g}; use a number between them")
 
 
-def at_strength(restored: Restored, strength: float) -> Restored:
+def apply_strength(restored: Restored, strength: float) -> Restored:
     """source + strength · (restored − source), rounded once; an enlarging model's source is enlarged first. `removed` follows the image."""
     if strength == 1:
         return restored

@@ -17,7 +17,7 @@ from typing import Any
 from runtime.errors import UsageError
 from runtime.picture import Picture
 from runtime.restorer import Restored, Restorer
-from video.finish.strength import at_strength, check_strength, processed_by
+from video.finish.strength import apply_strength, check_strength, processed_by
 from video.live.stage import StageThread
 
 
@@ -59,7 +59,7 @@ class LiveModel:
     def __call__(self, picture: Picture) -> Restored:
         with self._working:
             strength, self._seen = self._state.strength, picture
-            return at_strength(self.restorer(picture), strength)
+            return apply_strength(self.restorer(picture), strength)
 
     def set_strength(self, strength: float) -> None:
         check_strength(strength)

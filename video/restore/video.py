@@ -21,7 +21,7 @@ from runtime.restorer import Restored, Restorer
 from runtime.timing import StageTimes
 from video.files.ends import FrameSink, VideoSource, is_file, open_sink, open_source
 from video.finish.finish import FrameFinisher
-from video.finish.strength import at_strength, processed_by
+from video.finish.strength import apply_strength, processed_by
 from video.frame import Frame, VideoInfo
 from video.pipeline import run_pipeline
 from video.restore.job import RestoreJob
@@ -144,7 +144,7 @@ def restore_picture(job: RestoreJob, restorer: Restorer) -> PictureReport:
     picture = read_picture(source)
     notes = [f"not carried over: {what}" for what in left_behind(source)]
     with _named(str(source)):
-        restored = at_strength(restorer(picture), strength)
+        restored = apply_strength(restorer(picture), strength)
     image = restored.image
     if job.show_removed is not None:
         write_picture(job.show_removed, restored.removed)

@@ -14,7 +14,7 @@ from runtime.timing import StageTimes
 from tests.support.video.scenes import noisy, pulsing, wall
 from video.finish.finish import FinishOptions, FrameFinisher
 from video.finish.flicker_reduction import FlickerReducer
-from video.finish.strength import at_strength
+from video.finish.strength import apply_strength
 
 
 def given(picture: Picture) -> Restored:
@@ -57,7 +57,7 @@ def test_strength_is_of_the_picture_with_less_flicker() -> None:
     clip = pulsing([wall()] * 6, 4)
     reduced, whole = FlickerReducer(), FrameFinisher(FinishOptions(0.5, reduce_flicker=True), StageTimes())
     for picture in clip:
-        expected = at_strength(dataclasses.replace(given(picture), image=reduced(picture)), 0.5).image
+        expected = apply_strength(dataclasses.replace(given(picture), image=reduced(picture)), 0.5).image
         assert np.array_equal(whole(given(picture)).image, expected)
     with pytest.raises(UsageError, match="strength: expected 0"):
         FinishOptions(1.5)

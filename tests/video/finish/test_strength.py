@@ -8,7 +8,7 @@ import pytest
 from runtime.bicubic import enlarged
 from runtime.errors import UsageError
 from runtime.restorer import Restored
-from video.finish.strength import at_strength, check_strength
+from video.finish.strength import apply_strength, check_strength
 
 LEVELS = np.arange(256, dtype=np.uint8)
 SOURCE = np.repeat(np.repeat(LEVELS[:, None], 256, 1)[..., None], 3, 2)  # with RESTORED, every pair of levels there is
@@ -22,22 +22,22 @@ def of(image: np.ndarray, source: np.ndarray) -> Restored:
 @pytest.mark.parametrize("strength", [0.0, 0.1, 0.25, 1 / 3, 0.5, 0.7, 0.99, 1.0])
 def test_every_pair_of_levels_is_blended_with_one_rounding(strength: float) -> None:
     exact = SOURCE.astype(np.float64) + strength * (RESTORED.astype(np.float64) - SOURCE)
-    image = at_strength(of(RESTORED, SOURCE), strength).image
+    image = apply_strength(of(RESTORED, SOURCE), strength).image
     assert image.dtype == np.uint8
     assert np.abs(image - exact).max() <= 0.5 + 1e-4, "FP32 may see the middle between two levels a little beside it"
 
 
 def test_the_ends_are_exact() -> None:
     both = of(RESTORED, SOURCE)
-    assert at_strength(both, 1).image is RESTORED
-    none = at_strength(both, 0)
+    assert apply_strength(both, 1).image is RESTORED
+    none = apply_strength(both, 0)
     assert np.array_equal(none.image, SOURCE)
     assert none.image is not SOURCE, "a result belongs to the caller, and so does the source"
     assert np.all(none.removed == 128)
 
 
 def test_what_was_removed_follows_the_strength() -> None:
-    half = at_strength(of(np.full((16, 16, 3), 60, np.uint8), np.full((16, 16, 3), 100, np.uint8)), 0.5)
+    half = apply_strength(of(np.full((16, 16, 3), 60, np.uint8), np.full((16, 16, 3), 100, np.uint8)), 0.5)
     assert np.all(half.image == 80)
     assert np.all(half.removed == 128 + 10)
 
@@ -48,7 +48,7 @@ def test_an_enlarging_model_blends_with_the_enlarged_source(strength: float) -> 
     source, image = rng.integers(0, 256, (16, 18, 3), np.uint8), rng.integers(0, 256, (32, 36, 3), np.uint8)
     large = enlarged(source, 2).astype(np.float64)
     expected = (large + strength * (image - large)).clip(0, 255)
-    assert np.abs(at_strength(of(image, source), strength).image - expected).max() <= 0.5 + 1e-4
+    assert np.abs(apply_strength(of(image, source), strength).image - expected).max() <= 0.5 + 1e-4
 
 
 @pytest.mark.parametrize("strength", [-0.001, 1.001, float("inf")])
