@@ -1,10 +1,10 @@
 """The public names of Clearway. Each is imported from its room when it is first used, so `import clearway` loads nothing heavy.
 
-import clearway
-restore = clearway.load("derain")
-restored = restore(frame)            # uint8 [H, W, 3] BGR in; restored.image out
-clearway.restore_video("in.mp4", "out.mp4", model="derain")
-clearway.restore_video("in.mp4", "gentle.mkv", finish=clearway.FinishOptions(strength=0.6), encode=clearway.EncodeOptions("h265", 70))
+    import clearway
+    restore = clearway.load("derain")
+    restored = restore(frame)            # uint8 [H, W, 3] BGR in; restored.image out
+    clearway.restore_video("in.mp4", "out.mp4", model="derain")
+    clearway.restore_video("in.mp4", "gentle.mkv", finish=clearway.FinishOptions(strength=0.6), encode=clearway.EncodeOptions("h265", 70))
 """
 
 from __future__ import annotations

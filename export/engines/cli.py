@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import json
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -17,6 +16,7 @@ from runtime.engines.cache import EngineCache
 from runtime.engines.record import ANY_GPU
 from runtime.model.bundle import GRAPHS, open_bundle
 from runtime.model.zoo import find
+from runtime.progress_line import StatusLine
 
 
 def build_word(arguments: list[str]) -> int:
@@ -51,14 +51,9 @@ def build_word(arguments: list[str]) -> int:
 
 @contextmanager
 def progress_line(doing: str, *, quiet: bool) -> Iterator[Say]:
-    """One line that is written over and over, and gone at the end; nothing where nobody looks on."""
-    if quiet or not sys.stderr.isatty():
-        yield lambda _now: None
-        return
-    try:
-        yield lambda now: print(f"\r\033[K{doing}: {now}", end="", file=sys.stderr, flush=True)
-    finally:
-        print("\r\033[K", end="", file=sys.stderr, flush=True)
+    """A line that each message is written over; it is removed at the end. Nothing is shown where stderr is not a terminal."""
+    with StatusLine(quiet=quiet) as status:
+        yield lambda now: status.show(f"{doing}: {now}")
 
 
 def _print_engine(engine: EngineBuild) -> None:
