@@ -119,10 +119,11 @@ def needs_extra(extra: str) -> Iterator[None]:
     try:
         yield
     except ImportError as error:
-        missing = isinstance(error, ModuleNotFoundError)
-        if error.name not in MODULES[extra] or not (missing or (error.path or "").endswith(".so")):
+        broken = (error.path or "").endswith(".so") and not str(error).startswith("cannot import name")
+        module = (error.name or "").partition(".")[0] if broken else error.name  # "av._core" cannot be loaded
+        if module not in MODULES[extra] or not (broken or isinstance(error, ModuleNotFoundError)):
             raise
-        raise unusable(error.name, extra, error) from error
+        raise unusable(module, extra, error) from error
 
 
 def unusable(module: str, extra: str, error: ImportError | OSError) -> ClearwayError:

@@ -20,15 +20,13 @@ from typing import Any, TypeVar, cast
 
 import numpy as np
 
-from runtime.errors import MissingExtra, SourceError, UsageError
+from runtime.errors import SourceError, UsageError, needs_extra
 from runtime.picture import Picture
 
-try:
+with needs_extra("cpu"):
     import av
     import cv2
     from av.video.reformatter import Interpolation, VideoReformatter
-except ImportError as error:
-    raise MissingExtra(error.name or "av", "cpu") from error
 
 
 class Matrix(IntEnum):

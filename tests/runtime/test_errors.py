@@ -56,6 +56,7 @@ def test_a_package_of_the_extra_that_is_not_installed_is_named(monkeypatch: pyte
         ("import runtime.eror", "No module named 'runtime.eror'"),
         ("from runtime.errors import ClearwayEror", "cannot import name 'ClearwayEror'"),
         ("from cv2 import imred", "cannot import name 'imred'"),
+        ("from av.packet import Pakcet", "cannot import name 'Pakcet'"),
         ("import cv2.imred", "No module named 'cv2.imred'"),
     ],
 )
@@ -67,12 +68,13 @@ def test_a_mistake_of_ours_is_no_missing_package(code: str, says: str, tmp_path:
         importlib.import_module("with_a_typo")
 
 
-def test_a_package_whose_library_does_not_load_is_not_called_missing() -> None:
+@pytest.mark.parametrize(("module", "name"), [("cv2", "cv2"), ("av", "av._core")])
+def test_a_package_whose_library_does_not_load_is_not_called_missing(module: str, name: str) -> None:
     def load() -> None:
         with needs_extra("cpu"):
-            raise ImportError("libGL.so.1: cannot open shared object file", name="cv2", path="/site/cv2/cv2.abi3.so")
+            raise ImportError("libGL.so.1: cannot open shared object file", name=name, path=f"/site/{module}/{name}.abi3.so")
 
-    with pytest.raises(BackendError, match=r"^cv2 is installed and cannot be loaded \(libGL.so.1: .*; install it again: pip install"):
+    with pytest.raises(BackendError, match=rf"^{module} is installed and cannot be loaded \(libGL.so.1: .*; install it again: pip install"):
         load()
 
 

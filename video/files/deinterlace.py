@@ -9,16 +9,14 @@ from collections import deque
 from collections.abc import Iterator
 from pathlib import Path
 
-from runtime.errors import MissingExtra, SourceError
+from runtime.errors import SourceError, needs_extra
 
-try:
+with needs_extra("cpu"):
     import av
     from av.error import BlockingIOError as AvBlockingIOError
     from av.error import EOFError as AvEOFError
     from av.error import FFmpegError
     from av.filter import Graph
-except ImportError as error:
-    raise MissingExtra(error.name or "av", "cpu") from error
 
 _LEAST = 4  # columns and lines; bwdif takes no less
 

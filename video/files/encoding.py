@@ -8,17 +8,15 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from runtime.errors import MissingExtra, SinkError, UsageError
+from runtime.errors import SinkError, UsageError, needs_extra
 from video.files.encoders import ENCODERS, PRESETS, Encoder
 from video.frame import VideoInfo
 
-try:
+with needs_extra("cpu"):
     from av.codec.codec import Codec, UnknownCodecError
     from av.error import FFmpegError
     from av.video.codeccontext import VideoCodecContext
     from av.video.format import VideoFormat
-except ImportError as error:
-    raise MissingExtra(error.name or "av", "cpu") from error
 
 QUALITY = 60
 # 720p with heavy rain at x264's crf 20, CPU a frame and file: ultrafast 6.3 ms, 15.2 MB; superfast 12.8 ms, 10.5 MB; veryfast 21.4 ms,

@@ -15,19 +15,17 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any, NoReturn
 
-from runtime.errors import MissingExtra, UsageError
+from runtime.errors import UsageError, needs_extra
 from runtime.files.atomic import to_disk
 from runtime.files.cache_folder import locked
 from video.files.segments import Segments
 from video.files.target import unwritable
 
-try:
+with needs_extra("cpu"):
     import av
     from av.error import FFmpegError
     from av.packet import Packet
     from av.video.stream import VideoStream
-except ImportError as error:
-    raise MissingExtra(error.name or "av", "cpu") from error
 
 _DEPTH = 4  # frames that may be decoded before one that is shown before them: no encoder of ours takes more
 

@@ -7,13 +7,11 @@ from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 
-from runtime.errors import MissingExtra, UsageError
+from runtime.errors import UsageError, needs_extra
 from video.color import AssumedColor
 
-try:
+with needs_extra("cpu"):
     from av.video.format import VideoFormat
-except ImportError as error:
-    raise MissingExtra(error.name or "av", "cpu") from error
 
 
 @dataclass(frozen=True)

@@ -11,14 +11,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from runtime.errors import MissingExtra
+from runtime.errors import needs_extra
 from runtime.picture import Picture
 from video.finish.motion import Grey, MotionField, find_motion, find_traceable, move, scale_motion, shrink
 
-try:
+with needs_extra("cpu"):
     import cv2
-except ImportError as error:
-    raise MissingExtra("cv2", "cpu") from error
 
 
 @dataclass(frozen=True)

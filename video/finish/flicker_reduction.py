@@ -14,14 +14,12 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from runtime.errors import MissingExtra
+from runtime.errors import needs_extra
 from runtime.picture import Picture
 from video.finish.motion import Grey, MotionField, find_motion, move, scale_motion, shrink
 
-try:
+with needs_extra("cpu"):
     import cv2
-except ImportError as error:
-    raise MissingExtra("cv2", "cpu") from error
 
 _WINDOW = 15  # pixels over which two pictures are compared: wider than what is left of a streak, so that a streak does not save itself
 _FINE = 4  # bins a grey level of difference

@@ -12,13 +12,11 @@ from typing import TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from runtime.errors import MissingExtra
+from runtime.errors import needs_extra
 from runtime.picture import Picture
 
-try:
+with needs_extra("cpu"):
     import cv2
-except ImportError as error:
-    raise MissingExtra("cv2", "cpu") from error
 
 Grey = NDArray[np.uint8]  # [H, W]
 MotionField = NDArray[np.float32]  # [H, W, 2]: x and y, in pixels

@@ -7,14 +7,12 @@ import dataclasses
 import numpy as np
 
 from runtime.bicubic import enlarged
-from runtime.errors import MissingExtra, UsageError
+from runtime.errors import UsageError, needs_extra
 from runtime.model.manifest import ModelManifest
 from runtime.restorer import Restored
 
-try:
+with needs_extra("cpu"):
     import cv2
-except ImportError as error:
-    raise MissingExtra("cv2", "cpu") from error
 
 
 def check_strength(strength: float) -> None:

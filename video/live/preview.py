@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 
-from runtime.errors import MissingExtra, PictureError
+from runtime.errors import PictureError, needs_extra
 from runtime.picture import Picture
 
-try:
+with needs_extra("cpu"):
     import cv2
-except ImportError as error:
-    raise MissingExtra("cv2", "cpu") from error
 
 _WHITE = (255, 255, 255)
 _BLACK = (0, 0, 0)

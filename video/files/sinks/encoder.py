@@ -6,19 +6,17 @@ from collections.abc import Iterator
 from fractions import Fraction
 from typing import cast
 
-from runtime.errors import MissingExtra
+from runtime.errors import needs_extra
 from video.color import PictureToFrame
 from video.files.encoding import EncodeOptions, open_encoder
 from video.frame import Frame, VideoInfo
 
-try:
+with needs_extra("cpu"):
     from av.codec.context import CodecContext, Flags
     from av.packet import Packet
     from av.stream import Stream
     from av.video.codeccontext import VideoCodecContext
     from av.video.stream import VideoStream
-except ImportError as error:
-    raise MissingExtra(error.name or "av", "cpu") from error
 
 _KEYFRAMES_S = 2  # seconds between keyframes within a segment: how far a player has to seek
 _START, _LENGTHS = b"\0\0\0\1", b"\1"  # before a unit; at the beginning of a header whose units have lengths

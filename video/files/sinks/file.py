@@ -16,7 +16,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from runtime.errors import MissingExtra, SinkError
+from runtime.errors import SinkError, needs_extra
 from runtime.files.atomic import written
 from video.files.encoding import EncodeOptions, check_encoder
 from video.files.part import UnfinishedPart
@@ -26,7 +26,7 @@ from video.files.sources.file import FileSource
 from video.files.target import check_target, unwritable
 from video.frame import Frame, VideoInfo
 
-try:
+with needs_extra("cpu"):
     import av
     from av.audio.stream import AudioStream
     from av.bitstream import BitStreamFilterContext
@@ -35,8 +35,6 @@ try:
     from av.rational import AVRational
     from av.stream import Disposition, Stream
     from av.video.stream import VideoStream
-except ImportError as error:
-    raise MissingExtra(error.name or "av", "cpu") from error
 
 CONTAINERS = {".mp4": "mp4", ".mov": "mov", ".mkv": "matroska"}
 # Without delay_moov FFmpeg writes the index before it knows the first times, and shifts them all (by 90 ms, and audio by

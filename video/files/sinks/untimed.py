@@ -8,7 +8,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import BinaryIO
 
-from runtime.errors import MissingExtra, SinkError, UsageError
+from runtime.errors import SinkError, UsageError, needs_extra
 from runtime.files.pictures import PICTURE_SUFFIXES, write_picture
 from video.color import PictureToFrame, Range
 from video.files.encoding import chroma_kept
@@ -16,12 +16,10 @@ from video.files.numbered import NumberedPictures
 from video.files.target import check_numbered
 from video.frame import Frame, VideoInfo
 
-try:
+with needs_extra("cpu"):
     import av
     from av.video.codeccontext import VideoCodecContext
     from av.video.format import VideoFormat
-except ImportError as error:
-    raise MissingExtra(error.name or "av", "cpu") from error
 
 _Y4M_CHROMA = {"yuv420p": "420jpeg", "yuv422p": "422", "yuv444p": "444"}  # averaged chroma lies in the middle, as in JPEG
 

@@ -9,13 +9,11 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterator
 
-from runtime.errors import MissingExtra
+from runtime.errors import needs_extra
 
-try:
+with needs_extra("cpu"):
     from av.packet import Packet
     from av.stream import Stream
-except ImportError as error:
-    raise MissingExtra(error.name or "av", "cpu") from error
 
 _FAR = 1  # seconds; less is a disorder that the sink can mend
 

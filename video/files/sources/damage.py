@@ -6,12 +6,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 
-from runtime.errors import MissingExtra
+from runtime.errors import needs_extra
 
-try:
+with needs_extra("cpu"):
     from av.error import ArgumentError, InvalidDataError, PatchWelcomeError
-except ImportError as error:
-    raise MissingExtra(error.name or "av", "cpu") from error
 
 # What FFmpeg says of damaged packets: HEVC's decoder of an invalid argument, MJPEG's that nobody has written yet what would be needed.
 UNDECODABLE = (InvalidDataError, ArgumentError, PatchWelcomeError)

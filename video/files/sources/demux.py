@@ -6,14 +6,12 @@ import contextlib
 from collections.abc import Iterator
 from typing import TypeVar, cast
 
-from runtime.errors import MissingExtra
+from runtime.errors import needs_extra
 
-try:
+with needs_extra("cpu"):
     from av.container import InputContainer
     from av.packet import Packet
     from av.stream import Stream
-except ImportError as error:
-    raise MissingExtra(error.name or "av", "cpu") from error
 
 
 _Stream = TypeVar("_Stream", bound=Stream)

@@ -16,7 +16,7 @@ from typing import Any, cast
 
 import numpy as np
 
-from runtime.errors import MissingExtra, SourceError
+from runtime.errors import SourceError, needs_extra
 from video.color import AssumedColor, FrameToPicture, read_color
 from video.files.deinterlace import Deinterlacer
 from video.files.reading import ReadOptions
@@ -28,7 +28,7 @@ from video.files.sources.times import FrameTimes
 from video.files.sources.whole import FRONT, missing_bytes
 from video.frame import Frame, VideoInfo
 
-try:
+with needs_extra("cpu"):
     import av
     from av.container import InputContainer
     from av.error import EOFError as AvEOFError
@@ -36,8 +36,6 @@ try:
     from av.packet import Packet
     from av.stream import Disposition, Stream
     from av.video.stream import VideoStream
-except ImportError as error:
-    raise MissingExtra(error.name or "av", "cpu") from error
 
 # These hold the order of decoding only, and the times that FFmpeg makes up for them are wrong around B-frames.
 _WITHOUT_TIMES = frozenset({"avi", "h264", "hevc"})

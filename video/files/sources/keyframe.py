@@ -10,17 +10,15 @@ from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 
-from runtime.errors import MissingExtra
+from runtime.errors import needs_extra
 from video.files.sources.demux import demuxed
 
-try:
+with needs_extra("cpu"):
     import av
     from av.error import FFmpegError
     from av.packet import Packet
     from av.video.frame import PictureType
     from av.video.stream import VideoStream
-except ImportError as error:
-    raise MissingExtra(error.name or "av", "cpu") from error
 
 _ROUNDED = Fraction(1, 2000)  # seconds: Matroska counts milliseconds
 

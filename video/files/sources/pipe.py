@@ -6,15 +6,13 @@ import re
 from pathlib import Path
 from typing import BinaryIO
 
-from runtime.errors import MissingExtra, SourceError
+from runtime.errors import SourceError, needs_extra
 from video.files.reading import ReadOptions
 from video.files.sources.file import FileSource
 
-try:
+with needs_extra("cpu"):
     import av
     from av.error import FFmpegError
-except ImportError as error:
-    raise MissingExtra(error.name or "av", "cpu") from error
 
 PIPE = Path("-")
 _BUFFER = 1 << 20

@@ -8,7 +8,7 @@ from fractions import Fraction
 from pathlib import Path
 from types import TracebackType
 
-from runtime.errors import MissingExtra, SourceError, UsageError
+from runtime.errors import SourceError, UsageError, needs_extra
 from runtime.files.pictures import read_picture
 from runtime.picture import Picture
 from video.color import read_color
@@ -17,10 +17,8 @@ from video.files.reading import ReadOptions
 from video.files.sources.damage import Damage
 from video.frame import Frame, VideoInfo
 
-try:
+with needs_extra("cpu"):
     import av
-except ImportError as error:
-    raise MissingExtra(error.name or "av", "cpu") from error
 
 
 class SequenceSource:

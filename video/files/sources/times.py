@@ -6,13 +6,11 @@ from collections import deque
 from fractions import Fraction
 from pathlib import Path
 
-from runtime.errors import MissingExtra, SourceError
+from runtime.errors import SourceError, needs_extra
 from video.files.sources.damage import Damage
 
-try:
+with needs_extra("cpu"):
     import av
-except ImportError as error:
-    raise MissingExtra(error.name or "av", "cpu") from error
 
 _JUMP_BACK_S = 1  # less is a disorder of the recorder's, more is another recording
 

@@ -15,17 +15,15 @@ from datetime import datetime
 from enum import Enum
 from pathlib import Path
 
-from runtime.errors import MissingExtra, SinkError
+from runtime.errors import SinkError, needs_extra
 from runtime.files.pictures import write_picture
 from runtime.picture import Picture
 from video.live.preview import wipe
 from video.live.sinks.sink import QuitRequested, RestoredFrame
 from video.live.statistics import LiveStatistics
 
-try:
+with needs_extra("live"):
     import cv2
-except ImportError as error:
-    raise MissingExtra("cv2", "live") from error
 
 _ESCAPE = 27
 _STEP = 0.05  # of the width

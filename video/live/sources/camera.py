@@ -10,13 +10,11 @@ from fractions import Fraction
 
 import numpy as np
 
-from runtime.errors import MissingExtra, SourceLost
+from runtime.errors import SourceLost, needs_extra
 from video.live.sources.source import CapturedPicture, make_info
 
-try:
+with needs_extra("live"):
     import cv2
-except ImportError as error:
-    raise MissingExtra("cv2", "live") from error
 
 _WAITS_MS = 5000  # for one frame; OpenCV's own limit is ten seconds
 

@@ -13,7 +13,7 @@ from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
 from fractions import Fraction
 
-from runtime.errors import MissingExtra, SourceError, SourceLost
+from runtime.errors import SourceError, SourceLost, needs_extra
 from video.color import FrameToPicture, read_color
 from video.files.sources.damage import UNDECODABLE
 from video.files.sources.demux import demuxed
@@ -22,7 +22,7 @@ from video.live.slot import HandoverEnded
 from video.live.sources.packets import PacketQueue
 from video.live.sources.source import TICK, CapturedPicture, DroppedFrame
 
-try:
+with needs_extra("live"):
     import av
     from av.codec.context import Flags
     from av.container import InputContainer
@@ -36,8 +36,6 @@ try:
     )
     from av.packet import Packet
     from av.video.stream import VideoStream
-except ImportError as error:
-    raise MissingExtra(error.name or "av", "live") from error
 
 _FATAL = {
     HTTPUnauthorizedError: "the server wants another user or password (401); put them into the address: rtsp://USER:PASSWORD@HOST/…",
@@ -122,9 +120,7 @@ def _decode(
             reason = held.why(frame, torn=received.packet.is_corrupt)
             yield pictures(frame, received.arrived) if reason is None else DroppedFrame(reason)
         if held.in_a_row >= _DAMAGED_AT_MOST:
-            raise SourceLost(
-                f"{name}: expected whole frames, got {held.in_a_row} damaged ones in a row; has the codec changed?"
-            )
+            raise SourceLost(f"{name}: expected whole frames, got {held.in_a_row} damaged ones in a row; has the codec changed?")
 
 
 def _video_of(name: str, container: InputContainer) -> VideoStream:

@@ -14,15 +14,13 @@ from collections.abc import Generator, Sequence
 from pathlib import Path
 from typing import IO
 
-from runtime.errors import MissingExtra, SourceError
+from runtime.errors import SourceError, needs_extra
 from video.live.sources.decode import decode_stream, translate_errors
 from video.live.sources.source import CapturedPicture, DroppedFrame
 from video.live.sources.stream import SOON, redact
 
-try:
+with needs_extra("live"):
     import av
-except ImportError as error:
-    raise MissingExtra("av", "live") from error
 
 _SCREEN_RATE = "15"
 _PATIENCE = "5000000"  # microseconds without data, after which ffmpeg ends

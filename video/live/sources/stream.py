@@ -9,14 +9,12 @@ import threading
 import time
 from collections.abc import Callable, Generator
 
-from runtime.errors import MissingExtra, SourceError
+from runtime.errors import SourceError, needs_extra
 from video.live.sources.decode import decode_stream, translate_errors
 from video.live.sources.source import CapturedPicture, DroppedFrame
 
-try:
+with needs_extra("live"):
     import av
-except ImportError as error:
-    raise MissingExtra("av", "live") from error
 
 # What each scheme calls the time that FFmpeg itself waits for one answer or one read.
 # Not `timeout` for RTMP: there it means "wait for a caller".
