@@ -83,12 +83,12 @@ class Restorer:
     def batch(self, pictures: Sequence[Picture]) -> list[Restored]:
         """Several pictures of one size in one run. What that gains, and how much later the first one comes, docs/runtime.md shows."""
         if not pictures:
-            raise PictureError("at least one picture was expected, none came")
+            raise PictureError("expected at least one picture, got none")
         for picture in pictures:
             _check(picture)
         if len(sizes := dict.fromkeys(picture.shape for picture in pictures)) > 1:
             came = ", ".join(f"{width}×{height}" for height, width, _ in sizes)
-            raise PictureError(f"pictures of one size were expected in a batch, {came} came; make a batch of each, or take them one by one")
+            raise PictureError(f"expected pictures of one size in a batch, got {came}; make a batch of each, or take them one by one")
         self._tiled.check(len(pictures), *pictures[0].shape[:2])  # what does not fit is said before it takes more
         frames = self.choice.backend.memory.array((len(pictures), *pictures[0].shape))
         return self._run(np.stack(pictures, out=frames), pictures, None)
@@ -106,10 +106,10 @@ class Restorer:
         fits = isinstance(into, np.ndarray) and into.dtype == np.uint8 and into.shape == (height, width, 3)
         if not fits or not into.flags.c_contiguous or not into.flags.writeable:
             came = f"{into.dtype} {list(into.shape)}" if isinstance(into, np.ndarray) else type(into).__name__
-            expected = f"a contiguous, writeable uint8 array {[height, width, 3]} was expected to write the image to"
-            raise PictureError(f"{expected}, {came}{'' if not fits else ', strided or read-only,'} came; numpy.empty makes one")
+            expected = f"expected a contiguous, writeable uint8 array {[height, width, 3]} to write the image to"
+            raise PictureError(f"{expected}, got {came}{'' if not fits else ', strided or read-only'}; numpy.empty makes one")
         if np.may_share_memory(into, picture):  # the guard looks at both, and `removed` is their difference
-            raise PictureError("another array was expected to write the image to, the picture's own memory came; numpy.empty makes one")
+            raise PictureError("expected another array to write the image to, got the picture's own memory; numpy.empty makes one")
         return into
 
     def _run(self, frames: Picture, sources: Sequence[Picture], image: Picture | None) -> list[Restored]:
@@ -180,13 +180,13 @@ def load(
 
 
 def _check(picture: object) -> None:
-    expected = f"a uint8 array [height, width, 3] in BGR, sides from {MINIMUM_SIDE}, was expected"
+    expected = f"expected a uint8 array [height, width, 3] in BGR, sides from {MINIMUM_SIDE}"
     if not isinstance(picture, np.ndarray):
-        raise PictureError(f"{expected}, {type(picture).__name__} came; cv2.imread or np.asarray makes one")
-    came = f"{picture.dtype} {list(picture.shape)} came"
+        raise PictureError(f"{expected}, got {type(picture).__name__}; cv2.imread or np.asarray makes one")
+    got = f"got {picture.dtype} {list(picture.shape)}"
     if picture.dtype != np.uint8:
-        raise PictureError(f"{expected}, {came}; scale it to 0..255 and convert it")
+        raise PictureError(f"{expected}, {got}; scale it to 0..255 and convert it")
     if picture.ndim != 3 or picture.shape[2] != 3:
-        raise PictureError(f"{expected}, {came}; hand in one picture with three channels, channels last")
+        raise PictureError(f"{expected}, {got}; hand in one picture with three channels, channels last")
     if min(picture.shape[:2]) < MINIMUM_SIDE:
-        raise PictureError(f"{expected}, {came}; use a larger picture")
+        raise PictureError(f"{expected}, {got}; use a larger picture")

@@ -140,7 +140,7 @@ def test_bad_bundles_from_the_command_line(bundle: Path, tmp_path: Path, capsys:
     changed = bytearray((bundle / MODEL).read_bytes())
     changed[40] ^= 1
     (bundle / MODEL).write_bytes(changed)
-    changed_or_absent = ((bundle, 1, "it was changed"), (tmp_path, 1, "a bundle was expected"), (tmp_path / "none", 2, "shipped models"))
+    changed_or_absent = ((bundle, 1, "it was changed"), (tmp_path, 1, "expected a bundle"), (tmp_path / "none", 2, "shipped models"))
     for model, code, said in changed_or_absent:
         assert clearway.main(["models", str(model)]) == code
         captured = capsys.readouterr()

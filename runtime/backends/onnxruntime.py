@@ -52,7 +52,7 @@ class OnnxRuntimeBackend:
         except ERRORS as error:
             raise BackendError(f"{bundle.onnx_path}: ONNX Runtime cannot load it ({first_line(error)}); export it again") from error
         if (inputs := [source.name for source in self._session.get_inputs()]) != ["frame"]:
-            raise BackendError(f"{bundle.onnx_path}: one input, frame, was expected, {', '.join(inputs) or 'none'} came; export it again")
+            raise BackendError(f"{bundle.onnx_path}: expected one input, frame, got {', '.join(inputs) or 'none'}; export it again")
         self._outputs = [output.name for output in self._session.get_outputs()]
         self.memory, self.times = PictureMemory(), StageTimes()
         used = "its default of threads" if threads is None else "1 thread" if threads == 1 else f"{threads} threads"

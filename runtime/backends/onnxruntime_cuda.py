@@ -235,4 +235,4 @@ class OnnxRuntimeCudaBackend:
 def _check(frames: Picture) -> None:
     """Before any session is made for such a shape."""
     if frames.dtype != np.uint8 or frames.ndim != 4 or frames.shape[3] != 3 or not frames.size:
-        raise BackendError(f"frames of uint8 [N, H, W, 3] were expected, {frames.dtype} {list(frames.shape)} came; stack BGR pictures")
+        raise BackendError(f"expected frames of uint8 [N, H, W, 3], got {frames.dtype} {list(frames.shape)}; stack BGR pictures")

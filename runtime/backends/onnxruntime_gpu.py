@@ -68,7 +68,7 @@ def dimensions_of(path: Path) -> list[str]:
         raise BackendError(f"{path}: ONNX Runtime cannot load it ({first_line(error)}); export it again") from error
     if [source.name for source in inputs] != ["frame"]:
         came = ", ".join(source.name for source in inputs) or "none"
-        raise BackendError(f"{path}: one input, frame, was expected, {came} came; export it again")
+        raise BackendError(f"{path}: expected one input, frame, got {came}; export it again")
     return [str(side) for side in inputs[0].shape[:3]]
 
 
@@ -94,7 +94,7 @@ def open_session(
     if elsewhere := placed_elsewhere(session.get_provider_graph_assignment_info()):
         more = f" and {len(elsewhere) - _NODES_NAMED} more" if len(elsewhere) > _NODES_NAMED else ""
         nodes = ", ".join(elsewhere[:_NODES_NAMED])
-        raise BackendError(f"{path}: every node was expected on the GPU, {nodes}{more} would run on the CPU; take another backend")
+        raise BackendError(f"{path}: expected every node on the GPU, but {nodes}{more} would run on the CPU; take another backend")
     return session
 
 
@@ -174,7 +174,7 @@ def not_started(error: Exception) -> BackendError:
     if ran_out(error):
         return BackendError("the GPU has too little free memory to start with; close what else uses it (nvidia-smi lists it)")
     if _NO_CUDNN in str(error):
-        return BackendError(f"cuDNN 9 was expected and cannot be loaded; install it: {INSTALL}")
+        return BackendError(f"expected cuDNN 9, which cannot be loaded; install it: {INSTALL}")
     return BackendError(f"ONNX Runtime does not start on this GPU ({_reason(error)}); nvidia-smi shows whether the driver sees the GPU")
 
 

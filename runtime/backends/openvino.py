@@ -99,7 +99,7 @@ class OpenVinoBackend:
         except RuntimeError as error:
             raise BackendError(f"{self._path}: OpenVINO cannot read it ({_last_line(error)}); export the bundle again") from error
         if (inputs := [source.any_name for source in self._model.inputs]) != ["frame"]:
-            raise BackendError(f"{self._path}: one input, frame, was expected, {', '.join(inputs) or 'none'} came; export it again")
+            raise BackendError(f"{self._path}: expected one input, frame, got {', '.join(inputs) or 'none'}; export it again")
         self._outputs = tuple(port.any_name for port in self._model.outputs)
         self._compiled: OrderedDict[tuple[tuple[int, ...], frozenset[str]], _Compiled] = OrderedDict()
         self._compiling = threading.Lock()

@@ -35,7 +35,7 @@ class EngineOptions:
 
     def __post_init__(self) -> None:
         if self.threads is not None and self.threads < 1:
-            raise UsageError(f"at least 1 thread was expected, {self.threads} came; leave it out to let the engine choose")
+            raise UsageError(f"expected at least 1 thread, got {self.threads}; leave it out to let the engine choose")
         if self.mode not in MODES:
             raise UsageError(f"the mode must be one of {', '.join(MODES)}; {self.mode!r} came")
 

@@ -56,4 +56,4 @@ def _unwritable(folder: Path) -> str:
     there = next(path for path in (folder, *folder.absolute().parents) if path.exists())
     if os.access(there, os.W_OK | os.X_OK):
         return ""
-    return f"{there}: a folder to write into was expected; chmod u+wx {shlex.quote(str(there))}, or set CLEARWAY_CACHE to another"
+    return f"{there}: expected a folder to write into; chmod u+wx {shlex.quote(str(there))}, or set CLEARWAY_CACHE to another"

@@ -67,7 +67,7 @@ class EngineCache:
     def store(self, record: EngineRecord, plan: bytes) -> Path:
         """Takes the place of what has the same key. Where there is too much, what was not used for longest makes room."""
         if (len(plan), hashlib.sha256(plan).hexdigest()) != (record.plan_bytes, record.plan_sha256):
-            raise BackendError(f"{record.model}: the plan that its record describes was expected, another came; build it again")
+            raise BackendError(f"{record.model}: expected the plan that its record describes, got another; build it again")
         files = EngineFiles(self.folder, record.key.digest())
         with self._explained(), self._alone():
             files.write(record, plan, self._secret(make=True))
@@ -89,7 +89,7 @@ class EngineCache:
         files = EngineFiles(self.folder, key.digest())
         with self._explained(), self._among_readers() as there:
             if not there or not (files.plan.exists() or files.seal.exists()):
-                raise BackendError(f"{files.plan}: an engine was expected, none is stored; clearway build BUNDLE --target {key.target}")
+                raise BackendError(f"{files.plan}: expected an engine, but none is stored; clearway build BUNDLE --target {key.target}")
             record = files.record(self._secret())
             plan = files.read_plan(record)
             files.mark_used()
@@ -147,7 +147,7 @@ class EngineCache:
             if make and not any(files.seal.exists() for files in engines_in(self.folder)):
                 return make_secret(path)
             raise BackendError(
-                f"{path}: the key file that the stored engines are checked with was expected, it is gone, and none of them can be trusted; "
+                f"{path}: expected the key file that the stored engines are checked with, but it is gone, and none of them can be trusted; "
                 "clearway engines prune --all, then clearway build"
             ) from error
 
@@ -175,7 +175,7 @@ class EngineCache:
             yield
         except OSError as error:
             raise BackendError(
-                f"{self.folder}: a folder to keep engines in was expected ({error.strerror or error}); "
+                f"{self.folder}: expected a folder to keep engines in ({error.strerror or error}); "
                 f"make room and chmod 700 {shlex.quote(str(self.folder))}, or set CLEARWAY_CACHE to another"
             ) from error
 
@@ -194,7 +194,7 @@ def _as_it_lies(files: EngineFiles, secret: bytes, *, plans: bool) -> StoredEngi
 
 
 def _stranger(path: Path) -> StoredEngine:
-    fault = f"{path}: an engine of this cache was expected, it was put there; it is never loaded: rm {shlex.quote(str(path))}"
+    fault = f"{path}: expected an engine of this cache, but it was put there; it is never loaded: rm {shlex.quote(str(path))}"
     return StoredEngine(path.name, None, fault, path.stat().st_size, 0.0)
 
 

@@ -50,7 +50,7 @@ def verified(records: Sequence[EngineRecord], wanted: EngineRequest) -> list[Eng
     held = [record for record in of_this_machine(records, wanted) if record.verified_on(wanted.gpu)]
     if not held:
         check = shlex.join(["clearway", "verify", wanted.bundle, "--backend", wanted.target])
-        raise BackendError(f"{wanted.bundle}: an engine that was verified on this {wanted.gpu.name} was expected, none was; {check}")
+        raise BackendError(f"{wanted.bundle}: expected an engine that was verified on this {wanted.gpu.name}, but none was; {check}")
     return held
 
 
@@ -73,7 +73,7 @@ def choose(records: Sequence[EngineRecord], wanted: EngineRequest, size: Size, *
     if not choices:
         there = "; ".join(str(profile) for profile in _profiles(fitting))
         line = build_line(wanted, size)
-        raise BackendError(f"{wanted.bundle}: a profile that takes {size} was expected, there are: {there}{whole}; {line}")
+        raise BackendError(f"{wanted.bundle}: expected a profile that takes {size}, but there are: {there}{whole}; {line}")
     return min(choices, key=lambda choice: _cost(choice, wanted))
 
 
@@ -110,9 +110,9 @@ def _fits(field: str, record: EngineRecord, wanted: EngineRequest) -> bool:
 
 def _lacking(field: str, called: str, there: Iterable[EngineRecord], wanted: EngineRequest) -> str:
     if field in ("model_sha256", "precision_map"):  # hashes say nothing to people
-        return f"an engine for {wanted.target} with this very {called} was expected, none is stored"
+        return f"expected an engine for {wanted.target} with this very {called}, but none is stored"
     held = ", ".join(sorted({getattr(record.key, field) for record in there}))
-    return f"an engine for {wanted.target} with {called} {getattr(wanted, field)} was expected, there is: {held}"
+    return f"expected an engine for {wanted.target} with {called} {getattr(wanted, field)}, but there is: {held}"
 
 
 def _profiles(records: Sequence[EngineRecord]) -> list[Profile]:

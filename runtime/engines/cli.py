@@ -72,7 +72,7 @@ def _counted(count: int, noun: str) -> str:
 def _bytes(text: str) -> int:
     match = re.fullmatch(r"(\d+(?:\.\d+)?)([KMGT]?)B?", text.upper())
     if not match:
-        raise UsageError(f"--keep: a size as in 500M or 2G was expected, {text!r} came")
+        raise UsageError(f"--keep: expected a size as in 500M or 2G, got {text!r}")
     return int(float(match[1]) * _UNITS[match[2]])
 
 

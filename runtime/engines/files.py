@@ -62,13 +62,13 @@ class EngineFiles:
             claimed, sidecar = self.seal.read_bytes(), self.sidecar.read_bytes()
         except FileNotFoundError as error:
             lacking = "keyed hash" if error.filename == str(self.seal) else "record"
-            raise BackendError(f"{self.plan}: a {lacking} was expected beside it, there is none: not of this cache; {_AGAIN}") from error
+            raise BackendError(f"{self.plan}: expected a {lacking} beside it, but there is none: not of this cache; {_AGAIN}") from error
         if not fits(secret, sidecar, claimed):
-            raise BackendError(f"{self.sidecar}: the record that was written here was expected, it or its hash was changed; {_AGAIN}")
+            raise BackendError(f"{self.sidecar}: expected the record that was written here, but it or its hash was changed; {_AGAIN}")
         try:
             record = EngineRecord.from_json(sidecar.decode())
         except (ValueError, BackendError, UsageError) as error:
-            raise BackendError(f"{self.sidecar}: a record of this Clearway was expected ({error}); {_AGAIN}") from error
+            raise BackendError(f"{self.sidecar}: expected a record of this Clearway ({error}); {_AGAIN}") from error
         if record.key.digest() != self.name:
             raise BackendError(f"{self.sidecar}: {_whose(record)} came under another engine's name, the files were renamed; {_AGAIN}")
         return record
@@ -77,15 +77,15 @@ class EngineFiles:
         try:
             came = self.plan.stat().st_size
         except FileNotFoundError as error:
-            raise BackendError(f"{self.plan}: the plan that its record describes was expected, there is none; {_AGAIN}") from error
+            raise BackendError(f"{self.plan}: expected the plan that its record describes, but there is none; {_AGAIN}") from error
         if came != record.plan_bytes:
-            raise BackendError(f"{self.plan}: {record.plan_bytes} bytes were expected, {came} came: the plan is not whole; {_AGAIN}")
+            raise BackendError(f"{self.plan}: expected {record.plan_bytes} bytes, got {came}: the plan is not whole; {_AGAIN}")
 
     def read_plan(self, record: EngineRecord) -> bytes:
         self.check_length(record)
         plan = self.plan.read_bytes()
         if (came := hashlib.sha256(plan).hexdigest()) != record.plan_sha256:
-            raise BackendError(f"{self.plan}: sha256 {record.plan_sha256[:12]}… was expected, {came[:12]}… came: it was changed; {_AGAIN}")
+            raise BackendError(f"{self.plan}: expected sha256 {record.plan_sha256[:12]}…, got {came[:12]}…: it was changed; {_AGAIN}")
         return plan
 
     def size(self) -> int:

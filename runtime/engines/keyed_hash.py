@@ -33,11 +33,11 @@ def read_secret(path: Path) -> bytes:
         secret = file.read(_BYTES + 1)
     out = "engines checked with it are not trusted; remove them and it with: clearway engines prune --all, then build again"
     if facts.st_uid != os.geteuid():
-        raise BackendError(f"{path}: a key file of this user ({os.geteuid()}) was expected, it is user {facts.st_uid}'s; {out}")
+        raise BackendError(f"{path}: expected a key file of this user ({os.geteuid()}), but it is user {facts.st_uid}'s; {out}")
     if (mode := stat.S_IMODE(facts.st_mode)) & 0o077:
-        raise BackendError(f"{path}: a key file of mode 0600 was expected, {mode:04o} came: others may have read it; {out}")
+        raise BackendError(f"{path}: expected a key file of mode 0600, got {mode:04o}: others may have read it; {out}")
     if len(secret) != _BYTES:
-        raise BackendError(f"{path}: a key file of {_BYTES} bytes was expected, {facts.st_size} came; {out}")
+        raise BackendError(f"{path}: expected a key file of {_BYTES} bytes, got {facts.st_size}; {out}")
     return secret
 
 

@@ -54,9 +54,9 @@ class Profile:
 
     def __post_init__(self) -> None:
         if not all(a <= b <= c for a, b, c in zip(self.least, self.usual, self.most, strict=True)):
-            raise UsageError(f"profile {self.name}: least ≤ usual ≤ most was expected, {self.least} / {self.usual} / {self.most} came")
+            raise UsageError(f"profile {self.name}: expected least ≤ usual ≤ most, got {self.least} / {self.usual} / {self.most}")
         if self.least.batch < 1 or min(self.least.height, self.least.width) < MINIMUM_SIDE:
-            raise UsageError(f"profile {self.name}: at least 1 picture of {MINIMUM_SIDE}×{MINIMUM_SIDE} was expected, {self.least} came")
+            raise UsageError(f"profile {self.name}: expected at least 1 picture of {MINIMUM_SIDE}×{MINIMUM_SIDE}, got {self.least}")
 
     def contains(self, size: Size) -> bool:
         return all(a <= b <= c for a, b, c in zip(self.least, size, self.most, strict=True))
@@ -102,7 +102,7 @@ class EngineKey:
         }
         for field, holds in sound.items():
             if not holds:
-                raise BackendError(f"an engine's key with a sound {field} was expected, {getattr(self, field)!r} came; build it again")
+                raise BackendError(f"expected an engine's key with a sound {field}, got {getattr(self, field)!r}; build it again")
 
     def digest(self) -> str:
         """The engine's name in the cache: sha256 over canonical JSON."""
@@ -150,16 +150,16 @@ class EngineRecord:
         _check_schema(self.schema)
         if not self.layers.get(self.key.precision):
             came = ", ".join(f"{count} in {name}" for name, count in self.layers.items()) or "none"
-            raise BackendError(f"{self.model}: an engine with layers in {self.key.precision} was expected, {came} came; export it again")
+            raise BackendError(f"{self.model}: expected an engine with layers in {self.key.precision}, got {came}; export it again")
         if self.built_at.utcoffset() != timedelta(0):
-            raise BackendError(f"{self.model}: a build time in UTC was expected, {self.built!r} came; build it again")
+            raise BackendError(f"{self.model}: expected a build time in UTC, got {self.built!r}; build it again")
 
     @property
     def built_at(self) -> datetime:
         try:
             return datetime.fromisoformat(self.built)
         except ValueError as error:
-            raise BackendError(f"{self.model}: a build time in UTC was expected, {self.built!r} came; build it again") from error
+            raise BackendError(f"{self.model}: expected a build time in UTC, got {self.built!r}; build it again") from error
 
     def verified_on(self, gpu: Gpu) -> bool:
         return any(parity.card == gpu for parity in self.parity)
@@ -179,4 +179,4 @@ class EngineRecord:
 def _check_schema(schema: int) -> None:
     if schema != ENGINE_SCHEMA:
         age = "newer" if schema > ENGINE_SCHEMA else "older"
-        raise BackendError(f"engine schema {ENGINE_SCHEMA} was expected, {schema} ({age}) came; build it again with this Clearway")
+        raise BackendError(f"expected engine schema {ENGINE_SCHEMA}, got {schema} ({age}); build it again with this Clearway")

@@ -20,7 +20,7 @@ def cache_folder(name: str) -> Path:
     try:
         user = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
     except RuntimeError as error:
-        raise BackendError("a home folder was expected for the cache, this user has none; set CLEARWAY_CACHE to a folder") from error
+        raise BackendError("expected a home folder for the cache, but this user has none; set CLEARWAY_CACHE to a folder") from error
     return user / "clearway" / name
 
 
@@ -33,15 +33,15 @@ def check_private(folder: Path) -> None:
     """What lies here may be run as code, so that nobody else may put anything in."""
     facts = folder.stat()
     if not stat.S_ISDIR(facts.st_mode):
-        raise BackendError(f"{folder}: a folder was expected, a file came; set CLEARWAY_CACHE to a folder of your own")
+        raise BackendError(f"{folder}: expected a folder, got a file; set CLEARWAY_CACHE to a folder of your own")
     if facts.st_uid != os.geteuid():
         raise BackendError(
-            f"{folder}: a folder of this user ({os.geteuid()}) was expected, it is user {facts.st_uid}'s, who could change what is in it; "
+            f"{folder}: expected a folder of this user ({os.geteuid()}), but it is user {facts.st_uid}'s, who could change what is in it; "
             "set CLEARWAY_CACHE to a folder of your own"
         )
     if mode := stat.S_IMODE(facts.st_mode) & 0o077:
         raise BackendError(
-            f"{folder}: mode 0700 was expected, {0o700 | mode:04o} came: others get at what is in it; chmod 700 {shlex.quote(str(folder))}"
+            f"{folder}: expected mode 0700, got {0o700 | mode:04o}: others get at what is in it; chmod 700 {shlex.quote(str(folder))}"
         )
 
 

@@ -47,9 +47,9 @@ def read_picture(path: Path, *, grey: bool = False) -> Picture:
     try:
         content = path.read_bytes()
     except OSError as error:
-        raise PictureError(f"{path}: a picture was expected, it cannot be read ({error.strerror or error}); check the path") from error
+        raise PictureError(f"{path}: expected a picture, but it cannot be read ({error.strerror or error}); check the path") from error
     if not content:
-        raise PictureError(f"{path}: a picture was expected, the file is empty; copy it again")
+        raise PictureError(f"{path}: expected a picture, but the file is empty; copy it again")
     coded = np.frombuffer(content, np.uint8)
     # Twice, since no single mode keeps what must be refused (grey, alpha, 16 bits) and also turns the picture upright.
     _refuse_other_formats(path, _decode(path, coded, cv2.IMREAD_UNCHANGED), grey)
@@ -70,12 +70,12 @@ def _decode(path: Path, coded: NDArray[np.uint8], mode: int) -> NDArray[np.gener
         with _quiet(), _overheard() as damage:
             decoded = cv2.imdecode(coded, mode)
     except cv2.error as error:
-        raise PictureError(f"{path}: a picture was expected, it cannot be decoded ({error.err}); convert or copy it again") from error
+        raise PictureError(f"{path}: expected a picture, but it cannot be decoded ({error.err}); convert or copy it again") from error
     if decoded is None:
-        raise PictureError(f"{path}: a whole picture ({_KINDS}) was expected, this is something else, damaged or cut off; copy it again")
+        raise PictureError(f"{path}: expected a whole picture ({_KINDS}), but this is something else, damaged or cut off; copy it again")
     if damage:
         raise PictureError(
-            f"{path}: a whole picture was expected, this one is damaged ({damage[0]}); copy it again, "
+            f"{path}: expected a whole picture, but this one is damaged ({damage[0]}); copy it again, "
             f"or save what can be seen of it: ffmpeg -i {path.name} saved.png"
         )
     return decoded
@@ -85,13 +85,13 @@ def _refuse_other_formats(path: Path, stored: NDArray[np.generic], grey: bool) -
     convert = f"convert it first: ffmpeg -i {path.name} -pix_fmt rgb24 converted.png"
     channels = 1 if stored.ndim == 2 else stored.shape[2]
     if stored.dtype != np.uint8:
-        raise PictureError(f"{path}: 8 bits a channel were expected, {stored.dtype.itemsize * 8} came; {convert}")
+        raise PictureError(f"{path}: expected 8 bits a channel, got {stored.dtype.itemsize * 8}; {convert}")
     if channels != 3 and not (grey and channels == 1):
         came = {1: "a grey picture", 4: "a picture with alpha"}.get(channels, f"{channels} channels")
-        raise PictureError(f"{path}: three colour channels were expected, {came} came; {convert}")
+        raise PictureError(f"{path}: expected three colour channels, got {came}; {convert}")
     if min(stored.shape[:2]) < MINIMUM_SIDE:
         size = f"{stored.shape[1]}×{stored.shape[0]}"
-        raise PictureError(f"{path}: at least {MINIMUM_SIDE}×{MINIMUM_SIDE} pixels were expected, {size} came; use a larger picture")
+        raise PictureError(f"{path}: expected at least {MINIMUM_SIDE}×{MINIMUM_SIDE} pixels, got {size}; use a larger picture")
 
 
 def _refuse_more_pages(path: Path, coded: NDArray[np.uint8]) -> None:
@@ -99,7 +99,7 @@ def _refuse_more_pages(path: Path, coded: NDArray[np.uint8]) -> None:
         second, _ = cv2.imdecodemulti(coded, cv2.IMREAD_UNCHANGED, range=(1, 2))
     if second:
         raise PictureError(
-            f"{path}: one picture was expected, this file has several pages; make files of them first: magick {path.name} page-%d.tif"
+            f"{path}: expected one picture, but this file has several pages; make files of them first: magick {path.name} page-%d.tif"
         )
 
 
@@ -109,7 +109,7 @@ def write_picture(path: Path, picture: Picture, description: str | None = None) 
     `description` goes into the EXIF of DESCRIBED_SUFFIXES; the other formats leave it out.
     """
     if path.suffix.lower() not in PICTURE_SUFFIXES:
-        raise PictureError(f"{path}: a name ending in one of {_KINDS} was expected; choose one of them")
+        raise PictureError(f"{path}: expected a name ending in one of {_KINDS}; choose one of them")
     coded = encode_picture(path, picture, description)
     try:
         with written(path) as temporary:
@@ -189,8 +189,8 @@ def list_pictures(folder: Path) -> list[Path]:
     try:
         names = sorted(folder.iterdir())
     except OSError as error:
-        raise PictureError(f"{folder}: a folder of pictures was expected, it cannot be listed ({error.strerror or error})") from error
+        raise PictureError(f"{folder}: expected a folder of pictures, but it cannot be listed ({error.strerror or error})") from error
     found = [path for path in names if path.suffix.lower() in PICTURE_SUFFIXES and not path.name.startswith(".") and path.is_file()]
     if not found:
-        raise PictureError(f"{folder}: pictures ({_KINDS}) were expected, there are none in this folder; name another one")
+        raise PictureError(f"{folder}: expected pictures ({_KINDS}), but there are none in this folder; name another one")
     return found

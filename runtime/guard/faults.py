@@ -105,9 +105,9 @@ def fault_in(seen: PictureChange, limits: ChangeLimits) -> Fault | None:
     least, most = limits.darker - _BRIGHTNESS, limits.brighter + _BRIGHTNESS
     farthest = float(seen.brightness[np.abs(seen.brightness).argmax()])
     if not least <= farthest <= most:
-        return Fault("shift", f"its brightness is {farthest:+.0f} levels off its source's, {least:+.0f} to {most:+.0f} was expected")
+        return Fault("shift", f"its brightness is {farthest:+.0f} levels off its source's, expected {least:+.0f} to {most:+.0f}")
     if seen.tint > limits.tint + _TINT:
-        return Fault("shift", f"its tint is {seen.tint:.0f} levels off its source's, at most {limits.tint + _TINT:.0f} was expected")
+        return Fault("shift", f"its tint is {seen.tint:.0f} levels off its source's, expected at most {limits.tint + _TINT:.0f}")
     return None
 
 
@@ -133,4 +133,4 @@ def limits_for(bundle: Bundle) -> ChangeLimits:
             pictures = [[proof[f"{number}/{name}"] for name in names] for number in numbers]
         return limits_of([change(frame, restored[0], health[0]) for frame, restored, health in pictures])
     except (OSError, EOFError, ValueError, KeyError, IndexError, zipfile.BadZipFile) as error:
-        raise BundleError(f"{path}: the proof of a bundle was expected and cannot be read ({error}); copy the bundle again") from error
+        raise BundleError(f"{path}: expected the proof of a bundle, but it cannot be read ({error}); copy the bundle again") from error

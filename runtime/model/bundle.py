@@ -39,7 +39,7 @@ def open_bundle(path: Path) -> Bundle:
     manifest = _read_manifest(path)
     for needed in (MODEL, MODEL_FP16, PROOF):
         if needed not in manifest.files:
-            raise BundleError(f"{path}: {needed} was expected in the manifest's files, it is not there; export the bundle again")
+            raise BundleError(f"{path}: expected {needed} in the manifest's files, but it is not there; export the bundle again")
     for name, expected in manifest.files.items():
         _check_file(path, name, expected)
     return Bundle(path, manifest)
@@ -50,9 +50,9 @@ def _read_manifest(folder: Path) -> ModelManifest:
     try:
         text = path.read_text(encoding="utf-8")
     except (FileNotFoundError, NotADirectoryError) as error:
-        raise BundleError(f"{folder}: a bundle was expected, it has no {MANIFEST}; make one with: clearway export") from error
+        raise BundleError(f"{folder}: expected a bundle, but it has no {MANIFEST}; make one with: clearway export") from error
     except (OSError, UnicodeDecodeError) as error:
-        raise BundleError(f"{path}: a manifest was expected, it cannot be read ({error}); copy or export the bundle again") from error
+        raise BundleError(f"{path}: expected a manifest, but it cannot be read ({error}); copy or export the bundle again") from error
     try:
         return ModelManifest.from_json(text)
     except BundleError as error:
@@ -61,14 +61,14 @@ def _read_manifest(folder: Path) -> ModelManifest:
 
 def _check_file(folder: Path, name: str, expected: str) -> None:
     if Path(name).name != name or "\0" in name:
-        raise BundleError(f"{folder}: plain file names were expected in the manifest, {name!r} came; do not use this bundle")
+        raise BundleError(f"{folder}: expected plain file names in the manifest, got {name!r}; do not use this bundle")
     path = folder / name
     try:
         came = sha256_of(path)
     except OSError as error:
         raise BundleError(f"{path}: the manifest lists it, it cannot be read ({error.strerror or error}); copy the bundle again") from error
     if came != expected:
-        raise BundleError(f"{path}: sha256 {expected[:12]}… was expected, {came[:12]}… came: it was changed; copy the bundle again")
+        raise BundleError(f"{path}: expected sha256 {expected[:12]}…, got {came[:12]}…: it was changed; copy the bundle again")
 
 
 def sha256_of(path: Path) -> str:

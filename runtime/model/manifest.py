@@ -46,12 +46,12 @@ class GraphFacts:
 
     def __post_init__(self) -> None:
         if self.contract != GRAPH_CONTRACT:
-            raise BundleError(f"graph contract {GRAPH_CONTRACT} was expected, the manifest says {self.contract}; export the model again")
+            raise BundleError(f"expected graph contract {GRAPH_CONTRACT}, got {self.contract} from the manifest; export the model again")
         if self.stride < 1 or self.scale < 1:
             raise BundleError(f"stride and scale are at least 1, the manifest says {self.stride} and {self.scale}")
         if self.sees_whole_picture != (self.receptive_field is None):
-            said = f"the manifest says {self.receptive_field}"
-            raise BundleError(f"a receptive field was expected unless the whole picture is seen, {said}; export the model again")
+            said = f"got {self.receptive_field} from the manifest"
+            raise BundleError(f"expected a receptive field unless the whole picture is seen, {said}; export the model again")
         if self.bytes_a_pixel < 1:
             raise BundleError(f"bytes_a_pixel is at least 1, the manifest says {self.bytes_a_pixel}; export the model again")
         for needed in ("restored", "health"):
@@ -163,7 +163,7 @@ class ModelManifest:
     def __post_init__(self) -> None:
         if self.schema != SCHEMA:
             newer = " (a newer one)" if self.schema > SCHEMA else ""
-            raise BundleError(f"manifest schema {SCHEMA} was expected, {self.schema}{newer} came; update Clearway or export again")
+            raise BundleError(f"expected manifest schema {SCHEMA}, got {self.schema}{newer}; update Clearway or export again")
         if not self.name or "/" in self.name:
             raise BundleError(f"a model's name is a plain word, the manifest says {self.name!r}")
 
@@ -178,7 +178,7 @@ class ModelManifest:
             raise BundleError(f"manifest.json is not JSON ({error}); the bundle is damaged, copy or export it again") from error
         if isinstance(raw, dict) and isinstance(raw.get("schema"), int) and raw["schema"] > SCHEMA:
             # Said before the fields are read: a newer schema may well have fields that are unknown here.
-            raise BundleError(f"manifest schema {SCHEMA} was expected, {raw['schema']} (a newer one) came; update Clearway")
+            raise BundleError(f"expected manifest schema {SCHEMA}, got {raw['schema']} (a newer one); update Clearway")
         try:
             return decode(cls, raw, "manifest")
         except ValueError as error:

@@ -27,7 +27,7 @@ def find(model: str | Path) -> Path:
         return folder
     listed = ", ".join(names) or "none"
     if os.path.exists(folder):
-        raise UsageError(f"{model}: a model's name or the folder of a bundle was expected, this is a file; shipped models: {listed}")
+        raise UsageError(f"{model}: expected a model's name or the folder of a bundle, but this is a file; shipped models: {listed}")
     close = difflib.get_close_matches(str(model), names, n=1)
     hint = f"did you mean {close[0]}? " if close else ""
     raise UsageError(f"no model is called {str(model)!r}, and no bundle is at that path; {hint}shipped models: {listed}")

@@ -56,7 +56,7 @@ class Schedule(Generic[_Work]):
 
     def __init__(self, most: int) -> None:
         if most < 1:
-            raise UsageError(f"at least 1 frame a run was expected, {most} came")
+            raise UsageError(f"expected at least 1 frame a run, got {most}")
         self._most = most
         self._lines: dict[str, StreamQueue[_Work]] = {}
         self._turn = 0

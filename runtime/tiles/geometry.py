@@ -73,7 +73,7 @@ def check_side(graph: GraphFacts, side: int) -> None:
         raise UsageError("an operation of this model sees the whole picture, so tiles would change the result; leave the tile's side out")
     if side < (least := least_side(graph)):
         context = f"{context_of(graph)} pixels of context on every side"
-        raise UsageError(f"tiles of at least {least} pixels were expected, with {context}, {side} came; take larger ones")
+        raise UsageError(f"expected tiles of at least {least} pixels, with {context}, got {side}; take larger ones")
 
 
 def plan_tiles(graph: GraphFacts, height: int, width: int, side: int) -> TilePlan:

@@ -128,7 +128,7 @@ def check_tile(graph: GraphFacts, tile: object) -> None:
     if isinstance(tile, int):
         check_side(graph, tile)
     elif tile not in ("auto", None):
-        raise UsageError(f"the side of a tile in pixels, 'auto' or None was expected, {tile!r} came")
+        raise UsageError(f"expected the side of a tile in pixels, 'auto' or None, got {tile!r}")
 
 
 def _bytes_of_results(graph: GraphFacts, pixels: int) -> int:

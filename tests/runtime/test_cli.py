@@ -144,7 +144,7 @@ def test_checking_engines(engines: EngineCache, capsys: pytest.CaptureFixture[st
     assert run("engines", ["check"]) == 1
     heading, fault = capsys.readouterr().out.splitlines()
     assert heading.endswith(", 1 bad")
-    assert fault.startswith(f"{plan}: sha256 ")
+    assert fault.startswith(f"{plan}: expected sha256 ")
     assert fault.endswith("clearway engines prune, then clearway build")
 
 
@@ -201,7 +201,7 @@ def test_pruning_for_machines(engines: EngineCache, capsys: pytest.CaptureFixtur
     [
         (["--all"], "go with prune, list came"),
         (["check", "--keep", "1G"], "go with prune, check came"),
-        (["prune", "--keep", "much"], "a size as in 500M or 2G was expected, 'much' came"),
+        (["prune", "--keep", "much"], "expected a size as in 500M or 2G, got 'much'"),
     ],
 )
 def test_wrong_use_of_engines_removes_nothing(words: list[str], said: str, engines: EngineCache) -> None:

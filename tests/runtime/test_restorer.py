@@ -55,24 +55,24 @@ def test_any_layout_in_memory(restorer: Restorer) -> None:
 
 
 @pytest.mark.parametrize(
-    ("wrong", "came"),
+    ("wrong", "got"),
     [
-        (np.zeros((24, 32, 3), np.float32), "float32 [24, 32, 3] came"),
-        (np.zeros((24, 32), np.uint8), "uint8 [24, 32] came"),
-        (np.zeros((1, 24, 32, 3), np.uint8), "uint8 [1, 24, 32, 3] came"),
-        (np.zeros((3, 24, 32), np.uint8), "uint8 [3, 24, 32] came"),
-        (np.zeros((24, 32, 4), np.uint8), "uint8 [24, 32, 4] came"),
-        (np.zeros((15, 32, 3), np.uint8), "uint8 [15, 32, 3] came"),
-        (np.zeros((0, 32, 3), np.uint8), "uint8 [0, 32, 3] came"),
-        (None, "NoneType came"),  # what cv2.imread returns for a missing file
-        ([[0]], "list came"),
+        (np.zeros((24, 32, 3), np.float32), "got float32 [24, 32, 3]"),
+        (np.zeros((24, 32), np.uint8), "got uint8 [24, 32]"),
+        (np.zeros((1, 24, 32, 3), np.uint8), "got uint8 [1, 24, 32, 3]"),
+        (np.zeros((3, 24, 32), np.uint8), "got uint8 [3, 24, 32]"),
+        (np.zeros((24, 32, 4), np.uint8), "got uint8 [24, 32, 4]"),
+        (np.zeros((15, 32, 3), np.uint8), "got uint8 [15, 32, 3]"),
+        (np.zeros((0, 32, 3), np.uint8), "got uint8 [0, 32, 3]"),
+        (None, "got NoneType"),  # what cv2.imread returns for a missing file
+        ([[0]], "got list"),
     ],
 )
-def test_what_is_no_picture_is_said(restorer: Restorer, wrong: Picture, came: str) -> None:
+def test_what_is_no_picture_is_said(restorer: Restorer, wrong: Picture, got: str) -> None:
     with pytest.raises(PictureError) as error:
         restorer(wrong)
-    assert str(error.value).startswith("a uint8 array [height, width, 3] in BGR")
-    assert came in str(error.value)
+    assert str(error.value).startswith("expected a uint8 array [height, width, 3] in BGR")
+    assert got in str(error.value)
     assert "\n" not in str(error.value)
 
 
@@ -108,7 +108,7 @@ def test_use_after_close(restorer: Restorer) -> None:
 def test_what_cannot_be_loaded(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="no model is called"):
         load("no-such-model")
-    with pytest.raises(BundleError, match="a bundle was expected"):
+    with pytest.raises(BundleError, match="expected a bundle"):
         load(tmp_path)
 
 
@@ -181,25 +181,25 @@ def test_an_array_of_the_callers(folder: Path, name: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("wrong", "came"),
+    ("wrong", "got"),
     [
-        (np.zeros((24, 31, 3), np.uint8), "uint8 [24, 31, 3] came"),
-        (np.zeros((24, 32, 3), np.float32), "float32 [24, 32, 3] came"),
-        (np.zeros((24, 64, 3), np.uint8)[:, ::2], "strided or read-only, came"),
-        (np.broadcast_to(np.uint8(0), (24, 32, 3)), "strided or read-only, came"),
-        ([0], "list came"),
+        (np.zeros((24, 31, 3), np.uint8), "got uint8 [24, 31, 3]"),
+        (np.zeros((24, 32, 3), np.float32), "got float32 [24, 32, 3]"),
+        (np.zeros((24, 64, 3), np.uint8)[:, ::2], "got uint8 [24, 32, 3], strided or read-only"),
+        (np.broadcast_to(np.uint8(0), (24, 32, 3)), "got uint8 [24, 32, 3], strided or read-only"),
+        ([0], "got list"),
     ],
 )
-def test_an_array_that_cannot_be_written_to(restorer: Restorer, wrong: Picture, came: str) -> None:
+def test_an_array_that_cannot_be_written_to(restorer: Restorer, wrong: Picture, got: str) -> None:
     with pytest.raises(PictureError, match="a contiguous, writeable uint8 array") as error:
         restorer(picture(), into=wrong)
-    assert came in str(error.value)
+    assert got in str(error.value)
     assert np.array_equal(restorer(picture()).image, picture() + 10)
 
 
 def test_a_picture_is_not_written_over_itself(restorer: Restorer) -> None:
     source = picture()
-    with pytest.raises(PictureError, match="the picture's own memory came"):
+    with pytest.raises(PictureError, match="got the picture's own memory"):
         restorer(source, into=source)
     assert np.array_equal(source, picture())
 
@@ -213,9 +213,9 @@ def test_a_batch_is_each_of_its_pictures(restorer: Restorer) -> None:
 
 
 def test_a_batch_that_is_none(restorer: Restorer) -> None:
-    with pytest.raises(PictureError, match="at least one picture was expected"):
+    with pytest.raises(PictureError, match="expected at least one picture"):
         restorer.batch([])
-    with pytest.raises(PictureError, match="pictures of one size were expected in a batch, 32×24, 33×24 came"):
+    with pytest.raises(PictureError, match="expected pictures of one size in a batch, got 32×24, 33×24"):
         restorer.batch([picture(), picture(24, 33)])
     with pytest.raises(PictureError, match="float32"):
         restorer.batch([picture(), np.zeros((24, 32, 3), np.float32)])

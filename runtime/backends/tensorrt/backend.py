@@ -105,7 +105,7 @@ class TensorRtBackend:
         asked = size_of(frames)
         shapes = shapes_of(self._graph.outputs, asked, self._graph.scale)
         if misshapen := {name: array.shape for name, array in (into or {}).items() if array.shape != shapes[name]}:
-            raise BackendError(f"outputs of {shapes} were expected for frames of {asked}, {misshapen} came; hand in arrays of these shapes")
+            raise BackendError(f"expected outputs of {shapes} for frames of {asked}, got {misshapen}; hand in arrays of these shapes")
         try:
             place = self._place(asked)
             with self._lane(place) as lane, self._device.current():

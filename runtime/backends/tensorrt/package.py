@@ -71,7 +71,7 @@ def _checked_version(target: str, package: PackageFacts, version: str) -> str:
     if read is None or not package.least <= (int(read[1]), int(read[2])) < package.below:
         span = f"{_dotted(package.least)} or newer, below {_dotted(package.below)}"
         fitting = f"pip install 'clearway[{package.extra}]'"
-        raise BackendError(f"{target} {span} was expected, {version} is installed; install one that fits: {fitting}")
+        raise BackendError(f"expected {target} {span}, but {version} is installed; install one that fits: {fitting}")
     return version
 
 

@@ -30,7 +30,7 @@ def size_of(frames: Picture) -> Size:
     batch, height, width, channels = frames.shape if frames.ndim == 4 else (0, 0, 0, 0)
     if channels != 3 or frames.dtype != np.uint8 or batch < 1 or min(height, width) < MINIMUM_SIDE:
         came = f"{frames.dtype} {list(frames.shape)}"
-        raise BackendError(f"uint8 frames [N, H, W, 3], sides from {MINIMUM_SIDE}, were expected, {came} came; stack pictures to a batch")
+        raise BackendError(f"expected uint8 frames [N, H, W, 3], sides from {MINIMUM_SIDE}, got {came}; stack pictures to a batch")
     return Size(batch, height, width)
 
 

@@ -44,7 +44,7 @@ def test_full_tensorrt_opens_for_the_gpu_that_is_there(version: str, monkeypatch
 def test_another_version_is_refused_with_the_range(version: str, monkeypatch: pytest.MonkeyPatch) -> None:
     _installed(monkeypatch, version)
     with pytest.raises(
-        BackendError, match=rf"tensorrt 10\.8 or newer, below 12\.0 was expected, {version} is installed; .*clearway\[gpu\]"
+        BackendError, match=rf"expected tensorrt 10\.8 or newer, below 12\.0, but {version} is installed; .*clearway\[gpu\]"
     ):
         open_toolchain("tensorrt")
 

@@ -173,7 +173,7 @@ def test_closing(backend: OnnxRuntimeCudaBackend) -> None:
     "wrong", [np.zeros((1, 3, 16, 16), np.uint8), np.zeros((16, 16, 3), np.uint8), np.zeros((1, 16, 16, 3), np.float32)]
 )
 def test_frames_of_another_kind(backend: OnnxRuntimeCudaBackend, wrong: Any) -> None:
-    with pytest.raises(BackendError, match=r"frames of uint8 \[N, H, W, 3\] were expected, .* came"):
+    with pytest.raises(BackendError, match=r"expected frames of uint8 \[N, H, W, 3\], got .*"):
         backend.run(wrong)
 
 
@@ -314,7 +314,7 @@ def test_what_went_wrong_is_told_apart() -> None:
         (_NO_ROOM, "too little free memory to start with; close what else"),
         (
             "Conv node. Status Message: cuda_kernel.h:296 cuDNN is unavailable or disabled",
-            r"cuDNN 9 was expected .*pip install 'onnxruntime-gpu",
+            r"expected cuDNN 9, which .*pip install 'onnxruntime-gpu",
         ),
         ("CUDA failure 100: no CUDA-capable device is detected ; GPU=0", "does not start on this GPU .*no CUDA-capable device.*nvidia-smi"),
     ],
@@ -339,7 +339,7 @@ def test_only_a_size_that_stays_pays_for_the_search() -> None:
 def test_nodes_on_the_cpu_are_named(bundle: Bundle, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(gpu, "PROVIDER", "AzureExecutionProvider")  # it is in the CPU build, and takes no such node
     monkeypatch.setattr(gpu, "provider_options", lambda *, fixed: {})
-    with pytest.raises(BackendError, match=r"every node was expected on the GPU, .*\(Conv\).* and \d+ more would run on the CPU"):
+    with pytest.raises(BackendError, match=r"expected every node on the GPU, .*\(Conv\).* and \d+ more would run on the CPU"):
         gpu.open_session(bundle.fp16_path, ["n", "h", "w"], (1, 16, 16, 3), fixed=False)
 
 

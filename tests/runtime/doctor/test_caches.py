@@ -47,7 +47,7 @@ def test_others_get_at_it(root: Path) -> None:
 def test_it_cannot_be_written(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     root.mkdir()
     monkeypatch.setattr("os.access", lambda path, mode: path != root)  # to root every folder can be written
-    assert _engines().fault.startswith(f"{root}: a folder to write into was expected; chmod u+wx {root}, or set CLEARWAY_CACHE")
+    assert _engines().fault.startswith(f"{root}: expected a folder to write into; chmod u+wx {root}, or set CLEARWAY_CACHE")
 
 
 def test_a_user_without_a_home(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -86,7 +86,7 @@ def test_a_damaged_bundle(zoo: Path) -> None:
     (zoo / "tiny" / MODEL).write_bytes(b"changed")
     found = try_model("tiny")
     assert (found.measured, found.passed_over) == (None, ())
-    assert found.fault.startswith(f"{zoo}/tiny/{MODEL}: sha256")
+    assert found.fault.startswith(f"{zoo}/tiny/{MODEL}: expected sha256")
 
 
 def test_a_model_that_gives_nan(zoo: Path) -> None:

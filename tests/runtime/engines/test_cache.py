@@ -74,7 +74,7 @@ def test_everything_is_private(stored: EngineCache) -> None:
 def test_asking_an_empty_cache_makes_nothing(cache: EngineCache) -> None:
     assert cache.find(KEY) is None
     assert cache.records() == cache.check() == ()
-    with pytest.raises(BackendError, match="an engine was expected, none is stored; clearway build BUNDLE --target tensorrt-rtx"):
+    with pytest.raises(BackendError, match="expected an engine, but none is stored; clearway build BUNDLE --target tensorrt-rtx"):
         cache.read(KEY)
     assert not cache.folder.exists()
 
@@ -94,7 +94,7 @@ def test_storing_again_takes_the_place(stored: EngineCache) -> None:
 
 
 def test_a_plan_that_its_record_does_not_describe(cache: EngineCache) -> None:
-    with pytest.raises(BackendError, match="derain: the plan that its record describes was expected"):
+    with pytest.raises(BackendError, match="derain: expected the plan that its record describes"):
         cache.store(record(KEY, PLAN), PLAN[:-1])
     assert not cache.folder.exists()
 
@@ -122,14 +122,14 @@ def _rename_another_engine(cache: EngineCache) -> None:
 
 
 BAD: dict[str, tuple[Callable[[EngineCache], object], str]] = {
-    "a byte of the plan": (lambda cache: _flip(_file(cache, ".engine")), r"\.engine: sha256 .* was expected, .* came: it was changed"),
-    "a byte of the sidecar": (lambda cache: _flip(_file(cache, ".json")), r"\.json: the record that was written here was expected"),
-    "a byte of the hash": (lambda cache: _flip(_file(cache, ".mac")), r"\.json: the record that was written here was expected"),
-    "truncated": (lambda cache: os.truncate(_file(cache, ".engine"), 1000), "1024 bytes were expected, 1000 came: the plan is not whole"),
-    "no plan": (lambda cache: _file(cache, ".engine").unlink(), r"\.engine: the plan .* was expected, there is none"),
-    "no sidecar": (lambda cache: _file(cache, ".json").unlink(), r"\.engine: a record was expected beside it, there is none"),
-    "foreign": (_drop_a_foreign_plan, r"\.engine: a keyed hash was expected beside it, there is none: not of this cache"),
-    "another machine's": (_take_the_hash_of_another_machine, "the record that was written here was expected, it or its hash was changed"),
+    "a byte of the plan": (lambda cache: _flip(_file(cache, ".engine")), r"\.engine: expected sha256 .*, got .*: it was changed"),
+    "a byte of the sidecar": (lambda cache: _flip(_file(cache, ".json")), r"\.json: expected the record that was written here"),
+    "a byte of the hash": (lambda cache: _flip(_file(cache, ".mac")), r"\.json: expected the record that was written here"),
+    "truncated": (lambda cache: os.truncate(_file(cache, ".engine"), 1000), "expected 1024 bytes, got 1000: the plan is not whole"),
+    "no plan": (lambda cache: _file(cache, ".engine").unlink(), r"\.engine: expected the plan .*, but there is none"),
+    "no sidecar": (lambda cache: _file(cache, ".json").unlink(), r"\.engine: expected a record beside it, but there is none"),
+    "foreign": (_drop_a_foreign_plan, r"\.engine: expected a keyed hash beside it, but there is none: not of this cache"),
+    "another machine's": (_take_the_hash_of_another_machine, "expected the record that was written here, but it or its hash was changed"),
     "renamed": (_rename_another_engine, "tensorrt-rtx 1.6.0 on compute capability 8.6 came under another engine's name"),
 }
 
@@ -196,7 +196,7 @@ def test_a_plan_under_a_name_of_its_own_is_told_and_left_to_whoever_put_it_there
 
 def test_a_sidecar_of_another_clearway(stored: EngineCache, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("runtime.engines.record.ENGINE_SCHEMA", ENGINE_SCHEMA + 1)
-    said = rf"\.json: .*engine schema {ENGINE_SCHEMA + 1} was expected, {ENGINE_SCHEMA} \(older\) came.*clearway engines prune, then"
+    said = rf"\.json: .*expected engine schema {ENGINE_SCHEMA + 1}, got {ENGINE_SCHEMA} \(older\).*clearway engines prune, then"
     with pytest.raises(BackendError, match=said):
         stored.read(KEY)
 
@@ -206,7 +206,7 @@ def test_a_sidecar_of_another_clearway(stored: EngineCache, monkeypatch: pytest.
 
 def test_a_lost_key_is_told_before_anything_is_built_or_made_anew(stored: EngineCache) -> None:
     (stored.folder / "key").unlink()
-    said = "the key file .* was expected, it is gone.*clearway engines prune --all, then clearway build"
+    said = "expected the key file .*, but it is gone.*clearway engines prune --all, then clearway build"
     for call in (stored.records, stored.check, stored.prune, lambda: stored.find(KEY), lambda: stored.read(KEY)):
         with pytest.raises(BackendError, match=said):
             call()
@@ -271,7 +271,7 @@ def test_a_folder_that_others_get_at_is_not_used(call: str, stored: EngineCache)
         "records": stored.records,
         "store": lambda: stored.store(record(KEY, PLAN), PLAN),
     }
-    with pytest.raises(BackendError, match=f"mode 0700 was expected, 0755 came.*chmod 700 {stored.folder}$"):
+    with pytest.raises(BackendError, match=f"expected mode 0700, got 0755.*chmod 700 {stored.folder}$"):
         calls[call]()
 
 

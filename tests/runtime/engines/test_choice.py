@@ -46,14 +46,14 @@ def test_an_engine_for_any_gpu_serves_this_one() -> None:
 @pytest.mark.parametrize(
     ("stored", "said"),
     [
-        ([], "this very model was expected, none is stored"),
-        ([{"target": "tensorrt"}], "this very model was expected, none is stored"),
-        ([{"model_sha256": "c" * 64}], "this very model was expected, none is stored"),
-        ([{"precision_map": ""}], "this very precision map was expected, none is stored"),
-        ([{"builder": "1.6.0"}, {"builder": "1.5.0"}], "builder version 1.7.1 was expected, there is: 1.5.0, 1.6.0"),
-        ([{"compute_capability": "12.0"}], "compute capability 8.6 was expected, there is: 12.0"),
-        ([{"builder": "1.6.0", "compute_capability": "8.6"}, {"compute_capability": "12.0"}], "compute capability 8.6 was expected"),
-        ([{"profiles": (static("small", 360, 640),)}], "takes 1280×720 was expected, there are: 640×360, batch 1; clearway build"),
+        ([], "this very model, but none is stored"),
+        ([{"target": "tensorrt"}], "this very model, but none is stored"),
+        ([{"model_sha256": "c" * 64}], "this very model, but none is stored"),
+        ([{"precision_map": ""}], "this very precision map, but none is stored"),
+        ([{"builder": "1.6.0"}, {"builder": "1.5.0"}], "builder version 1.7.1, but there is: 1.5.0, 1.6.0"),
+        ([{"compute_capability": "12.0"}], "compute capability 8.6, but there is: 12.0"),
+        ([{"builder": "1.6.0", "compute_capability": "8.6"}, {"compute_capability": "12.0"}], "compute capability 8.6"),
+        ([{"profiles": (static("small", 360, 640),)}], "takes 1280×720, but there are: 640×360, batch 1; clearway build"),
     ],
 )
 def test_why_none_serves(stored: Sequence[dict[str, Any]], said: str) -> None:
@@ -66,7 +66,7 @@ def test_why_none_serves(stored: Sequence[dict[str, Any]], said: str) -> None:
 
 def test_another_precision() -> None:
     fp32 = record(key(precision="fp32"), b"plan")
-    with pytest.raises(BackendError, match="precision fp16 was expected, there is: fp32"):
+    with pytest.raises(BackendError, match="precision fp16, but there is: fp32"):
         choose([fp32], WANTED, HD)
 
 

@@ -37,7 +37,7 @@ def test_none_there_is_for_the_caller(tmp_path: Path) -> None:
 def test_one_that_others_get_at(tmp_path: Path, mode: int) -> None:
     make_secret(tmp_path / "key")
     (tmp_path / "key").chmod(mode)
-    with pytest.raises(BackendError, match=f"key: .*mode 0600 was expected, {mode:04o} came.*prune --all"):
+    with pytest.raises(BackendError, match=f"key: expected .*mode 0600, got {mode:04o}.*prune --all"):
         read_secret(tmp_path / "key")
 
 
@@ -45,7 +45,7 @@ def test_one_that_others_get_at(tmp_path: Path, mode: int) -> None:
 def test_one_of_the_wrong_size(tmp_path: Path, size: int) -> None:
     (tmp_path / "key").touch(0o600)
     (tmp_path / "key").write_bytes(bytes(size))
-    with pytest.raises(BackendError, match=f"32 bytes was expected, {size} came.*prune --all"):
+    with pytest.raises(BackendError, match=f"of 32 bytes, got {size}.*prune --all"):
         read_secret(tmp_path / "key")
 
 
@@ -53,7 +53,7 @@ def test_one_of_the_wrong_size(tmp_path: Path, size: int) -> None:
 def test_one_of_somebody_else(tmp_path: Path) -> None:
     make_secret(tmp_path / "key")
     os.chown(tmp_path / "key", 65534, -1)
-    with pytest.raises(BackendError, match=r"of this user \(0\) was expected, it is user 65534's.*prune --all"):
+    with pytest.raises(BackendError, match=r"of this user \(0\), but it is user 65534's.*prune --all"):
         read_secret(tmp_path / "key")
 
 

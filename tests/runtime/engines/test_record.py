@@ -62,7 +62,7 @@ def test_another_order_of_profiles_is_another_engine() -> None:
     ],
 )
 def test_an_unsound_key_is_named(field: str, value: Any) -> None:
-    with pytest.raises(BackendError, match=f"a sound {field} was expected"):
+    with pytest.raises(BackendError, match=f"a sound {field}"):
         key(**{field: value})
 
 
@@ -108,7 +108,7 @@ def test_sizes_in_words() -> None:
 
 @pytest.mark.parametrize("layers", [{}, {"fp32": 42}, {"fp16": 0, "fp32": 42}])
 def test_an_engine_that_is_silently_fp32_cannot_be_recorded_as_fp16(layers: dict[str, int]) -> None:
-    with pytest.raises(BackendError, match="layers in fp16 was expected"):
+    with pytest.raises(BackendError, match="layers in fp16"):
         record(KEY, b"plan", layers=layers)
 
 

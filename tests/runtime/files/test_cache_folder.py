@@ -71,7 +71,7 @@ def test_what_is_made_is_private(tmp_path: Path) -> None:
 @pytest.mark.parametrize("mode", [0o755, 0o710, 0o702])
 def test_a_folder_that_others_get_at(tmp_path: Path, mode: int) -> None:
     tmp_path.chmod(mode)
-    with pytest.raises(BackendError, match=f"mode 0700 was expected, {mode:04o} came.*chmod 700 {tmp_path}$"):
+    with pytest.raises(BackendError, match=f"expected mode 0700, got {mode:04o}.*chmod 700 {tmp_path}$"):
         check_private(tmp_path)
 
 
@@ -80,14 +80,14 @@ def test_a_folder_of_somebody_else(tmp_path: Path) -> None:
     if os.geteuid() == 0:
         os.chown(tmp_path, 65534, -1)
         folder = tmp_path
-    said = rf"of this user \({os.geteuid()}\) was expected, it is user {folder.stat().st_uid}'s.*CLEARWAY_CACHE"
+    said = rf"of this user \({os.geteuid()}\), but it is user {folder.stat().st_uid}'s.*CLEARWAY_CACHE"
     with pytest.raises(BackendError, match=said):
         check_private(folder)
 
 
 def test_a_file_in_its_place(tmp_path: Path) -> None:
     (tmp_path / "engines").touch()
-    with pytest.raises(BackendError, match="a folder was expected, a file came"):
+    with pytest.raises(BackendError, match="expected a folder, got a file"):
         check_private(tmp_path / "engines")
 
 

@@ -64,7 +64,7 @@ def test_it_says_how_much() -> None:
     assert seen(scene(), scene() * 0) == Fault("black", "it is 100% black where its source is not")
     dark = seen(scene() // 4 + 150, scene() // 4)
     assert dark is not None
-    assert dark.words == "its brightness is -150 levels off its source's, -64 to +64 was expected"
+    assert dark.words == "its brightness is -150 levels off its source's, expected -64 to +64"
 
 
 def test_what_is_dark_light_or_flat_may_stay_so() -> None:

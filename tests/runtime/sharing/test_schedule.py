@@ -235,7 +235,7 @@ def test_a_stream_that_is_closed_hands_back_what_waits_and_leaves_the_others() -
 
 
 def test_wrong_use() -> None:
-    with pytest.raises(UsageError, match="0 came"):
+    with pytest.raises(UsageError, match="got 0"):
         Schedule[str](0)
     schedule, *_ = three()
     with pytest.raises(UsageError, match="a stream is called 'hasty' already"):

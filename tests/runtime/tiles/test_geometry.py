@@ -112,7 +112,7 @@ def test_the_least_side_of_a_tile(stride: int, field: int, least: int) -> None:
     assert least_side(graph) == least
     for length in range(least + 1, least + 70):
         assert len(plan_tiles(graph, length, 16, least).rows) > 1
-    with pytest.raises(UsageError, match=f"tiles of at least {least} pixels were expected, with .*, {least - 1} came; take larger ones"):
+    with pytest.raises(UsageError, match=f"expected tiles of at least {least} pixels, with .*, got {least - 1}; take larger ones"):
         plan_tiles(graph, 5000, 5000, least - 1)
 
 

@@ -286,8 +286,8 @@ def test_where_the_system_does_not_say_all_is_taken_whole(tmp_path: Path, machin
     ("tile", "facts", "says"),
     [
         (64, {"sees_whole_picture": True, "receptive_field": None}, "an operation of this model sees the whole picture, so"),
-        (15, {}, "tiles of at least 16 pixels were expected, with 0 pixels of context on every side, 15 came"),
-        ("none", {}, "the side of a tile in pixels, 'auto' or None was expected, 'none' came"),
+        (15, {}, "expected tiles of at least 16 pixels, with 0 pixels of context on every side, got 15"),
+        ("none", {}, "expected the side of a tile in pixels, 'auto' or None, got 'none'"),
     ],
 )
 def test_a_side_that_cannot_be_had_is_said_when_the_model_is_loaded(tmp_path: Path, tile: Any, facts: dict[str, Any], says: str) -> None:

@@ -530,7 +530,7 @@ def test_a_list_of_pairs_is_read_line_by_line(tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"real_world.txt, line 2: expected the paths of a rainy and a clean picture, got 'a.png'"):
         load_pictures([folder])
     (folder / "real_world.txt").write_text("a.png gone.png\n")
-    with pytest.raises(ClearwayError, match=r"spa/gone\.png: a picture was expected, it cannot be read \(No such file"):
+    with pytest.raises(ClearwayError, match=r"spa/gone\.png: expected a picture, but it cannot be read \(No such file"):
         load_pictures([folder])
     (folder / "real_world.txt").write_bytes(b"a.png \xff.png\n")
     with pytest.raises(DataError, match=r"real_world.txt: expected a list of pictures in UTF-8"):

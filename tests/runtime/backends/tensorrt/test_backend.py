@@ -472,16 +472,16 @@ def test_a_picture_that_no_profile_takes_is_told_the_sizes(bundle: Bundle, gpu: 
     engine_for(bundle, profiles=(HD, static("low", 20, 30)))
     backend = open_backend(bundle, "tensorrt").backend
     line = "clearway build .* --target tensorrt --precision fp16 --size 128x100"
-    with pytest.raises(BackendError, match=f"takes 128×100 was expected, there are: hd: 64×48 to 128×96, .*; 30×20, batch 1; {line}"):
+    with pytest.raises(BackendError, match=f"takes 128×100, but there are: hd: 64×48 to 128×96, .*; 30×20, batch 1; {line}"):
         backend.run(frames(1, 100, 128))
-    with pytest.raises(BackendError, match="takes 64×48, batch 3 was expected"):
+    with pytest.raises(BackendError, match="takes 64×48, batch 3"):
         backend.run(frames(3, 48, 64))
     backend.close()
 
 
 def test_the_fp32_engine_is_taken_where_every_bit_counts(bundle: Bundle, gpu: SimulatedGpu) -> None:
     engine_for(bundle, kind="dark")
-    with pytest.raises(BackendError, match=r"with precision fp32 was expected, there is: fp16; clearway build .* --precision fp32"):
+    with pytest.raises(BackendError, match=r"with precision fp32, but there is: fp16; clearway build .* --precision fp32"):
         open_backend(bundle, "tensorrt", EngineOptions(exact=True))
     engine_for(bundle, precision="fp32")
     backend = open_backend(bundle, "tensorrt", EngineOptions(exact=True)).backend
@@ -496,7 +496,7 @@ def test_auto_takes_what_was_verified_on_this_gpu(bundle: Bundle, gpu: Simulated
     assert "clearway build" in dict(choice.passed_over)["tensorrt"]
     engine_for(bundle)
     reasons = dict(open_backend(bundle).passed_over)
-    assert f"verified on this {GPU.name} was expected, none was; clearway verify " in reasons["tensorrt"]
+    assert f"verified on this {GPU.name}, but none was; clearway verify " in reasons["tensorrt"]
     explicit = open_backend(bundle, "tensorrt").backend
     assert "1 of 1 never verified on this GPU: clearway verify" in explicit.facts.detail
     explicit.close()
@@ -569,5 +569,5 @@ def test_tensorrt_rtx_keeps_what_it_compiled(bundle: Bundle, gpu: SimulatedGpu) 
     open_backend(bundle, "tensorrt-rtx").backend.close()
     assert sys.modules["tensorrt_rtx"].engines[-1].config.cache.taken == b"compiled for this GPU"
     kept.parent.chmod(0o755)
-    with pytest.raises(BackendError, match="mode 0700 was expected, 0755 came"):
+    with pytest.raises(BackendError, match="expected mode 0700, got 0755"):
         open_backend(bundle, "tensorrt-rtx")

@@ -68,15 +68,15 @@ def test_the_margin_is_the_picture_mirrored_as_often_as_it_takes(side: int) -> N
 
 
 @pytest.mark.parametrize(
-    ("frames", "came"),
+    ("frames", "got"),
     [
-        (np.zeros((16, 16, 3), np.uint8), r"uint8 \[16, 16, 3\] came"),
-        (np.zeros((1, 16, 16, 4), np.uint8), r"uint8 \[1, 16, 16, 4\] came"),
-        (np.zeros((1, 16, 15, 3), np.uint8), r"uint8 \[1, 16, 15, 3\] came"),
-        (np.zeros((0, 16, 16, 3), np.uint8), r"uint8 \[0, 16, 16, 3\] came"),
-        (np.zeros((1, 16, 16, 3), np.float32), r"float32 \[1, 16, 16, 3\] came"),
+        (np.zeros((16, 16, 3), np.uint8), r"got uint8 \[16, 16, 3\]"),
+        (np.zeros((1, 16, 16, 4), np.uint8), r"got uint8 \[1, 16, 16, 4\]"),
+        (np.zeros((1, 16, 15, 3), np.uint8), r"got uint8 \[1, 16, 15, 3\]"),
+        (np.zeros((0, 16, 16, 3), np.uint8), r"got uint8 \[0, 16, 16, 3\]"),
+        (np.zeros((1, 16, 16, 3), np.float32), r"got float32 \[1, 16, 16, 3\]"),
     ],
 )
-def test_frames_of_another_layout(frames: np.ndarray, came: str) -> None:
-    with pytest.raises(BackendError, match=came):
+def test_frames_of_another_layout(frames: np.ndarray, got: str) -> None:
+    with pytest.raises(BackendError, match=got):
         size_of(frames)

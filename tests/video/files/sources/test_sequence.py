@@ -69,8 +69,8 @@ def damaged(folder: Path) -> None:
         (gap, SourceError, r"010\.png: expected every number from 8 to 13, got no file for this one"),
         (nothing, SourceError, r"%03d\.png: expected numbered pictures, got none"),
         (another_size, SourceError, r"010\.png: expected 97×63 throughout, got 64×64"),
-        (sixteen_bits, PictureError, r"010\.png: 8 bits a channel were expected, 16 came"),
-        (damaged, PictureError, r"010\.png: a whole picture"),
+        (sixteen_bits, PictureError, r"010\.png: expected 8 bits a channel, got 16"),
+        (damaged, PictureError, r"010\.png: expected a whole picture"),
     ],
 )
 def test_what_is_wrong_is_one_line(frames: Path, spoil: Callable[[Path], None], kind: type[ClearwayError], message: str) -> None:
